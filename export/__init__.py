@@ -1,0 +1,1 @@
+"""Compile fitted models to ONNX and write versioned artifacts (skl2onnx, tf2onnx, onnx)."""

@@ -1,0 +1,1 @@
+"""Fit, calibrate and evaluate the models on trades and volatility surfaces (scikit-learn, Keras)."""
