@@ -42,11 +42,11 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             # mkstemp makes the file private; an artifact is for every user of the machine.
             umask = os.umask(0)
             os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
+            Path(temporary).chmod(0o666 & ~umask)
+            Path(temporary).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                Path(temporary).unlink()
             raise
 
 
