@@ -1,0 +1,1 @@
+"""Tests, one file per module; run all of them with `make test`."""

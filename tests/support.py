@@ -1,0 +1,9 @@
+"""What several test files need."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+if not SHARED.is_dir():
+    raise FileNotFoundError(f"{SHARED} is missing: the real data sets lie beside the checkout, in ../shared/data")
