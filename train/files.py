@@ -50,9 +50,16 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             raise
 
 
-def json_bytes(value: Any) -> bytes:
-    """Readable JSON with a fixed key order and a final newline; floats round-trip to the bit; NaN is refused."""
-    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def json_bytes(value: Any, *, compact: bool = False) -> bytes:
+    """JSON with the order of keys kept and a final newline; floats round-trip to the bit; NaN is refused."""
+    text = json.dumps(
+        value,
+        indent=None if compact else 2,
+        separators=(",", ":") if compact else None,
+        ensure_ascii=False,
+        allow_nan=False,
+    )
+    return (text + "\n").encode()
 
 
 def read_bytes(path: Path) -> bytes:
