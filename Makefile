@@ -1,0 +1,126 @@
+# The whole path: set-up, train, export, verify (Python and Rust), one answer of each kind from the Rust binary.
+# `make help` lists the targets. Stamps in build/ remember what is done: a second `make` does only what changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PY := .venv/bin/python
+BINARY := runtime/target/release/dollarbill-ml
+STAMPS := build/stamps
+MODELS := build/models
+
+# TensorFlow's own start-up messages are not progress.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_ENABLE_ONEDNN_OPTS ?= 0
+
+TRAIN_COMMON := $(addprefix train/,__main__.py cli.py config.py contract.py errors.py files.py record.py)
+TRAIN_VOLATILITY := $(wildcard train/*volatility*.py train/*surface*.py train/daily*.py train/history*.py)
+TRAIN_SIGNAL := $(filter-out $(TRAIN_COMMON) $(TRAIN_VOLATILITY),$(wildcard train/*.py))
+RUST_SOURCES := runtime/Cargo.toml runtime/Cargo.lock $(shell find runtime/src -name '*.rs' 2>/dev/null)
+
+.PHONY: all
+all: $(STAMPS)/verified  ## Set up, train, export and verify both models; end with a summary
+	@$(PY) -m verify summary
+
+.PHONY: help
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | column -t -s "$$(printf '\t')"
+
+# ---------------------------------------------------------------------------------------------------------- set-up
+
+$(STAMPS)/python:
+	@[ -n "$(PYTHON)" ] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
+	  { echo "error: Python 3.11 is needed, found $$("$(PYTHON)" --version 2>&1 || echo none); name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@mkdir -p $(STAMPS)
+	@touch $@
+
+$(STAMPS)/cargo:
+	@command -v cargo >/dev/null || \
+	  { echo "error: cargo is needed to build runtime/ and is not on the PATH; install Rust $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' runtime/Cargo.toml) or newer" >&2; exit 2; }
+	@mkdir -p $(STAMPS)
+	@touch $@
+
+$(PY): | $(STAMPS)/python
+	@echo "== virtual environment in .venv"
+	@"$(PYTHON)" -m venv .venv
+
+$(STAMPS)/venv: requirements.lock | $(PY)
+	@echo "== Python packages from requirements.lock (some minutes the first time)"
+	@$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements.lock | { grep -v '^Requirement already' || true; }
+	@touch $@
+
+$(STAMPS)/venv-dev: requirements-dev.lock $(STAMPS)/venv
+	@echo "== development packages from requirements-dev.lock"
+	@$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements-dev.lock | { grep -v '^Requirement already' || true; }
+	@touch $@
+
+$(STAMPS)/binary: $(RUST_SOURCES) | $(STAMPS)/cargo
+	@echo "== Rust release build in runtime/target"
+	@cargo build --release --locked --manifest-path runtime/Cargo.toml
+	@touch $@
+
+# ------------------------------------------------------------------------------------------ train, export, verify
+
+$(MODELS)/signal_classifier/training.json: $(TRAIN_COMMON) $(TRAIN_SIGNAL) config/ml_config.json $(STAMPS)/venv
+	@echo "== train the signal classifier on the market simulator"
+	@$(PY) -m train signal_classifier
+
+$(MODELS)/volatility_predictor/training.json: $(TRAIN_COMMON) $(TRAIN_VOLATILITY) config/ml_config.json $(STAMPS)/venv
+	@echo "== train the volatility predictor on the surface simulator"
+	@$(PY) -m train volatility_predictor
+
+$(STAMPS)/export-%: $(MODELS)/%/training.json $(wildcard export/*.py)
+	@echo "== export $*"
+	@$(PY) -m export $*
+	@touch $@
+
+$(STAMPS)/verify-%: $(STAMPS)/export-% $(STAMPS)/binary $(wildcard verify/*.py)
+	@echo "== verify $* in Python and in Rust"
+	@$(PY) -m verify $*
+	@touch $@
+
+$(STAMPS)/verified: $(STAMPS)/verify-signal_classifier $(STAMPS)/verify-volatility_predictor
+	@touch $@
+
+.PRECIOUS: $(MODELS)/%/training.json $(STAMPS)/export-% $(STAMPS)/verify-%
+
+# ------------------------------------------------------------------------------------------------------------ test
+
+.PHONY: test check test-python test-rust
+test: check test-python test-rust  ## Every check and test, Python and Rust
+
+check: $(STAMPS)/venv-dev | $(STAMPS)/cargo  ## Format, lint, types, import rules
+	@echo "== format, lint, types, import rules"
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+	@cargo fmt --manifest-path runtime/Cargo.toml --check
+	@cargo clippy --manifest-path runtime/Cargo.toml --all-targets --release --locked -- -D warnings
+
+test-python: $(STAMPS)/venv-dev $(STAMPS)/binary  ## Python unit, property and end-to-end tests
+	@echo "== Python tests"
+	@$(PY) -m pytest
+
+test-rust: $(STAMPS)/venv | $(STAMPS)/cargo  ## Rust unit, property, doc and end-to-end tests
+	@echo "== Rust tests"
+	@cargo test --manifest-path runtime/Cargo.toml --release --locked
+
+# ------------------------------------------------------------------------------------------------------- the rest
+
+.PHONY: format lock clean
+format: $(STAMPS)/venv-dev  ## Format and fix what can be fixed
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+	@cargo fmt --manifest-path runtime/Cargo.toml
+
+LOCK := $(PY) -m uv pip compile pyproject.toml --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header
+lock:  ## Pin every Python package anew, with hashes (needs uv in .venv: make test installs it)
+	@$(LOCK) --upgrade -o requirements.lock
+	@$(LOCK) --extra dev -c requirements.lock -o requirements-dev.lock
+
+clean:  ## Remove what make built (artifacts stay)
+	@rm -rf build .venv runtime/target
