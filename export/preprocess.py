@@ -1,0 +1,159 @@
+"""Fitted transformers as column expressions: the same arithmetic, operation by operation, as their `transform`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+
+from train.errors import PipelineError
+from train.expressions import (
+    DescribesColumns,
+    Expression,
+    column,
+    const,
+    evaluate_all,
+    fill,
+    is_nan,
+    maximum,
+    minimum,
+    substitute,
+)
+
+Columns = tuple[Expression, ...]
+
+
+def refuse(what: object, reason: str, *, supported: str) -> PipelineError:
+    """The one form in which the compiler says no: class name, reason, what it can do instead."""
+    name = what if isinstance(what, str) else type(what).__name__
+    return PipelineError(f"cannot compile {name} exactly: {reason}; supported: {supported}")
+
+
+def transform_columns(transformer: Any, columns: Columns) -> Columns:
+    """What `transformer.transform` makes of `columns`, as expressions of the same inputs.
+
+    Args:
+        transformer: a fitted transformer, a (nested) Pipeline of them, "passthrough", "drop" or None.
+        columns: the expressions it receives, in order.
+
+    Returns:
+        One expression per output column; evaluated by NumPy it has the bits that `transform` gives for float64 rows.
+
+    Raises:
+        PipelineError: the transformer is of a class that has no exact form; its name is in the message.
+    """
+    if transformer is None or isinstance(transformer, str):
+        return () if transformer == "drop" else columns
+    n_expected = getattr(transformer, "n_features_in_", len(columns))
+    if n_expected != len(columns):
+        name = type(transformer).__name__
+        raise PipelineError(f"{name}: fitted on {n_expected} columns, but it would be given {len(columns)}")
+    for kind, lower in _TRANSFORMERS.items():
+        if type(transformer) is kind:
+            return lower(transformer, columns)
+    if isinstance(transformer, DescribesColumns):
+        return _described(transformer, columns)
+    raise refuse(transformer, "no exact form is known for this transformer", supported=supported_transformers())
+
+
+def supported_transformers() -> str:
+    """Names of the transformers that can stand in front of an estimator."""
+    return ", ".join(kind.__name__ for kind in _TRANSFORMERS) + ", and transformers with column_expressions()"
+
+
+def _standard(scaler: Any, columns: Columns) -> Columns:
+    if scaler.with_mean:
+        columns = _each("sub", columns, scaler.mean_, scaler)
+    return _each("div", columns, scaler.scale_, scaler) if scaler.with_std else columns
+
+
+def _min_max(scaler: Any, columns: Columns) -> Columns:
+    columns = _each("add", _each("mul", columns, scaler.scale_, scaler), scaler.min_, scaler)
+    return _clip(columns, *scaler.feature_range) if scaler.clip else columns
+
+
+def _max_abs(scaler: Any, columns: Columns) -> Columns:
+    columns = _each("div", columns, scaler.scale_, scaler)
+    return _clip(columns, -1.0, 1.0) if scaler.clip else columns
+
+
+def _robust(scaler: Any, columns: Columns) -> Columns:
+    if scaler.with_centering:
+        columns = _each("sub", columns, scaler.center_, scaler)
+    return _each("div", columns, scaler.scale_, scaler) if scaler.with_scaling else columns
+
+
+def _imputer(imputer: Any, columns: Columns) -> Columns:
+    if not (isinstance(imputer.missing_values, float) and np.isnan(imputer.missing_values)):
+        raise refuse(imputer, f"missing_values is {imputer.missing_values!r}", supported="missing_values=NaN")
+    statistics = np.asarray(imputer.statistics_, dtype=np.float64)
+    filled = tuple(fill(x, const(value)) for x, value in zip(columns, statistics, strict=True) if not np.isnan(value))
+    if not imputer.add_indicator:
+        return filled
+    return (*filled, *(is_nan(columns[i]) for i in imputer.indicator_.features_))
+
+
+def _column_transformer(transformer: Any, columns: Columns) -> Columns:
+    outputs: Columns = ()
+    for name, fitted, _ in transformer.transformers_:
+        indices = transformer._transformer_to_input_indices[name]
+        outputs += transform_columns(fitted, tuple(columns[i] for i in indices))
+    return outputs
+
+
+def _feature_union(union: Any, columns: Columns) -> Columns:
+    if union.transformer_weights:
+        raise refuse(union, "transformer_weights are set", supported="FeatureUnion without weights")
+    return sum((transform_columns(fitted, columns) for _, fitted in union.transformer_list), start=())
+
+
+def _pipeline(pipeline: Any, columns: Columns) -> Columns:
+    for _, step in pipeline.steps:
+        columns = transform_columns(step, columns)
+    return columns
+
+
+def _described(transformer: DescribesColumns, columns: Columns) -> Columns:
+    """A project transformer: its expressions are believed only after its own `transform` gave the same bits."""
+    own = tuple(transformer.column_expressions())
+    generator = np.random.default_rng(0)
+    rows = generator.standard_normal((512, len(columns))) * 10.0 ** generator.integers(-3, 5, (512, len(columns)))
+    rows[::7] = np.round(rows[::7])
+    rows[::5] = np.abs(rows[::5])
+    answers: Any = transformer.transform(rows)  # type: ignore[attr-defined]
+    got, expected = evaluate_all(own, rows), np.asarray(answers, dtype=np.float64)
+    if got.shape != expected.shape or not np.array_equal(got, expected, equal_nan=True):
+        raise refuse(transformer, "transform and column_expressions() differ", supported="equal bits on every row")
+    return tuple(substitute(expression, columns) for expression in own)
+
+
+def _each(op: str, columns: Columns, values: Sequence[float], owner: object) -> Columns:
+    """`op` of every column with its own constant."""
+    if not np.all(np.isfinite(values)):
+        where = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise refuse(owner, f"column {where} has no finite scale or centre (it was all NaN)", supported="finite ones")
+    return tuple(Expression(op, (x, const(float(v)))) for x, v in zip(columns, values, strict=True))
+
+
+def _clip(columns: Columns, low: float, high: float) -> Columns:
+    return tuple(minimum(maximum(x, const(low)), const(high)) for x in columns)
+
+
+def input_columns(n_columns: int) -> Columns:
+    """The columns of the model's input themselves."""
+    return tuple(column(i) for i in range(n_columns))
+
+
+_TRANSFORMERS: dict[type, Callable[[Any, Columns], Columns]] = {
+    StandardScaler: _standard,
+    MinMaxScaler: _min_max,
+    MaxAbsScaler: _max_abs,
+    RobustScaler: _robust,
+    SimpleImputer: _imputer,
+    ColumnTransformer: _column_transformer,
+    FeatureUnion: _feature_union,
+    Pipeline: _pipeline,
+}
