@@ -62,6 +62,28 @@ SIGNAL_NAMES = tuple(column.name for column in SIGNAL_FEATURES)
 HISTORY_LABELS = ("pnl", "is_profitable")
 HISTORY_OPTIONAL = ("timestamp", "symbol")
 
+# One day of one symbol's surface. `train.daily_features` computes them (formulas and sources there), and so does
+# `runtime/src/surface.rs`, to the same bits. NaN marks what the day's quotes could not tell; a day counts as known
+# when `avg_iv` is known.
+DAILY_FEATURES = (
+    Column("avg_iv", "per year, decimal", 0.01, 5.0, meaning="implied volatility, mean over 5 tenors x 5 moneynesses"),
+    Column("atm_iv", "per year, decimal", 0.01, 5.0, meaning="implied volatility at the money, 30 days"),
+    Column("skew", "per year, decimal", -5.0, 5.0, meaning="IV at moneyness 0.95 less IV at 1.05, 30 days"),
+    Column(
+        "curvature", "per year, decimal", -5.0, 5.0, meaning="mean of IV at 0.95 and 1.05, less IV at 1.00, 30 days"
+    ),
+    Column("term_slope", "per year, decimal", -5.0, 5.0, meaning="IV at the money, 91 days less 30 days"),
+    Column("volume", "contracts", 0.0, 1e15, meaning="traded that day over all quotes"),
+    Column("quotes", "quotes", 1.0, 1e9, integer=True, meaning="how many clean quotes the day's features rest on"),
+)
+DAILY_NAMES = tuple(column.name for column in DAILY_FEATURES)
+
+# Days are trading days, oldest first, the newest last; days before the first known one are NaN.
+VOLATILITY_INPUT = Tensor("history", ("batch", "day", "feature"), DAILY_FEATURES)
+# avg_iv so many trading days ahead, and the bounds of its central 80 % interval.
+VOLATILITY_OUTPUTS = tuple(Tensor(name, ("batch", "horizon")) for name in ("predicted", "lower", "upper"))
+HORIZONS = (1, 5, 21)
+
 
 def check_signal(signal: Mapping[str, object], where: str) -> tuple[float, ...]:
     """The eight features of one trade signal in contract order, as float64.
