@@ -7,12 +7,14 @@ can tell apart. Sums run in tree order, as scikit-learn's do.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from onnx import numpy_helper
+from typing_extensions import override
 
+from export.classifier import ClassifierGraph
 from export.columns import ColumnScope
 from export.graph import ML_DOMAIN
 from export.preprocess import refuse
@@ -46,6 +48,14 @@ class Tree:
     value: Floats
 
 
+class Term(NamedTuple):
+    """Add column `output` of `Tree.value` of tree number `tree` to `target`."""
+
+    tree: int
+    output: int
+    target: int
+
+
 def sklearn_tree(estimator: Any) -> Tree:
     """The arrays of one fitted scikit-learn decision tree, in its own (scaled, float32) units."""
     if estimator.n_outputs_ != 1:
@@ -70,29 +80,31 @@ def mean_of_trees(estimator: Any, scope: ColumnScope, *, outputs: Sequence[int])
     """The forest's `predict_proba` columns `outputs` (or its regression value), float64 [batch, output]."""
     trees = trees_of(estimator)
     n = len(trees)
-    if n & (n - 1) == 0:
+    whole = n & (n - 1) == 0
+    if whole:
         # Dividing by a power of two rounds nothing, wherever it is done: spare the graph a node.
-        return sum_of_trees([replace(tree, value=tree.value / n) for tree in trees], scope, outputs=outputs)
-    total = sum_of_trees(trees, scope, outputs=outputs)
-    return scope.builder.node("Div", total, scope.builder.constant(float(n)))
+        trees = [replace(tree, value=tree.value / n) for tree in trees]
+    terms = [Term(tree, output, target) for target, output in enumerate(outputs) for tree in range(n)]
+    total = sum_of_trees(trees, terms, scope)
+    return total if whole else scope.builder.node("Div", total, scope.builder.constant(float(n)))
 
 
-def sum_of_trees(trees: Sequence[Tree], scope: ColumnScope, *, outputs: Sequence[int], cast: Cast = to_float32) -> str:
-    """Sum of the trees' leaf values in tree order, as a tensor float64 [batch, output].
+def sum_of_trees(trees: Sequence[Tree], terms: Sequence[Term], scope: ColumnScope, *, cast: Cast = to_float32) -> str:
+    """Leaf values summed in the order of `terms`, as a tensor float64 [batch, target].
 
     Args:
         trees: in the estimator's own units.
+        terms: which output of which tree is added to which target.
         scope: the columns that the estimator sees.
-        outputs: which columns of `Tree.value` to sum.
         cast: what the estimator does to its input before it compares.
     """
-    chains = chains_of(scope.columns)
-    folded, cores = fold_trees(trees, chains, n_inputs=scope.n_inputs, cast=cast)
+    folded, cores = fold_trees(trees, chains_of(scope.columns), n_inputs=scope.n_inputs, cast=cast)
     features = scope.source
     if cores:
         features = scope.builder.node("Concat", scope.source, scope.matrix(cores), axis=1)
-    single = [(merge_equal_leaves(tree, output), k) for k, output in enumerate(outputs) for tree in folded]
-    return scope.builder.node("TreeEnsemble", features, domain=ML_DOMAIN, **pack(single, n_targets=len(outputs)))
+    single = [(merge_equal_leaves(folded[term.tree], term.output), term.target) for term in terms]
+    n_targets = 1 + max(term.target for term in terms)
+    return scope.builder.node("TreeEnsemble", features, domain=ML_DOMAIN, **pack(single, n_targets=n_targets))
 
 
 def fold_trees(
@@ -193,6 +205,20 @@ def _reachable(tree: Tree) -> Ints:
         inner = front[tree.feature[front] >= 0]
         front = np.concatenate([tree.true[inner], tree.false[inner]])
     return np.flatnonzero(seen)
+
+
+class TreesClassifier(ClassifierGraph):
+    """Forests, extra trees and single trees: the mean of the leaves' class fractions."""
+
+    exact_probabilities = True
+
+    @override
+    def probabilities(self) -> str:
+        return mean_of_trees(self.estimator, self.scope, outputs=range(self.n_classes))
+
+    @override
+    def positive(self) -> str:
+        return mean_of_trees(self.estimator, self.scope, outputs=[1])
 
 
 def sum_is_exact_in_any_order(estimator: Any) -> bool:

@@ -1,19 +1,75 @@
 """A fitted scikit-learn model as an ONNX graph that decides as the model does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+import numpy as np
 import onnx
+import sklearn
 from onnx import TensorProto, helper
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
-from export.classifiers import lower_confidence, lower_probabilities, lower_value
+from export.boosting import BoostedClassifier, boosted_value, has_identity_link
+from export.calibration import CalibratedClassifier
+from export.classifier import ClassifierGraph, has_probabilities
 from export.columns import ColumnScope
+from export.forest import TreesClassifier, mean_of_trees
 from export.graph import GraphBuilder, finish, tensor
-from export.preprocess import input_columns
+from export.linear import LinearClassifier, SupportVectorClassifier, linear_value
+from export.preprocess import input_columns, refuse, transform_columns
+from export.voting import Vote, voting_value
 from train.errors import PipelineError
 
 INPUT = "features"
 """Name of the one input, float64 [batch, n_features_in_]."""
+
+_CLASSIFIERS: dict[type, type[ClassifierGraph]] = {
+    RandomForestClassifier: TreesClassifier,
+    ExtraTreesClassifier: TreesClassifier,
+    DecisionTreeClassifier: TreesClassifier,
+    ExtraTreeClassifier: TreesClassifier,
+    GradientBoostingClassifier: BoostedClassifier,
+    HistGradientBoostingClassifier: BoostedClassifier,
+    LogisticRegression: LinearClassifier,
+    SVC: SupportVectorClassifier,
+    CalibratedClassifierCV: CalibratedClassifier,
+    VotingClassifier: Vote,
+}
+
+
+def _tree_value(estimator: Any, scope: ColumnScope) -> str:
+    return mean_of_trees(estimator, scope, outputs=[0])
+
+
+def _voting_value(estimator: Any, scope: ColumnScope) -> str:
+    return voting_value(estimator, [lower_value(member, scope) for member in estimator.estimators_], scope)
+
+
+_TREE_REGRESSORS = (RandomForestRegressor, ExtraTreesRegressor, DecisionTreeRegressor, ExtraTreeRegressor)
+_BOOSTED_REGRESSORS = (GradientBoostingRegressor, HistGradientBoostingRegressor)
+_REGRESSORS: dict[type, Callable[[Any, ColumnScope], str]] = {
+    **dict.fromkeys(_TREE_REGRESSORS, _tree_value),
+    **dict.fromkeys(_BOOSTED_REGRESSORS, boosted_value),
+    **dict.fromkeys((LinearRegression, Ridge, Lasso, ElasticNet), linear_value),
+    VotingRegressor: _voting_value,
+}
 
 
 def compile_sklearn(
@@ -35,32 +91,110 @@ def compile_sklearn(
         doc_metadata: custom metadata to add to the model.
 
     Returns:
-        A checked model; its bytes depend on the fitted model, `name` and `doc_metadata` alone.
+        A checked model; its bytes depend on the fitted model, `name` and `doc_metadata` alone. NaN goes where
+        scikit-learn sends it; for what scikit-learn refuses (infinities, NaN before a model that takes none) the
+        answer is defined but has nothing to be compared with.
 
     Raises:
         PipelineError: a part that has no exact form, named, with the reason and what is supported.
     """
-    n_features = getattr(estimator, "n_features_in_", None)
-    if n_features is None:
-        raise PipelineError(f"{type(estimator).__name__} is not fitted: it has no n_features_in_; fit it first")
+    n_features = _require_fitted(estimator)
     builder = GraphBuilder()
-    shape: list[str | int]
-    scope = ColumnScope(builder, INPUT, int(n_features), input_columns(int(n_features)))
+    scope = ColumnScope(builder, INPUT, n_features, input_columns(n_features))
+    shape: list[str | int] = ["batch"]
     if output == "confidence":
-        result, shape = lower_confidence(estimator, scope), ["batch"]
-        public = "confidence"
+        result, public = _confidence(estimator, scope), "confidence"
     elif hasattr(estimator, "classes_"):
-        result, shape = lower_probabilities(estimator, scope), ["batch", len(estimator.classes_)]
+        graph = lower_classifier(estimator, scope)
+        result = graph.probabilities() if has_probabilities(estimator) else graph.one_hot(graph.label())
         public = "probabilities"
+        shape.append(graph.n_classes)
     else:
-        result, shape = lower_value(estimator, scope), ["batch", 1]
-        public = "variable"
+        result, public = lower_value(estimator, scope), "variable"
+        shape.append(1)
     builder.output(result, public)
-    graph = helper.make_graph(
+    body = helper.make_graph(
         builder.nodes,
         name,
-        [tensor(INPUT, TensorProto.DOUBLE, ["batch", int(n_features)])],
+        [tensor(INPUT, TensorProto.DOUBLE, ["batch", n_features])],
         [tensor(public, TensorProto.DOUBLE, shape)],
         builder.initializers,
     )
-    return finish(graph, name=name, metadata=doc_metadata)
+    return finish(body, name=name, metadata=doc_metadata)
+
+
+def is_bit_exact(estimator: Any) -> bool:
+    """Whether the compiled output equals scikit-learn's to the last bit (else within 1e-12).
+
+    Raises:
+        PipelineError: the estimator cannot be compiled.
+    """
+    n_features = _require_fitted(estimator)
+    scope = ColumnScope(GraphBuilder(), INPUT, n_features, input_columns(n_features))
+    if hasattr(estimator, "classes_"):
+        graph = lower_classifier(estimator, scope)
+        return graph.exact_probabilities if has_probabilities(estimator) else graph.exact_label
+    final, _ = unwrapped(estimator, scope)
+    return type(final) in _TREE_REGRESSORS or (type(final) in _BOOSTED_REGRESSORS and has_identity_link(final))
+
+
+def lower_classifier(estimator: Any, scope: ColumnScope) -> ClassifierGraph:
+    """The graph of a classifier (or Pipeline that ends in one) on the columns of `scope`.
+
+    Raises:
+        PipelineError: no exact form; the class is named.
+    """
+    final, scope = unwrapped(estimator, scope)
+    kind = _CLASSIFIERS.get(type(final))
+    if kind is None:
+        names = ", ".join(supported.__name__ for supported in _CLASSIFIERS)
+        raise refuse(final, "no exact form is known for this classifier", supported=names)
+    if getattr(final, "n_outputs_", 1) != 1 or np.ndim(final.classes_[0]) != 0:
+        raise refuse(final, "it has several outputs", supported="one output")
+    return kind(final, scope, lower_classifier)
+
+
+def lower_value(estimator: Any, scope: ColumnScope) -> str:
+    """`predict` of a regressor (or Pipeline that ends in one), float64 [batch, 1]."""
+    final, scope = unwrapped(estimator, scope)
+    lower = _REGRESSORS.get(type(final))
+    if lower is None:
+        names = ", ".join(supported.__name__ for supported in _REGRESSORS)
+        raise refuse(final, "no exact form is known for this regressor", supported=names)
+    return lower(final, scope)
+
+
+def unwrapped(estimator: Any, scope: ColumnScope) -> tuple[Any, ColumnScope]:
+    """The estimator at the end of (nested, frozen) pipelines, and the columns it sees."""
+    while type(estimator) in (Pipeline, FrozenEstimator):
+        if type(estimator) is FrozenEstimator:
+            estimator = estimator.estimator
+            continue
+        columns = scope.columns
+        for _, step in estimator.steps[:-1]:
+            columns = transform_columns(step, columns)
+        scope, estimator = scope.replaced(columns), estimator.steps[-1][1]
+    return estimator, scope
+
+
+def _confidence(estimator: Any, scope: ColumnScope) -> str:
+    classes = list(getattr(estimator, "classes_", []))
+    if classes != [0, 1]:
+        raise refuse(
+            estimator, f"confidence needs a classifier of the classes 0 and 1, got {classes}", supported="0, 1"
+        )
+    graph = lower_classifier(estimator, scope)
+    return graph.flat(graph.positive())
+
+
+def _require_fitted(estimator: Any) -> int:
+    """Number of input columns; the estimator must be fitted, by the release that is installed."""
+    n_features = getattr(estimator, "n_features_in_", None)
+    if n_features is None:
+        raise PipelineError(f"{type(estimator).__name__} is not fitted: it has no n_features_in_; fit it first")
+    fitted_with = getattr(estimator, "_sklearn_version", None) or sklearn.__version__
+    if fitted_with != sklearn.__version__:
+        raise PipelineError(
+            f"{type(estimator).__name__}: fitted with scikit-learn {fitted_with}, {sklearn.__version__} is installed"
+        )
+    return int(n_features)

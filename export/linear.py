@@ -1,0 +1,145 @@
+"""Linear models and support vector machines in double: scores within 1e-12 of scikit-learn's."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from export.classifier import ClassifierGraph
+from export.columns import ColumnScope
+from export.preprocess import refuse
+
+
+def linear_value(estimator: Any, scope: ColumnScope) -> str:
+    """X coef + intercept, float64 [batch, 1] (or [batch, class])."""
+    build = scope.builder
+    weights = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64)).T
+    product = build.node("MatMul", scope.matrix(), build.constant(weights))
+    return build.node("Add", product, build.constant(np.ravel(estimator.intercept_)))
+
+
+class LinearClassifier(ClassifierGraph):
+    """Logistic regression, two classes or several."""
+
+    @override
+    def decision(self) -> str:
+        return linear_value(self.estimator, self.scope)
+
+    @override
+    def positive(self) -> str:
+        return self.build.node("Sigmoid", self.decision()) if self.n_classes == 2 else super().positive()
+
+    @override
+    def probabilities(self) -> str:
+        return super().probabilities() if self.n_classes == 2 else self.softmax(self.decision())
+
+    @override
+    def label(self) -> str:
+        score = self.decision()
+        return self.label_by_sign(score, "Greater") if self.n_classes == 2 else self.label_by_largest(score)
+
+
+class SupportVectorClassifier(ClassifierGraph):
+    """SVC with an RBF or linear kernel. Probabilities come from a calibration around it, never from libsvm's own."""
+
+    def __init__(self, estimator: Any, scope: ColumnScope, lower: Any) -> None:
+        super().__init__(estimator, scope, lower)
+        if estimator.kernel not in ("rbf", "linear"):
+            raise refuse(estimator, f"kernel={estimator.kernel!r}", supported="kernel='rbf' or 'linear'")
+        if estimator.probability is True:
+            raise refuse(
+                estimator,
+                "probability=True is deprecated and cross-validated inside libsvm",
+                supported="CalibratedClassifierCV(SVC(), ensemble=False)",
+            )
+        if self.n_classes > 2 and (estimator.decision_function_shape != "ovr" or estimator.break_ties):
+            raise refuse(estimator, "decision_function_shape or break_ties is set", supported="the defaults")
+
+    @override
+    def decision(self) -> str:
+        pairs = self._pairs()
+        return pairs if self.n_classes == 2 else self._one_against_rest(pairs)
+
+    @override
+    def positive(self) -> str:
+        raise refuse(self.estimator, "it has no predict_proba", supported="CalibratedClassifierCV(SVC())")
+
+    @override
+    def label(self) -> str:
+        pairs = self._pairs()
+        if self.n_classes == 2:
+            return self.label_by_sign(pairs, "Greater")
+        return self.label_by_largest(self._votes(self.build.node("Greater", pairs, self.build.constant(0.0)), win=True))
+
+    def _pairs(self) -> str:
+        """Scores of class i against class j, i < j, float64 [batch, pair]; above 0 is a vote for i.
+
+        With two classes scikit-learn turns the sign: above 0 is class 1.
+        """
+        estimator, build = self.estimator, self.build
+        dual = np.asarray(estimator.dual_coef_, dtype=np.float64)
+        if self.n_classes == 2:
+            weights = dual.T
+        else:
+            # Row r of dual_coef_ holds each vector's weight against the r-th of the other classes.
+            ends = np.cumsum(estimator.n_support_)
+            starts = ends - estimator.n_support_
+            pairs = list(_class_pairs(self.n_classes))
+            weights = np.zeros((dual.shape[1], len(pairs)))
+            for k, (i, j) in enumerate(pairs):
+                weights[starts[i] : ends[i], k] = dual[j - 1, starts[i] : ends[i]]
+                weights[starts[j] : ends[j], k] = dual[i, starts[j] : ends[j]]
+        product = build.node("MatMul", self._kernel(), build.constant(weights))
+        return build.node("Add", product, build.constant(np.ravel(estimator.intercept_)))
+
+    def _kernel(self) -> str:
+        """Kernel values, float64 [batch, support vector].
+
+        Squared distances are summed column by column from differences: the expanded form |x|^2 - 2xv + |v|^2 would
+        cancel, and a [batch, vector, column] tensor would not fit for long batches.
+        """
+        vectors, build = np.asarray(self.estimator.support_vectors_, dtype=np.float64), self.build
+        seen = self.scope.matrix()
+        if self.estimator.kernel == "linear":
+            return build.node("MatMul", seen, build.constant(vectors.T))
+        total = ""
+        for index in range(vectors.shape[1]):
+            column = build.node("Gather", seen, build.constant([index], np.int64), axis=1)
+            difference = build.node("Sub", column, build.constant(vectors[:, index]))
+            square = build.node("Mul", difference, difference)
+            total = build.node("Add", total, square) if total else square
+        return build.node("Exp", build.node("Mul", total, build.constant(-float(self.estimator._gamma))))
+
+    def _votes(self, wins: str, *, win: bool) -> str:
+        """Number of pairs each class wins, float64 [batch, class]; `wins` says i (`win`) or j (not `win`) won."""
+        build = self.build
+        first, second = _incidence(self.n_classes)
+        yes, no = (first, second) if win else (second, first)
+        won = build.node("Cast", wins, to=11)
+        lost = build.node("Sub", build.constant(1.0), won)
+        return build.node(
+            "Add",
+            build.node("MatMul", won, build.constant(yes)),
+            build.node("MatMul", lost, build.constant(no)),
+        )
+
+    def _one_against_rest(self, pairs: str) -> str:
+        """Votes plus the squashed sum of scores, as scikit-learn makes one score per class from the pairs."""
+        build = self.build
+        first, second = _incidence(self.n_classes)
+        votes = self._votes(build.node("Less", pairs, build.constant(0.0)), win=False)
+        total = build.node("MatMul", pairs, build.constant(first - second))
+        scale = build.node("Add", build.node("Abs", total), build.constant(1.0))
+        squashed = build.node("Div", total, build.node("Mul", scale, build.constant(3.0)))
+        return build.node("Add", votes, squashed)
+
+
+def _class_pairs(n: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(n) for j in range(i + 1, n)]
+
+
+def _incidence(n: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """[pair, class]: a one where the class is the first, and where it is the second of the pair."""
+    pairs = _class_pairs(n)
+    return np.eye(n)[[i for i, _ in pairs]], np.eye(n)[[j for _, j in pairs]]
