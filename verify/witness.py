@@ -1,0 +1,284 @@
+"""For every split of every tree, rows on both sides of it, one representable double apart.
+
+The model is a black box here: rows go through scikit-learn's own preprocessing, and are moved until they stand at the
+split. So the search shares nothing with the compiler, and works behind engineered columns as behind a scaler.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from export.thresholds import from_key, to_key
+from verify.trees import Bools, Floats, Group, Indices, Transform, Tree, Visits
+
+ATTEMPTS = 12
+EDGES_ALONE = 3
+ROUNDS = 25
+HALVINGS = 64
+LEVELS = 24
+FIRST_STARTS = 300
+MOST_STARTS = 3000
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The splits of one group.
+
+    Attributes:
+        feature: column that the trees see, of each split, int64 [split].
+        threshold: float64 [split].
+        low, high: a row reaches the split when low < seen <= high in every column, float64 [split, seen column].
+    """
+
+    feature: Indices
+    threshold: Floats
+    low: Floats
+    high: Floats
+
+    def only(self, which: Indices) -> "Targets":
+        """The splits `which`."""
+        return Targets(self.feature[which], self.threshold[which], self.low[which], self.high[which])
+
+    def children(self) -> "Targets":
+        """The boxes of the left children, then of the right children."""
+        at = np.arange(len(self.feature)), self.feature
+        low, high = self.low.copy(), self.high.copy()
+        high[at], low[at] = np.minimum(high[at], self.threshold), np.maximum(low[at], self.threshold)
+        return Targets(
+            np.tile(self.feature, 2),
+            np.tile(self.threshold, 2),
+            np.concatenate([self.low, low]),
+            np.concatenate([high, self.high]),
+        )
+
+    def misses(self, seen: Floats) -> Bools:
+        """Columns in which row i, or one row for all, misses the box of split i; bool [split, seen column]."""
+        result: Bools = ~((seen > self.low) & (seen <= self.high))
+        return result
+
+
+def targets_of(group: Group, width: int) -> Targets:
+    """Collect the splits of a group; `width`: columns that the trees see."""
+    parts = [_boxes(tree, width) for tree in group.trees]
+    return Targets(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _boxes(tree: Tree, width: int) -> tuple[Indices, Floats, Floats, Floats]:
+    low = np.full((len(tree.feature), width), -np.inf)
+    high = np.full((len(tree.feature), width), np.inf)
+    for node in tree.splits:  # parents come before their children
+        feature, threshold = tree.feature[node], tree.threshold[node]
+        left, right = tree.left[node], tree.right[node]
+        low[[left, right]], high[[left, right]] = low[node], high[node]
+        high[left, feature] = min(high[node, feature], threshold)
+        low[right, feature] = max(low[node, feature], threshold)
+    at = tree.splits
+    return tree.feature[at], tree.threshold[at], low[at], high[at]
+
+
+def witness_rows(group: Group, start: Floats, *, seed: int = 0) -> Floats:
+    """Rows around every split of a group: the last double that goes left, the first that goes right, and beyond.
+
+    Args:
+        group: trees and their preprocessing.
+        start: rows like those of the training data, float64 [row, column]; the search starts at them.
+        seed: of the choices that the search makes.
+
+    Returns:
+        float64 [row, column], finite, four rows for each split that could be reached (behind one-to-one columns all
+        of them; behind engineered columns the last few may be missed, which `Visits` counts).
+    """
+    start = start[np.isfinite(start).all(axis=1)]
+    random = np.random.default_rng(seed)
+    influence = _influence(group.transform, start, random)
+    targets = targets_of(group, len(influence))
+    visits, found = Visits((group,)), [np.empty((0, start.shape[1]))]
+    left_over = np.arange(len(targets.feature))
+    for attempt in range(ATTEMPTS):
+        if not len(left_over):
+            break
+        # Rows already found stand near the splits that are still missing.
+        known = random.permutation(np.concatenate([start, *found]))[: MOST_STARTS if attempt else FIRST_STARTS]
+        search = _Search(group.transform, targets.only(left_over), known, influence, random)
+        found.append(search.edges(search.reach(), choice=attempt))
+        if attempt >= EDGES_ALONE:  # no row at the edge stays in the box: one row on each side of it, then
+            both = targets.only(left_over).children()
+            found.append(_Search(group.transform, both, known, influence, random).reach())
+            visits.add(found[-2])
+        visits.add(found[-1])
+        left_over = np.flatnonzero(~visits.both_ways()[0])
+    return np.concatenate(found)
+
+
+def _seen(transform: Transform, rows: Floats) -> Floats:
+    """What the trees see, with NaN where a value is not a number or has no float32."""
+    with np.errstate(all="ignore"):
+        seen = transform(rows)
+    return np.where(np.isfinite(seen), seen, np.nan)
+
+
+def _influence(transform: Transform, start: Floats, random: np.random.Generator) -> list[Indices]:
+    """For each column that the trees see, the raw columns that move it, found by moving them."""
+    before = _seen(transform, start)
+    moves = np.zeros((start.shape[1], before.shape[1]), dtype=bool)
+    for column in range(start.shape[1]):
+        moved = start.copy()
+        moved[:, column] = random.permutation(start[:, column])
+        after = _seen(transform, moved)
+        moves[column] = ((after != before) & ~(np.isnan(after) & np.isnan(before))).any(axis=0)
+    return [np.flatnonzero(moves[:, seen]) for seen in range(before.shape[1])]
+
+
+@dataclass
+class _Bracket:
+    """Rows, one raw column of each, and two values of it that put the column seen at or below `edge`, and above."""
+
+    transform: Transform
+    rows: Floats
+    raw: Indices
+    feature: Indices
+    edge: Floats
+    left: Floats
+    right: Floats
+
+    def seen(self, value: Floats, which: Indices | slice = slice(None)) -> Floats:
+        """The column seen when the raw column of the rows `which` is set to `value`."""
+        trial = put(self.rows[which], self.raw[which], value)
+        seen = _seen(self.transform, trial)
+        return seen[np.arange(len(trial)), self.feature[which]]
+
+    def only(self, which: Indices) -> "_Bracket":
+        """The rows `which`."""
+        return _Bracket(
+            self.transform,
+            self.rows[which],
+            self.raw[which],
+            self.feature[which],
+            self.edge[which],
+            self.left[which],
+            self.right[which],
+        )
+
+    @property
+    def closed(self) -> bool:
+        """Whether no double lies between any two values."""
+        middle = middle_double(self.left, self.right)
+        return bool(((middle == self.left) | (middle == self.right)).all())
+
+    def halve(self, which: Indices | slice = slice(None)) -> tuple[Floats, Floats]:
+        """Keep the half in which the edge lies; gives the middle and what is seen there."""
+        middle = middle_double(self.left[which], self.right[which])
+        seen = self.seen(middle, which)
+        goes_left = seen <= self.edge[which]
+        self.left[which] = np.where(goes_left, middle, self.left[which])
+        self.right[which] = np.where(goes_left, self.right[which], middle)
+        return middle, seen
+
+
+@dataclass(frozen=True)
+class _Search:
+    transform: Transform
+    targets: Targets
+    start: Floats
+    influence: list[Indices]
+    random: np.random.Generator
+
+    def reach(self) -> Floats:
+        """One row for each split, in its box if it can be: the nearest start, repaired column after column."""
+        seen = _seen(self.transform, self.start)
+        best = np.zeros(len(self.targets.feature), dtype=np.int64)
+        fewest = np.full(len(best), seen.shape[1] + 1)
+        for candidate in range(len(seen)):
+            misses = self.targets.misses(seen[candidate]).sum(axis=1)
+            better = misses < fewest
+            best[better], fewest[better] = candidate, misses[better]
+        rows = self.start[best]
+        todo = np.arange(len(rows))
+        for _ in range(ROUNDS):
+            misses = self.targets.only(todo).misses(_seen(self.transform, rows[todo]))
+            missing = misses.any(axis=1)
+            todo, misses = todo[missing], misses[missing]
+            if not len(todo):
+                break
+            self._repair(rows, todo, misses)
+        return rows
+
+    def _repair(self, rows: Floats, todo: Indices, misses: Bools) -> None:
+        """Bring one missed column of each row `todo` into its box, in place, where one raw column can do it."""
+        feature = np.argmax(misses * self.random.random(misses.shape), axis=1)
+        low, high = self.targets.low[todo, feature], self.targets.high[todo, feature]
+        edge = np.where(np.isfinite(low), low, high)
+        bracket, usable = self._bracket(rows[todo], self._pick(feature), feature, edge)
+        todo, low, high = todo[usable], low[usable], high[usable]
+        # Just inside the box, when only one side is bounded; else wherever halving first lands in it.
+        value = np.where(np.isfinite(low), bracket.right, bracket.left)
+        seen = bracket.seen(value)
+        good = (seen > low) & (seen <= high)
+        for _ in range(HALVINGS):
+            still = np.flatnonzero(~good)
+            if not len(still):
+                break
+            value[still], seen = bracket.halve(still)
+            good[still] = (seen > low[still]) & (seen <= high[still])
+        rows[todo[good]] = put(bracket.rows, bracket.raw, value)[good]
+
+    def edges(self, rows: Floats, *, choice: int) -> Floats:
+        """Four rows for each split: around the two neighbouring doubles between which the split lies."""
+        feature = self.targets.feature
+        columns = [self.influence[f] for f in feature]
+        able = np.flatnonzero([len(c) for c in columns])
+        raw = np.array([columns[i][choice % len(columns[i])] for i in able], dtype=np.int64)
+        bracket, _ = self._bracket(rows[able], raw, feature[able], self.targets.threshold[able])
+        for _ in range(HALVINGS):
+            if bracket.closed:
+                break
+            bracket.halve()
+        left, right = bracket.left, bracket.right
+        outwards = np.where(left < right, -np.inf, np.inf)
+        values = (np.nextafter(left, outwards), left, right, np.nextafter(right, -outwards))
+        return np.concatenate([put(bracket.rows, bracket.raw, value) for value in values])
+
+    def _bracket(self, rows: Floats, raw: Indices, feature: Indices, edge: Floats) -> tuple[_Bracket, Indices]:
+        """Values of the raw column on both sides of the edge, the nearest known; and which rows have both."""
+        own = rows[np.arange(len(rows)), raw]
+        bracket = _Bracket(
+            self.transform, rows, raw, feature, edge, np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+        )
+        for level in (rows.T[raw, np.arange(len(rows))], *(level[raw] for level in self._levels())):
+            seen = bracket.seen(level)
+            for side, here in ((bracket.left, seen <= edge), (bracket.right, seen > edge)):
+                # Values near the row's own disturb the other columns least.
+                nearer = here & ~(np.abs(side - own) <= np.abs(level - own))
+                side[nearer] = level[nearer]
+        usable = np.flatnonzero(np.isfinite(bracket.left) & np.isfinite(bracket.right))
+        return bracket.only(usable), usable
+
+    def _levels(self) -> list[Floats]:
+        """Values worth a try, for each raw column: spread over the starts, their negatives, zero, and far outside."""
+        low, high = self.start.min(axis=0), self.start.max(axis=0)
+        levels = list(np.quantile(self.start, np.linspace(0, 1, LEVELS), axis=0))
+        levels += [-np.median(self.start, axis=0), np.zeros_like(low)]
+        for factor in (1.0, 1024.0):
+            levels += [low - factor * (high - low + 1), high + factor * (high - low + 1)]
+        return levels
+
+    def _pick(self, feature: Indices) -> Indices:
+        """A random raw column that moves each column seen; 0 where none does."""
+        chances = self.random.random(len(feature))
+        columns = [self.influence[f] for f in feature]
+        picked = [int(c[int(chance * len(c))]) if len(c) else 0 for c, chance in zip(columns, chances, strict=True)]
+        return np.array(picked, dtype=np.int64)
+
+
+def put(rows: Floats, column: Indices, value: npt.ArrayLike) -> Floats:
+    """A copy of the rows with one column of each set."""
+    changed = rows.copy()
+    changed[np.arange(len(rows)), column] = value
+    return changed
+
+
+def middle_double(a: Floats, b: Floats) -> Floats:
+    """The double half-way between two in the order of bits; one of the two when they are neighbours."""
+    low, high = to_key(np.ascontiguousarray(a)), to_key(np.ascontiguousarray(b))
+    return from_key((low & high) + ((low ^ high) >> 1))  # the mean, rounded down, without overflow
