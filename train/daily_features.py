@@ -21,6 +21,7 @@ correctly, on sorted values and in the order written here. That is why there is 
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 IV_BOUNDS = (0.01, 5.0)
@@ -138,7 +139,7 @@ def _linear(points: Sequence[tuple[float, float]], x: float) -> float:
         return math.nan
     if x <= points[0][0]:
         return points[0][1]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         if x <= x1:
             # At x1 itself y1, not y1 with a rounding error.
             return y1 if x == x1 else y0 + (y1 - y0) * ((x - x0) / (x1 - x0))

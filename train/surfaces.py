@@ -120,6 +120,6 @@ class _Days:
                 highest = row
             elif quote.moneyness < top.moneyness - SPOT_DRIFT:
                 raise PipelineError(
-                    f"{self._path}: row {row.line}: column moneyness: {quote.moneyness!r} at strike {quote.strike!r}, but "
-                    f"{top.moneyness!r} at strike {top.strike!r}: moneyness is strike / spot and rises with the strike"
+                    f"{self._path}: row {row.line}: column moneyness: {quote.moneyness!r} at strike {quote.strike!r}, "
+                    f"but {top.moneyness!r} at strike {top.strike!r}: it is strike / spot and must rise with the strike"
                 )

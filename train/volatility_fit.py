@@ -1,0 +1,175 @@
+"""Fits the parts of the network: linear path, scale, LSTM, quantiles. TensorFlow is imported when it is needed."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from train.contract import HORIZONS
+from train.volatility_windows import Ends, Series, hide_features, log_changes, windows
+
+Floats = NDArray[np.float64]
+
+CHUNK = 2048
+RIDGE = 1e-3
+"""Of the mean square of each regressor, which are of different sizes."""
+COVERAGE = 0.8
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Preprocessed windows with outcomes: float64 [window, ...], the LSTM's inputs float32."""
+
+    regressors: Floats
+    variances: Floats
+    sequence: NDArray[np.float32]
+    context: NDArray[np.float32]
+    changes: Floats
+    weight: Floats
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+
+def set_up_tensorflow(random_state: int) -> str:
+    """Seeds, deterministic operators, and the name of the device that training will use."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(random_state)
+    tf.config.experimental.enable_op_determinism()
+    devices = tf.config.list_physical_devices("GPU")
+    return f"GPU ({len(devices)})" if devices else "CPU"
+
+
+def prepare(
+    series: Sequence[Series],
+    ends: Ends,
+    sequence_length: int,
+    *,
+    hide: np.random.Generator | None = None,
+    weight: float = 1.0,
+) -> Prepared:
+    """Run the network's own preprocessing over the windows, some thousand at a time.
+
+    Args:
+        series: where the windows lie.
+        ends: where they end; those without a known outcome at the longest horizon must not be among them.
+        sequence_length: days that the LSTM sees.
+        hide: hides features at random when given.
+        weight: of each window in every fit.
+    """
+    from train.volatility_network import WINDOW_DAYS, preprocess_model
+
+    model = preprocess_model(sequence_length)
+    parts: list[list[Any]] = []
+    for begin in range(0, len(ends), CHUNK):
+        history = windows(series, ends.part(np.arange(begin, min(begin + CHUNK, len(ends)))), days=WINDOW_DAYS)
+        if hide is not None:
+            history = hide_features(history, hide)
+        parts.append([np.asarray(part) for part in model(history, training=False)])
+    regressors, variances, sequence, context = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Prepared(regressors, variances, sequence, context, log_changes(series, ends), np.full(len(ends), weight))
+
+
+def join(*parts: Prepared) -> Prepared:
+    """All windows of several sets."""
+    names = ("regressors", "variances", "sequence", "context", "changes", "weight")
+    return Prepared(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def fit_linear(data: Prepared) -> Floats:
+    """Ridge regression of the log changes, float64 [regressor, horizon].
+
+    Windows count by the inverse of their mean squared daily change: an error of 5 % means more where 1 % is usual.
+    """
+    weights = data.weight / data.variances[:, 1]
+    x, y = data.regressors, data.changes
+    penalty = RIDGE * np.diag((weights[:, None] * x * x).sum(axis=0) + 1e-12)
+    return np.asarray(np.linalg.solve(x.T @ (weights[:, None] * x) + penalty, x.T @ (weights[:, None] * y)))
+
+
+def fit_scale(data: Prepared, linear: Floats) -> Floats:
+    """Weights, not negative, with which the mean squared changes explain the squared errors: [variance, horizon]."""
+    squares = (data.changes - data.regressors @ linear) ** 2
+    unit = data.variances[:, 1]
+    # Squares have heavy tails: what is ten times as large as usual counts as that.
+    usual = unit[:, None] * (squares / unit[:, None]).mean(axis=0)
+    capped = np.minimum(squares, 10.0 * usual)
+    root = np.sqrt(data.weight) / unit
+    columns = [nnls(data.variances * root[:, None], capped[:, i] * root)[0] for i in range(len(HORIZONS))]
+    return np.stack(columns, axis=1) + 1e-3
+
+
+def scaled_errors(data: Prepared, linear: Floats, scale: Floats) -> Floats:
+    """What the linear path leaves, in units of the scale: float64 [window, horizon]."""
+    return np.asarray((data.changes - data.regressors @ linear) / np.sqrt(data.variances @ scale))
+
+
+def fit_residual(
+    train: Prepared,
+    validation: Prepared,
+    targets: tuple[Floats, Floats],
+    *,
+    epochs: int,
+    batch: int,
+    show: Callable[[str], None],
+) -> tuple[list[Any], Floats]:
+    """Train the LSTM on what the linear path leaves; stop when the validation no longer improves.
+
+    Returns:
+        Its weights (those of the best epoch, the last layer scaled so that each horizon's answer is as large as pays on
+        the validation, and zero where it does not pay), and its answers there, float64 [window, horizon].
+    """
+    import keras
+
+    from train.volatility_network import residual_model
+
+    model = residual_model(train.sequence.shape[1:], train.context.shape[1])
+    model.compile(optimizer=keras.optimizers.Adam(2e-3), loss=keras.losses.Huber(3.0))
+    rows = [[data.sequence, data.context] for data in (train, validation)]
+    history = model.fit(
+        rows[0],
+        targets[0].astype(np.float32),
+        sample_weight=train.weight.astype(np.float32),
+        validation_data=(rows[1], targets[1].astype(np.float32), validation.weight.astype(np.float32)),
+        epochs=epochs,
+        batch_size=batch,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True),
+            keras.callbacks.ReduceLROnPlateau(patience=1, factor=0.3),
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: show(
+                    f"volatility_predictor: epoch {epoch + 1}/{epochs} at most, validation loss {logs['val_loss']:.5f}"
+                )
+            ),
+        ],
+    )
+    del history
+    answers = np.asarray(model.predict(rows[1], batch_size=4096, verbose=0), dtype=np.float64)
+    size = (validation.weight[:, None] * answers * targets[1]).sum(axis=0) / np.maximum(
+        (validation.weight[:, None] * answers**2).sum(axis=0), 1e-12
+    )
+    gate = np.clip(size, 0.0, 1.0)
+    weights = model.get_weights()
+    weights[-2] = weights[-2] * gate.astype(np.float32)
+    weights[-1] = weights[-1] * gate.astype(np.float32)
+    return weights, answers * gate
+
+
+def fit_quantiles(errors: Floats) -> tuple[Floats, Floats]:
+    """Split-conformal bounds of the central 80 % of scaled errors on windows that no fit saw, one pair a horizon.
+
+    With n errors the ceil((n + 1) q)-th smallest bounds a new one with probability q or more (Vovk et al. 2005).
+    """
+    ordered = np.sort(errors, axis=0)
+    count = len(ordered)
+    tail = (1.0 - COVERAGE) / 2.0
+    high = min(int(np.ceil((count + 1) * (1.0 - tail))), count) - 1
+    return ordered[count - 1 - high], ordered[high]

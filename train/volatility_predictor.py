@@ -1,0 +1,262 @@
+"""Train, evaluate and save the volatility predictor (`train.volatility_network`).
+
+Pool: the simulator's symbols, always; with `--data`, real series on top, which weigh as much as all simulated ones.
+What one series says about mean reversion is noisy; the simulator is the prior that holds the pooled model steady.
+Simulated symbols are split by symbol, real series by time with a gap: the first 60 % train, the next 15 % stop the
+training and set the interval, the last 25 % are for the figures and seen by nothing else.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.contract import DAILY_FEATURES, HORIZONS, VOLATILITY_PREDICTOR
+from train.errors import PipelineError
+from train.files import read_bytes, sha256_hex, write_atomic
+from train.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.surface_simulator import simulate_surfaces
+from train.surfaces import read_days
+from train.volatility_baselines import baseline_forecasts
+from train.volatility_evaluation import NETWORK, Tested, quality_rows
+from train.volatility_fit import (
+    Prepared,
+    fit_linear,
+    fit_quantiles,
+    fit_residual,
+    fit_scale,
+    join,
+    prepare,
+    scaled_errors,
+    set_up_tensorflow,
+)
+from train.volatility_windows import GAP, Ends, Series, every_end, hide_features, log_changes, shorten, windows
+
+MODEL_FILE = "model.keras"
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much to simulate and to train."""
+
+    symbols: int = 64
+    days: int = 900
+    windows: int = 24_000
+    validation_windows: int = 8_000
+    epochs: int = 12
+    batch: int = 256
+    test_symbols: int = 12
+    samples: int = 24
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Real series with their first day for validation and for tests."""
+
+    series: list[Series]
+    validation: list[int]
+    test: list[int]
+    record: DataRecord
+
+
+def train(
+    *,
+    out: Path,
+    data: Sequence[Path],
+    random_state: int,
+    sequence_length: int = 10,
+    show: Callable[[str], None],
+    budget: Budget | None = None,
+) -> TrainingRecord:
+    """Fit the network, write `out`/model.keras and `out`/training.json.
+
+    Args:
+        out: folder of the model.
+        data: surface or index files, one symbol each; none = the simulator alone.
+        random_state: seed; equal seeds give equal models on one machine.
+        sequence_length: days that the LSTM sees, and that a forecast needs.
+        show: called with a line of progress.
+        budget: default: a minute of training.
+
+    Raises:
+        PipelineError: a file is wrong or holds too few days; nothing is written.
+    """
+    began = time.monotonic()
+    budget = budget or Budget()
+    pool = _read_pool(data) if data else None
+    show("volatility_predictor: starting TensorFlow")
+    device = set_up_tensorflow(random_state)
+    show(f"volatility_predictor: simulating {budget.symbols} symbols, training on {device}")
+    fitted = _fit(pool, sequence_length, random_state, budget, show)
+    series, first, fit_stop = _test_part(pool, random_state, budget)
+    tested = evaluate(fitted, series, first, fit_stop)
+    record = TrainingRecord(
+        model=VOLATILITY_PREDICTOR,
+        estimator=f"HAR + LSTM({sequence_length} days)",
+        data=pool.record if pool else DataRecord(source=f"simulator, seed {random_state}", rows=budget.windows),
+        random_state=random_state,
+        seconds=time.monotonic() - began,
+        libraries=library_versions("tensorflow", "keras", "numpy"),
+        quality=quality_rows(tested, seed=random_state),
+        feature_ranges=_ranges(series),
+        settings={
+            "window_days": int(fitted.input_shape[1]),
+            "minimum_days": sequence_length,
+            "horizons": list(HORIZONS),
+        },
+        sample=_sample(series, first, sequence_length, budget.samples, random_state),
+    )
+    _save(fitted, out / MODEL_FILE)
+    write_record(out, record)
+    return record
+
+
+def load_original(folder: Path) -> Any:
+    """The Keras model in `folder`.
+
+    Raises:
+        PipelineError: there is none, or it does not load.
+    """
+    path = folder / MODEL_FILE
+    if not path.is_file():
+        raise PipelineError(f"{path}: no trained model here; run `python -m train {VOLATILITY_PREDICTOR}` first")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PipelineError(f"{path}: not a Keras model of ours: {first}; train again") from error
+
+
+def predict_original(model: Any, history: Floats) -> dict[str, Floats]:
+    """What Keras answers: output name -> float64 [window, horizon].
+
+    Args:
+        model: from `load_original`.
+        history: float64 [window, day, feature], NaN = missing.
+    """
+    parts = [model(history[i : i + 1024], training=False) for i in range(0, len(history), 1024)]
+    return {name: np.concatenate([np.asarray(part[name], dtype=np.float64) for part in parts]) for name in parts[0]}
+
+
+def evaluate(model: Any, series: Sequence[Series], first: Sequence[int], fit_stop: Sequence[int]) -> list[Tested]:
+    """Forecast every day of each series from day first[i] on, beside the rivals fitted before day fit_stop[i]."""
+    tested = []
+    for one, begin, stop in zip(series, first, fit_stop, strict=True):
+        ends = every_end([begin], [len(one.iv) - GAP], length=model.input_shape[1])
+        answer = predict_original(model, windows([one], ends, days=model.input_shape[1]))
+        rivals = baseline_forecasts(one.iv, fit_stop=stop, days=ends.day)
+        outcome = one.iv[ends.day, None] * np.exp(log_changes([one], ends))
+        forecasts = rivals | {NETWORK: answer["predicted"]}
+        tested.append(Tested(one.name, outcome, forecasts, answer["lower"], answer["upper"]))
+    return tested
+
+
+def _read_pool(paths: Sequence[Path]) -> _Pool:
+    series, validation, test, dates = [], [], [], []
+    for path in paths:
+        history = read_days(path)
+        count = len(history.features)
+        if history.dates[0] is None or count < 300:
+            raise PipelineError(
+                f"{path}: training needs at least 300 dated days, found {count}; add days or leave --data out"
+            )
+        series.append(Series(history.symbol, history.features))
+        validation.append(int(count * 0.6))
+        test.append(int(count * 0.75))
+        dates += [history.dates[0], history.dates[-1]]
+    known = [date for date in dates if date is not None]
+    record = DataRecord(
+        source=", ".join(path.name for path in paths),
+        sha256=sha256_hex(b"".join(read_bytes(path) for path in paths)),
+        rows=sum(len(one.features) for one in series),
+        first_date=min(known).isoformat(),
+        last_date=max(known).isoformat(),
+    )
+    return _Pool(series, validation, test, record)
+
+
+def _simulated(symbols: int, days: int, seed: int) -> list[Series]:
+    features = simulate_surfaces(symbols, days, seed=seed).features
+    return [Series(f"simulated {number}", one) for number, one in enumerate(features)]
+
+
+def _fit(pool: _Pool | None, length: int, seed: int, budget: Budget, show: Callable[[str], None]) -> Any:
+    from train.volatility_network import WINDOW_DAYS, full_model
+
+    rng = np.random.default_rng(seed)
+
+    def simulated(symbols: int, count: int, offset: int) -> Prepared:
+        series = _simulated(symbols, budget.days, seed + offset)
+        ends = every_end([WINDOW_DAYS - 1] * symbols, [budget.days - GAP] * symbols, length=WINDOW_DAYS)
+        some = ends.part(np.sort(rng.permutation(len(ends))[:count]))
+        return prepare(series, shorten(some, share=0.4, minimum=length, rng=rng), length, hide=rng)
+
+    def real(first: list[int], stop: list[int], weight: float) -> Prepared:
+        assert pool is not None
+        ends = every_end(first, [day - GAP for day in stop], length=WINDOW_DAYS)
+        return prepare(pool.series, ends, length, weight=weight / max(len(ends), 1))
+
+    fitting = simulated(budget.symbols, budget.windows, 0)
+    stopping = simulated(max(budget.symbols // 4, 2), budget.validation_windows, 1)
+    held_out = stopping
+    if pool:
+        begin = [length] * len(pool.series)
+        fitting = join(fitting, real(begin, pool.validation, len(fitting)))
+        held_out = real(pool.validation, pool.test, len(stopping))
+        stopping = join(stopping, held_out)
+    linear = fit_linear(fitting)
+    scale = fit_scale(fitting, linear)
+    targets = [scaled_errors(part, linear, scale) for part in (fitting, stopping)]
+    residual, answers = fit_residual(
+        fitting, stopping, (targets[0], targets[1]), epochs=budget.epochs, batch=budget.batch, show=show
+    )
+    left = (targets[1] - answers)[-len(held_out) :]
+    return full_model(length, linear=linear, scale=scale, residual=residual, quantiles=fit_quantiles(left))
+
+
+def _test_part(pool: _Pool | None, seed: int, budget: Budget) -> tuple[list[Series], list[int], list[int]]:
+    """Series, the first day to forecast, and the first day that the rivals' fits may not see."""
+    if pool:
+        return pool.series, [day + GAP for day in pool.test], pool.test
+    count = budget.test_symbols
+    series = _simulated(count, max(2 * budget.days, 600), seed + 2)
+    half = len(series[0].iv) // 2
+    return series, [half + GAP] * count, [half] * count
+
+
+def _ranges(series: Sequence[Series]) -> dict[str, tuple[float, float]]:
+    table = np.concatenate([one.features for one in series])
+    known = {column.name: table[~np.isnan(table[:, i]), i] for i, column in enumerate(DAILY_FEATURES)}
+    return {name: (float(values.min()), float(values.max())) for name, values in known.items() if len(values)}
+
+
+def _sample(series: Sequence[Series], first: Sequence[int], minimum: int, count: int, seed: int) -> list[Any]:
+    """Windows for the golden cases: half of them short, some without most features, rounded to keep the file small."""
+    from train.volatility_network import WINDOW_DAYS
+
+    rng = np.random.default_rng(seed)
+    ends = every_end(list(first), [len(one.iv) for one in series], length=WINDOW_DAYS)
+    chosen = ends.part(np.sort(rng.permutation(len(ends))[:count]))
+    lengths = [(minimum, minimum + 1, 22, WINDOW_DAYS)[i % 4] if i % 2 else 30 + i for i in range(len(chosen))]
+    lengths[0] = WINDOW_DAYS
+    shown = Ends(chosen.series, chosen.day, np.array(lengths, dtype=np.int64))
+    history = hide_features(windows(series, shown, days=WINDOW_DAYS), rng)
+    return [[[None if np.isnan(v) else float(f"{v:.5g}") for v in day] for day in window] for window in history]
+
+
+def _save(model: Any, path: Path) -> None:
+    """Keras writes to a folder of its own; the file gets its name when it is whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder) / MODEL_FILE
+        model.save(temporary)
+        write_atomic(path, read_bytes(temporary))
