@@ -13,6 +13,9 @@ from export.forest import Floats, Tree, merge_equal_leaves, pack
 from export.graph import ML_DOMAIN, GraphBuilder
 from export.preprocess import refuse
 
+TOLERANCE = 1e-12
+"""The largest difference in a probability that we answer for where bits cannot be equal."""
+
 
 class CalibratedClassifier(ClassifierGraph):
     """CalibratedClassifierCV, sigmoid or isotonic: the mean over its folds of calibrated scores."""
@@ -25,8 +28,10 @@ class CalibratedClassifier(ClassifierGraph):
         for fold in estimator.calibrated_classifiers_:
             if not np.array_equal(fold.estimator.classes_, estimator.classes_):
                 raise refuse(estimator, "a fold has not seen every class", supported="stratified folds")
-        given = all(m.exact_decision if _has_decision(m) else m.exact_probabilities for m in self.members)
+        given = all(member.decision_error == 0.0 for member in self.members)
         self.exact_probabilities = given and estimator.method == "isotonic" and self.n_classes == 2
+        for member, fold in zip(self.members, estimator.calibrated_classifiers_, strict=True):
+            _require_gentle(member, fold.calibrators)
 
     @override
     def positive(self) -> str:
@@ -78,8 +83,24 @@ class CalibratedClassifier(ClassifierGraph):
         return total if len(folds) == 1 else self.build.node("Div", total, self.build.constant(float(len(folds))))
 
 
-def _has_decision(member: ClassifierGraph) -> bool:
-    return type(member).decision is not ClassifierGraph.decision
+def _require_gentle(member: ClassifierGraph, calibrators: list[Any]) -> None:
+    """A steep calibration magnifies what a score may be off; refuse it where 1e-12 is no longer certain."""
+    slope = max(_steepest(calibrator) for calibrator in calibrators)
+    if member.decision_error * slope > TOLERANCE:
+        raise refuse(
+            member.estimator,
+            f"its score is known to {member.decision_error:.0e} only and the calibration around it has a slope of "
+            f"{slope:.3g}, so that probabilities could differ by more than {TOLERANCE:.0e}",
+            supported="method='sigmoid', a smaller C, or fewer support vectors",
+        )
+
+
+def _steepest(calibrator: Any) -> float:
+    if type(calibrator) is _SigmoidCalibration:
+        return abs(float(calibrator.a_)) / 4.0
+    with np.errstate(all="ignore"):
+        slopes = np.diff(calibrator.y_thresholds_) / np.diff(calibrator.X_thresholds_)
+    return float(np.max(slopes, initial=0.0))
 
 
 def _calibrated(calibrator: Any, score: str, build: GraphBuilder) -> str:

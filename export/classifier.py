@@ -39,6 +39,12 @@ class ClassifierGraph:
         """Labels come from the probabilities unless a subclass says otherwise."""
         return self.exact_probabilities
 
+    @property
+    def decision_error(self) -> float:
+        """How far a score may be from scikit-learn's; 0 when the bits are equal."""
+        exact = self.exact_probabilities if type(self).decision is ClassifierGraph.decision else self.exact_decision
+        return 0.0 if exact else 1e-15
+
     def decision(self) -> str | None:
         """`decision_function`, float64 [batch, 1] or [batch, class]; None when the estimator has none."""
         return None

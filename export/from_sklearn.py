@@ -123,6 +123,16 @@ def compile_sklearn(
     return finish(body, name=name, metadata=doc_metadata)
 
 
+def register() -> None:
+    """Register every supported estimator with skl2onnx: a stock `skl2onnx.to_onnx(model, X)` then compiles exactly.
+
+    See `export.registration` for the outputs; `unregister_from_skl2onnx` there undoes it.
+    """
+    from export.registration import register_with_skl2onnx
+
+    register_with_skl2onnx(_CLASSIFIERS, _REGRESSORS)
+
+
 def is_bit_exact(estimator: Any) -> bool:
     """Whether the compiled output equals scikit-learn's to the last bit (else within 1e-12).
 

@@ -41,6 +41,12 @@ class GraphBuilder:
             self.initializers.append(numpy_helper.from_array(array, self._known[key]))
         return self._known[key]
 
+    def texts(self, values: Sequence[str]) -> str:
+        """Name of an initializer that holds strings."""
+        name = f"{self._prefix}c{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.array(list(values), dtype=object), name))
+        return name
+
     def node(self, op_type: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Append an operator with one output and return the name of that output."""
         node = helper.make_node(op_type, list(inputs), [""], domain=domain, **attributes)

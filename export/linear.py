@@ -10,6 +10,9 @@ from export.classifier import ClassifierGraph
 from export.columns import ColumnScope
 from export.preprocess import refuse
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 
 def linear_value(estimator: Any, scope: ColumnScope) -> str:
     """X coef + intercept, float64 [batch, 1] (or [batch, class])."""
@@ -72,26 +75,46 @@ class SupportVectorClassifier(ClassifierGraph):
             return self.label_by_sign(pairs, "Greater")
         return self.label_by_largest(self._votes(self.build.node("Greater", pairs, self.build.constant(0.0)), win=True))
 
+    @property
+    def decision_error(self) -> float:
+        """Twice the largest distance that was measured, in proportion to the sum of the weights."""
+        return float(np.finfo(np.float64).eps * max(np.abs(weights).sum() for _, weights in self._pair_weights()))
+
     def _pairs(self) -> str:
         """Scores of class i against class j, i < j, float64 [batch, pair]; above 0 is a vote for i.
 
         With two classes scikit-learn turns the sign: above 0 is class 1.
         """
-        estimator, build = self.estimator, self.build
-        dual = np.asarray(estimator.dual_coef_, dtype=np.float64)
+        kernel, columns = self._kernel(), []
+        for members, weights in self._pair_weights():
+            columns.append(self._ordered_sum(kernel, members, weights))
+        scores = columns[0] if len(columns) == 1 else self.build.node("Concat", *columns, axis=1)
+        return self.build.node("Add", scores, self.build.constant(np.ravel(self.estimator.intercept_)))
+
+    def _pair_weights(self) -> list[tuple[Ints, Floats]]:
+        """For each pair of classes its support vectors, in libsvm's order, and their weights."""
+        dual = np.asarray(self.estimator.dual_coef_, dtype=np.float64)
         if self.n_classes == 2:
-            weights = dual.T
-        else:
-            # Row r of dual_coef_ holds each vector's weight against the r-th of the other classes.
-            ends = np.cumsum(estimator.n_support_)
-            starts = ends - estimator.n_support_
-            pairs = list(_class_pairs(self.n_classes))
-            weights = np.zeros((dual.shape[1], len(pairs)))
-            for k, (i, j) in enumerate(pairs):
-                weights[starts[i] : ends[i], k] = dual[j - 1, starts[i] : ends[i]]
-                weights[starts[j] : ends[j], k] = dual[i, starts[j] : ends[j]]
-        product = build.node("MatMul", self._kernel(), build.constant(weights))
-        return build.node("Add", product, build.constant(np.ravel(estimator.intercept_)))
+            return [(np.arange(dual.shape[1]), dual[0])]
+        # Row r of dual_coef_ holds each vector's weight against the r-th of the other classes.
+        ends = np.cumsum(self.estimator.n_support_)
+        own = [np.arange(end - n, end) for n, end in zip(self.estimator.n_support_, ends, strict=True)]
+        return [
+            (np.concatenate([own[i], own[j]]), np.concatenate([dual[j - 1, own[i]], dual[i, own[j]]]))
+            for i, j in _class_pairs(self.n_classes)
+        ]
+
+    def _ordered_sum(self, kernel: str, members: Ints, weights: Floats) -> str:
+        """Weighted kernel values added one after the other, [batch, 1].
+
+        libsvm's own rounding errors are most of the distance to another order of summation when vectors are many.
+        """
+        build = self.build
+        if len(members) < int(np.sum(self.estimator.n_support_)):
+            kernel = build.node("Gather", kernel, build.constant(members, np.int64), axis=1)
+        terms = build.node("Mul", kernel, build.constant(weights))
+        running = build.node("CumSum", terms, build.constant(1, np.int64))
+        return build.node("Gather", running, build.constant([len(members) - 1], np.int64), axis=1)
 
     def _kernel(self) -> str:
         """Kernel values, float64 [batch, support vector].
@@ -139,7 +162,7 @@ def _class_pairs(n: int) -> list[tuple[int, int]]:
     return [(i, j) for i in range(n) for j in range(i + 1, n)]
 
 
-def _incidence(n: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _incidence(n: int) -> tuple[Floats, Floats]:
     """[pair, class]: a one where the class is the first, and where it is the second of the pair."""
     pairs = _class_pairs(n)
     return np.eye(n)[[i for i, _ in pairs]], np.eye(n)[[j for _, j in pairs]]
