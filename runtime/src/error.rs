@@ -1,14 +1,21 @@
-//! The one error type: every variant names the file or the field, every variant has a stable code.
+//! The one error type: every variant names the file or the field, and has a code that does not change.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Everything that can go wrong. The text is one line that says where, what was expected and what to do.
+/// Everything that can go wrong. The text is one line: where, what was expected, what was found, what to do.
+///
+/// # Examples
+/// ```
+/// let error = dollarbill_ml::TradeSignal::from_json("{}").unwrap_err();
+/// assert_eq!(error.code(), "signal");
+/// assert!(error.to_string().contains("edge_percent"));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file could not be read or written.
+    /// A file could not be opened, read or written.
     #[error("cannot {what} {}: {source}", path.display())]
     Io {
         /// What was attempted, for instance `read`.
@@ -17,6 +24,115 @@ pub enum Error {
         path: PathBuf,
         /// What the operating system said.
         source: std::io::Error,
+    },
+    /// A file is larger than this library ever reads of its kind.
+    #[error("{}: holds {bytes} bytes, the limit for this kind of file is {limit}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// The configuration holds an unknown key or a wrong value. Never turned into a fallback.
+    #[error("{}: {reason}", path.display())]
+    Config {
+        /// The configuration file.
+        path: PathBuf,
+        /// The key, dotted, and what is wrong with it.
+        reason: String,
+    },
+    /// No configuration file was found.
+    #[error("no config file: looked at {tried}; name one with --config or DOLLARBILL_ML_CONFIG")]
+    ConfigMissing {
+        /// The places looked at.
+        tried: String,
+    },
+    /// A library was named (or found) that is no usable onnxruntime.
+    #[error("onnxruntime library {}: {reason}", path.display())]
+    Library {
+        /// The library file.
+        path: PathBuf,
+        /// Why it is refused.
+        reason: String,
+    },
+    /// No onnxruntime library was found.
+    #[error(
+        "no onnxruntime library: looked at {tried}; run `make` (or `pip install onnxruntime`), set ORT_DYLIB_PATH, or \
+         set runtime.onnxruntime_library in the config"
+    )]
+    LibraryMissing {
+        /// The places looked at.
+        tried: String,
+    },
+    /// An artifact is missing, damaged, or not of the format this library reads.
+    #[error("{}: {reason}", path.display())]
+    Artifact {
+        /// The file or folder.
+        path: PathBuf,
+        /// The field and what is wrong with it.
+        reason: String,
+    },
+    /// A golden case gives another answer on this onnxruntime than the original model gave.
+    #[error("{}: not in parity on this onnxruntime: {reason}", path.display())]
+    Parity {
+        /// The version folder.
+        path: PathBuf,
+        /// The first case that differs.
+        reason: String,
+    },
+    /// onnxruntime failed to run a loaded model.
+    #[error("model {model}: onnxruntime failed: {reason}")]
+    Run {
+        /// The model's name.
+        model: &'static str,
+        /// What onnxruntime said.
+        reason: String,
+    },
+    /// A trade signal holds a wrong field.
+    #[error("{place}: {reason}")]
+    Signal {
+        /// Where the signal stands, for instance `signal` or `trades.csv: row 3`.
+        place: String,
+        /// The field and what is wrong with it.
+        reason: String,
+    },
+    /// A file of signals or of raw rows is not one.
+    #[error("{place}: {reason}")]
+    Rows {
+        /// The file, and the row where there is one.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Two buffers that belong together have different lengths.
+    #[error("field '{field}': needs length {expected}, has {found}")]
+    Length {
+        /// The argument.
+        field: &'static str,
+        /// The length that fits.
+        expected: usize,
+        /// The length given.
+        found: usize,
+    },
+    /// A ticker symbol that cannot be part of a file name.
+    #[error("symbol {symbol:?}: must be 1 to 16 letters, digits, or one of . - _ ^")]
+    Symbol {
+        /// The symbol as given.
+        symbol: String,
+    },
+    /// Too few known days for a forecast.
+    #[error("{place}: needs {needed} known days, found {known}; {todo}")]
+    Days {
+        /// The file or symbol.
+        place: String,
+        /// Days the model needs.
+        needed: usize,
+        /// Days there are.
+        known: usize,
+        /// What to do about it.
+        todo: String,
     },
     /// A surface file is not one, or holds nothing usable.
     #[error("{}: {reason}", path.display())]
@@ -34,6 +150,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The model cannot answer, and the policy forbids the fallback.
+    #[error("model {model} cannot answer and the fallback is off: {cause}")]
+    NoFallback {
+        /// The model's name.
+        model: &'static str,
+        /// Why the model cannot answer.
+        cause: String,
+    },
 }
 
 impl Error {
@@ -42,8 +166,22 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io { .. } => "io",
+            Self::TooLarge { .. } => "too_large",
+            Self::Config { .. } => "config",
+            Self::ConfigMissing { .. } => "config_missing",
+            Self::Library { .. } => "library",
+            Self::LibraryMissing { .. } => "library_missing",
+            Self::Artifact { .. } => "artifact",
+            Self::Parity { .. } => "parity",
+            Self::Run { .. } => "run",
+            Self::Signal { .. } => "signal",
+            Self::Rows { .. } => "rows",
+            Self::Length { .. } => "length",
+            Self::Symbol { .. } => "symbol",
+            Self::Days { .. } => "days",
             Self::Surface { .. } => "surface",
             Self::History { .. } => "history",
+            Self::NoFallback { .. } => "no_fallback",
         }
     }
 }

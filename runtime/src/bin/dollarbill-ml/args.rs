@@ -1,0 +1,89 @@
+//! What can be asked for, with examples.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = r#"Examples:
+  dollarbill-ml classify '{"edge_percent": 15.5, "delta": 0.65, "gamma": 0.004, "vega": 45.2, "theta": -8.5,
+                           "volume": 1200, "open_interest": 8500, "days_to_expiry": 45}'
+  dollarbill-ml classify-batch signals.csv -o answers.csv
+  dollarbill-ml observe data/tsla_vol_surface.csv --date 2026-03-06
+  dollarbill-ml predict --symbol TSLA
+  dollarbill-ml check
+
+Exit codes: 0 done, 1 a model is not in parity with its original, 2 it could not be done."#;
+
+/// Answers trade signals and volatility surfaces with the compiled models.
+#[derive(Debug, Parser)]
+#[command(name = "dollarbill-ml", version, about, after_help = EXAMPLES, max_term_width = 120)]
+pub(crate) struct Arguments {
+    /// The config file [default: DOLLARBILL_ML_CONFIG, else config/ml_config.json here or in a folder above]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// An answer that the model cannot give is an error (exit 2), whatever the config says
+    #[arg(long, global = true)]
+    pub(crate) no_fallback: bool,
+    /// Say on stderr what is going on
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The confidence in one signal: a number with three decimals
+    Classify {
+        /// The signal as a JSON object with its eight fields; `-` reads it from stdin
+        #[arg(value_name = "JSON", allow_hyphen_values = true)]
+        signal: String,
+        /// Print the whole answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Signals from a CSV or NDJSON file: the same rows with `confidence` and `recommendation`
+    ClassifyBatch {
+        /// The file; `-` reads stdin
+        file: PathBuf,
+        /// Write here, whole or not at all, instead of to stdout
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Keep a day's surface snapshot in the history store
+    Observe {
+        /// The snapshot
+        surface: PathBuf,
+        /// The trading day it shows
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        date: jiff::civil::Date,
+    },
+    /// The volatility forecast: four keys as JSON
+    #[command(group = clap::ArgGroup::new("what").required(true).args(["surface", "symbol"]))]
+    Predict {
+        /// A surface file with dates
+        surface: Option<PathBuf>,
+        /// A symbol: its file in the data folder and the days observed
+        #[arg(long)]
+        symbol: Option<String>,
+        /// Print everything that is known
+        #[arg(long)]
+        json: bool,
+    },
+    /// Integrity, contract and golden cases of what is installed
+    Check {
+        /// An artifacts folder, a model folder or a version folder [default: the models of the config]
+        path: Option<PathBuf>,
+    },
+    /// Raw rows through a model, without validation (little-endian float64 in and out): for proof of parity
+    Evaluate {
+        /// A version folder
+        version: PathBuf,
+        /// The rows
+        #[arg(long, value_name = "FILE")]
+        input: PathBuf,
+        /// Where the answers go
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+    },
+}

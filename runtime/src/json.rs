@@ -1,0 +1,222 @@
+//! JSON read strictly: no key twice, errors that name the path of the field.
+
+use std::fmt;
+
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// Any JSON value in which no object holds a key twice.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format!("key '{key}' stands twice; keep one")));
+            }
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+/// Parses JSON; the error is one line without a path to a file.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value, String> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err("is empty, must hold JSON".to_owned());
+    }
+    serde_json::from_slice::<Strict>(bytes).map(|strict| strict.0).map_err(|error| format!("not JSON: {error}"))
+}
+
+/// Turns parsed JSON into `T`; the error names the dotted path of the field.
+pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = error.into_inner();
+        if path == "." { reason.to_string() } else { format!("field '{path}': {reason}") }
+    })
+}
+
+/// Numbers of nested lists of one shape, row-major; `null` reads as NaN.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Nested {
+    /// The length of each axis, outermost first.
+    pub(crate) shape: Vec<usize>,
+    /// The numbers.
+    pub(crate) values: Vec<f64>,
+}
+
+const MAX_DEPTH: usize = 4;
+
+impl<'de> Deserialize<'de> for Nested {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut nested = Self::default();
+        NestedSeed { nested: &mut nested, depth: 0, first: true }.deserialize(deserializer)?;
+        Ok(nested)
+    }
+}
+
+struct NestedSeed<'a> {
+    nested: &'a mut Nested,
+    depth: usize,
+    /// Whether this is the first list of its depth, which sets the shape that the others must have.
+    first: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for NestedSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl NestedSeed<'_> {
+    fn number<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        if self.depth == self.nested.shape.len() {
+            self.nested.values.push(value);
+            Ok(())
+        } else {
+            Err(E::custom("lists are nested unevenly"))
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for NestedSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a number, null, or a list")
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        self.number(value)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a JSON integer means the nearest float64 here")]
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
+        self.number(value as f64)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a JSON integer means the nearest float64 here")]
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
+        self.number(value as f64)
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.number(f64::NAN)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        if self.depth == MAX_DEPTH {
+            return Err(A::Error::custom("lists are nested too deeply"));
+        }
+        if self.first {
+            if !self.nested.values.is_empty() || self.nested.shape.len() != self.depth {
+                return Err(A::Error::custom("lists are nested unevenly"));
+            }
+            self.nested.shape.push(0);
+        } else if self.depth >= self.nested.shape.len() {
+            return Err(A::Error::custom("lists are nested unevenly"));
+        }
+        let mut length = 0;
+        while items
+            .next_element_seed(NestedSeed {
+                nested: self.nested,
+                depth: self.depth + 1,
+                first: self.first && length == 0,
+            })?
+            .is_some()
+        {
+            length += 1;
+        }
+        if self.first {
+            self.nested.shape[self.depth] = length;
+        } else if self.nested.shape[self.depth] != length {
+            return Err(A::Error::custom("lists of one depth have different lengths"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_stands_twice_is_refused_at_any_depth() {
+        let error = parse(br#"{"a": {"b": 1, "b": 1}}"#).unwrap_err();
+        assert!(error.contains("key 'b' stands twice"), "{error}");
+    }
+
+    #[test]
+    fn nested_lists_keep_their_shape_and_null_is_nan() {
+        let nested: Nested = serde_json::from_str("[[[1, 2.5], [null, -4]], [[5, 6], [7, 8]]]").unwrap();
+        assert_eq!(nested.shape, [2, 2, 2]);
+        assert!(nested.values[2].is_nan());
+        assert_eq!(nested.values.len(), 8);
+    }
+
+    #[test]
+    fn uneven_lists_are_refused() {
+        for text in ["[[1], [2, 3]]", "[1, [2]]", "[[1], 2]", "[[1], [[2]]]", "[[[[[1]]]]]", "[[], [1]]"] {
+            assert!(serde_json::from_str::<Nested>(text).is_err(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_parsed_or_refused_without_a_panic(text in ".{0,64}") {
+            let _ = parse(text.as_bytes());
+            let _ = serde_json::from_str::<Nested>(&text);
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! Both models behind one handle that many threads share.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::config::{Config, ModelConfig};
+use crate::error::Error;
+use crate::fallback::rule_score;
+use crate::history::HistoryStore;
+use crate::library::Library;
+use crate::manifest::{Manifest, Version, version_folder};
+use crate::model::Model;
+use crate::signal::{self, Classification, Limits, N_FIELDS, Recommendation, Source, TradeSignal, Warning, Warnings};
+use crate::surface::{SurfaceDay, read_surface};
+use crate::volatility::{self, Settings, VolatilityForecast};
+
+/// The name of the signal classifier, in paths and messages.
+pub const SIGNAL_CLASSIFIER: &str = "signal_classifier";
+/// The name of the volatility predictor, in paths and messages.
+pub const VOLATILITY_PREDICTOR: &str = "volatility_predictor";
+
+/// Above this a confidence is called high.
+const HIGH_CONFIDENCE: f64 = 0.8;
+/// A difference between model and rule that is worth a warning.
+const DISAGREEMENT: f64 = 0.4;
+/// More days than any window holds.
+const DAYS_LOOKED_UP: usize = 1024;
+
+/// Either a model that answers, or the reason why the fallback does.
+enum Slot<M> {
+    Ready(M),
+    Off { warning: Warning, cause: String },
+}
+
+struct SignalModel {
+    model: Model,
+    limits: Limits,
+}
+
+struct VolatilityModel {
+    model: Model,
+    settings: Settings,
+}
+
+struct Inner {
+    config: Config,
+    signal: ArcSwap<Slot<SignalModel>>,
+    volatility: ArcSwap<Slot<VolatilityModel>>,
+}
+
+/// Both models, ready for any number of threads; a clone is another handle to the same models.
+///
+/// # Examples
+/// ```
+/// use dollarbill_ml::{Config, MlService, TradeSignal};
+/// let ml = MlService::open(&Config::find(None)?)?;
+/// let signal = TradeSignal {
+///     edge_percent: 15.5, delta: 0.65, gamma: 0.004, vega: 45.2, theta: -8.5,
+///     volume: 1200, open_interest: 8500, days_to_expiry: 45,
+/// };
+/// let answer = ml.classify(&signal)?;
+/// assert!((0.0..=1.0).contains(&answer.confidence));
+///
+/// let mut answers = Vec::new();
+/// ml.classify_batch(&[signal, signal], &mut answers)?;
+/// assert_eq!(answers[1], answer);
+/// # Ok::<(), dollarbill_ml::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct MlService(Arc<Inner>);
+
+impl std::fmt::Debug for MlService {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("MlService")
+            .field("signal_classifier", &self.signal_version())
+            .field("volatility_predictor", &self.volatility_version())
+            .finish_non_exhaustive()
+    }
+}
+
+impl MlService {
+    /// Opens both models: reads, checks and proves them on the onnxruntime that is found.
+    ///
+    /// # Errors
+    /// Whatever is a mistake of set-up: no usable onnxruntime, or nothing at a `model_path`. A model that is there but
+    /// refused (damaged, of another format, not in parity) is an error too, unless the config lets the fallback answer.
+    pub fn open(config: &Config) -> Result<Self, Error> {
+        Self::open_some(config, true, true)
+    }
+
+    /// Opens the signal classifier alone; forecasts come from the fallback.
+    ///
+    /// # Errors
+    /// As [`MlService::open`].
+    pub fn open_signals(config: &Config) -> Result<Self, Error> {
+        Self::open_some(config, true, false)
+    }
+
+    /// Opens the volatility predictor alone; signals are answered by the fallback.
+    ///
+    /// # Errors
+    /// As [`MlService::open`].
+    pub fn open_volatility(config: &Config) -> Result<Self, Error> {
+        Self::open_some(config, false, true)
+    }
+
+    fn open_some(config: &Config, signals: bool, forecasts: bool) -> Result<Self, Error> {
+        let signal = slot(config, &config.signal_classifier, SIGNAL_CLASSIFIER, signals, load_signal)?;
+        let volatility = slot(config, &config.volatility_predictor, VOLATILITY_PREDICTOR, forecasts, load_volatility)?;
+        Ok(Self(Arc::new(Inner {
+            config: config.clone(),
+            signal: ArcSwap::from_pointee(signal),
+            volatility: ArcSwap::from_pointee(volatility),
+        })))
+    }
+
+    /// The version of the signal classifier in use; `None` when the fallback answers.
+    #[must_use]
+    pub fn signal_version(&self) -> Option<Version> {
+        match &**self.0.signal.load() {
+            Slot::Ready(ready) => Some(ready.model.version),
+            Slot::Off { .. } => None,
+        }
+    }
+
+    /// The version of the volatility predictor in use; `None` when the fallback answers.
+    #[must_use]
+    pub fn volatility_version(&self) -> Option<Version> {
+        match &**self.0.volatility.load() {
+            Slot::Ready(ready) => Some(ready.model.version),
+            Slot::Off { .. } => None,
+        }
+    }
+
+    /// The confidence in one signal.
+    ///
+    /// # Errors
+    /// [`Error::Signal`] when a field is out of range; [`Error::NoFallback`] when the model cannot answer and the
+    /// config forbids the fallback.
+    pub fn classify(&self, signal: &TradeSignal) -> Result<Classification, Error> {
+        let slot = self.0.signal.load();
+        match &**slot {
+            Slot::Ready(SignalModel { model, limits }) => {
+                let row = limits.check(signal)?;
+                let mut answer = [0.0];
+                match model.run_one(&row, &mut answer).and_then(|()| probability(answer[0])) {
+                    Ok(confidence) => Ok(self.by_model(signal, confidence, limits.outside(&row), model.version)),
+                    Err(error) => self.by_rule(signal, Warning::ModelFailed, &error.to_string()),
+                }
+            }
+            Slot::Off { warning, cause } => {
+                Limits::contract().check(signal)?;
+                self.by_rule(signal, *warning, cause)
+            }
+        }
+    }
+
+    /// The confidence in many signals, in order, all by one version; `out` is cleared first.
+    ///
+    /// # Errors
+    /// As [`MlService::classify`]; the message gives the number of the signal, counted from 0. `out` is then empty.
+    pub fn classify_batch(&self, signals: &[TradeSignal], out: &mut Vec<Classification>) -> Result<(), Error> {
+        out.clear();
+        let slot = self.0.signal.load();
+        match &**slot {
+            Slot::Ready(SignalModel { model, limits }) => {
+                let mut rows = Vec::with_capacity(signals.len() * N_FIELDS);
+                for (index, signal) in signals.iter().enumerate() {
+                    rows.extend(limits.check(signal).map_err(|error| numbered(error, index))?);
+                }
+                let mut answers = vec![0.0; signals.len()];
+                let failed = model.run(&rows, &mut answers).err().map(|error| error.to_string());
+                out.reserve(signals.len());
+                for ((signal, row), &answer) in signals.iter().zip(rows.as_chunks::<N_FIELDS>().0).zip(&answers) {
+                    let problem = match (&failed, probability(answer)) {
+                        (None, Ok(_)) => None,
+                        (Some(cause), _) => Some(cause.clone()),
+                        (None, Err(error)) => Some(error.to_string()),
+                    };
+                    let given = match problem {
+                        None => Ok(self.by_model(signal, answer, limits.outside(row), model.version)),
+                        Some(cause) => self.by_rule(signal, Warning::ModelFailed, &cause),
+                    };
+                    match given {
+                        Ok(answer) => out.push(answer),
+                        Err(error) => {
+                            out.clear();
+                            return Err(error);
+                        }
+                    }
+                }
+                Ok(())
+            }
+            Slot::Off { warning, cause } => {
+                let limits = Limits::contract();
+                for (index, signal) in signals.iter().enumerate() {
+                    let given = limits
+                        .check(signal)
+                        .map_err(|error| numbered(error, index))
+                        .and_then(|_| self.by_rule(signal, *warning, cause));
+                    match given {
+                        Ok(answer) => out.push(answer),
+                        Err(error) => {
+                            out.clear();
+                            return Err(error);
+                        }
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn by_model(&self, signal: &TradeSignal, confidence: f64, outside: u16, version: Version) -> Classification {
+        let rule = rule_score(signal);
+        let mut warnings = Warnings::outside(outside);
+        if (confidence - rule).abs() > DISAGREEMENT {
+            warnings = warnings.with(Warning::RuleDisagrees);
+        }
+        self.classification(confidence, rule, Some(version), warnings)
+    }
+
+    fn by_rule(&self, signal: &TradeSignal, warning: Warning, cause: &str) -> Result<Classification, Error> {
+        if !self.0.config.fallback {
+            return Err(Error::NoFallback { model: SIGNAL_CLASSIFIER, cause: cause.to_owned() });
+        }
+        if warning == Warning::ModelFailed {
+            tracing::warn!("fallback: {SIGNAL_CLASSIFIER}: the traditional rule answers: {cause}");
+        }
+        let rule = rule_score(signal);
+        Ok(self.classification(rule, rule, None, Warnings::default().with(warning)))
+    }
+
+    fn classification(
+        &self,
+        confidence: f64,
+        rule_score: f64,
+        model_version: Option<Version>,
+        warnings: Warnings,
+    ) -> Classification {
+        let trade = confidence > self.0.config.trade_threshold;
+        Classification {
+            confidence,
+            recommendation: if trade { Recommendation::Trade } else { Recommendation::Skip },
+            high_confidence: confidence > HIGH_CONFIDENCE,
+            source: if model_version.is_some() { Source::Model } else { Source::Fallback },
+            model_version,
+            rule_score,
+            warnings,
+        }
+    }
+
+    /// The volatility forecast of a symbol, from `<data_dir>/<symbol in lower case>_vol_surface.csv` and the days that
+    /// the history store has observed.
+    ///
+    /// # Errors
+    /// [`Error::Symbol`], [`Error::Surface`], [`Error::Io`] or [`Error::History`] when there is no readable data,
+    /// [`Error::Days`] when too few days are known, [`Error::NoFallback`] as for [`MlService::classify`].
+    pub fn forecast(&self, symbol: &str) -> Result<VolatilityForecast, Error> {
+        let symbol = checked_symbol(symbol)?;
+        let config = &self.0.config;
+        let file = surface_file(&config.data_dir, &symbol);
+        let mut days = BTreeMap::new();
+        let stored = config.history_path.exists();
+        if stored {
+            for day in HistoryStore::open(&config.history_path)?.days(&symbol, DAYS_LOOKED_UP)? {
+                days.insert(day.date, day);
+            }
+        }
+        let mut undated = None;
+        if file.exists() || days.is_empty() {
+            for day in read_surface(&file)? {
+                match day.date {
+                    Some(_) => drop(days.insert(day.date, day)),
+                    None => undated = Some(day),
+                }
+            }
+        }
+        match undated {
+            Some(day) if days.is_empty() => self.forecast_undated(&file, day),
+            _ => {
+                let days: Vec<_> = days.into_values().collect();
+                let todo = format!(
+                    "run `dollarbill-ml observe {} --date YYYY-MM-DD` each day, then `dollarbill-ml predict --symbol \
+                     {symbol}`",
+                    file.display()
+                );
+                self.forecast_days(&days, &format!("symbol {symbol}"), todo)
+            }
+        }
+    }
+
+    /// The volatility forecast from a surface file with dates.
+    ///
+    /// # Errors
+    /// As [`MlService::forecast`]; a snapshot without a date has no history and gives [`Error::Days`].
+    pub fn forecast_file(&self, path: &Path) -> Result<VolatilityForecast, Error> {
+        let mut days = read_surface(path)?;
+        match days.pop() {
+            Some(day) if day.date.is_none() => self.forecast_undated(path, day),
+            last => {
+                days.extend(last);
+                let todo = "a file with more days is needed".to_owned();
+                self.forecast_days(&days, &path.display().to_string(), todo)
+            }
+        }
+    }
+
+    fn forecast_undated(&self, path: &Path, day: SurfaceDay) -> Result<VolatilityForecast, Error> {
+        let place = format!("{}: a snapshot without a date (no history)", path.display());
+        let todo = format!(
+            "run `dollarbill-ml observe {} --date YYYY-MM-DD` each day, then `dollarbill-ml predict --symbol {}`",
+            path.display(),
+            day.symbol
+        );
+        self.forecast_days(&[day], &place, todo)
+    }
+
+    fn forecast_days(&self, days: &[SurfaceDay], place: &str, todo: String) -> Result<VolatilityForecast, Error> {
+        let known = volatility::known_days(days);
+        let slot = self.0.volatility.load();
+        let horizon = self.0.config.prediction_horizon;
+        let cause = match &**slot {
+            Slot::Ready(VolatilityModel { model, settings }) => {
+                if known.len() < settings.minimum_days {
+                    return Err(volatility::too_few(place.to_owned(), settings.minimum_days, known.len(), todo));
+                }
+                match volatility::forecast(model, settings, &known, horizon) {
+                    Ok(forecast) => return Ok(forecast),
+                    Err(cause) => {
+                        tracing::warn!("fallback: {VOLATILITY_PREDICTOR}: persistence answers: {place}: {cause}");
+                        cause
+                    }
+                }
+            }
+            Slot::Off { cause, .. } => cause.clone(),
+        };
+        if !self.0.config.fallback {
+            return Err(Error::NoFallback { model: VOLATILITY_PREDICTOR, cause });
+        }
+        volatility::persistence(&known, horizon, format!("fallback: {cause}"))
+            .ok_or_else(|| volatility::too_few(place.to_owned(), 1, 0, todo))
+    }
+}
+
+/// A loaded model, the fallback where the config allows it, or the error.
+fn slot<M>(
+    config: &Config,
+    model: &ModelConfig,
+    name: &'static str,
+    wanted: bool,
+    load: impl FnOnce(&Config, &Library, &Path) -> Result<M, Error>,
+) -> Result<Slot<M>, Error> {
+    if !wanted {
+        return Ok(Slot::Off { warning: Warning::ModelDisabled, cause: "not opened in this process".to_owned() });
+    }
+    let (warning, cause) = if model.enabled {
+        let library = Library::open(config.onnxruntime_library.as_deref(), &config.root)?;
+        let folder = version_folder(&model.model_path)?;
+        match load(config, &library, &folder) {
+            Ok(ready) => return Ok(Slot::Ready(ready)),
+            Err(error @ Error::Config { .. }) => return Err(error),
+            Err(error) if !config.fallback => return Err(error),
+            Err(error) => (Warning::ModelRefused, error.to_string()),
+        }
+    } else {
+        (Warning::ModelDisabled, format!("switched off in {}", config.path.display()))
+    };
+    tracing::warn!("fallback: {name} does not answer: {cause}");
+    Ok(Slot::Off { warning, cause })
+}
+
+fn load_signal(config: &Config, library: &Library, folder: &Path) -> Result<SignalModel, Error> {
+    let (model, _) = Model::load_proven(library, folder, SIGNAL_CLASSIFIER, config.lanes, signal::check_contract)?;
+    let limits = Limits::of(&model.manifest.inputs[0].columns);
+    Ok(SignalModel { model, limits })
+}
+
+fn load_volatility(config: &Config, library: &Library, folder: &Path) -> Result<VolatilityModel, Error> {
+    let check = volatility::check_contract;
+    let (model, _) = Model::load_proven(library, folder, VOLATILITY_PREDICTOR, config.lanes, check)?;
+    let settings = Settings::of(&model.manifest)
+        .map_err(|reason| Error::Artifact { path: folder.join("manifest.json"), reason })?;
+    if !settings.horizons.contains(&config.prediction_horizon) {
+        let reason = format!(
+            "field 'models.volatility_predictor.prediction_horizon': is {}, the model forecasts {:?}",
+            config.prediction_horizon, settings.horizons
+        );
+        return Err(Error::Config { path: config.path.clone(), reason });
+    }
+    Ok(VolatilityModel { model, settings })
+}
+
+/// The contract that a model of this name must keep.
+pub(crate) fn contract_of(name: &str) -> Option<(&'static str, fn(&Manifest) -> Result<(), String>)> {
+    match name {
+        SIGNAL_CLASSIFIER => Some((SIGNAL_CLASSIFIER, signal::check_contract)),
+        VOLATILITY_PREDICTOR => Some((VOLATILITY_PREDICTOR, volatility::check_contract)),
+        _ => None,
+    }
+}
+
+fn probability(answer: f64) -> Result<f64, Error> {
+    if (0.0..=1.0).contains(&answer) {
+        Ok(answer)
+    } else {
+        Err(Error::Run { model: SIGNAL_CLASSIFIER, reason: format!("it answered {answer}, which is no probability") })
+    }
+}
+
+fn numbered(error: Error, index: usize) -> Error {
+    match error {
+        Error::Signal { reason, .. } => Error::Signal { place: format!("signal {index}"), reason },
+        other => other,
+    }
+}
+
+/// The symbol in upper case, if it can be part of a file name.
+fn checked_symbol(symbol: &str) -> Result<String, Error> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '^');
+    let sound = (1..=16).contains(&symbol.len()) && symbol.chars().all(fits) && !symbol.contains("..");
+    if sound { Ok(symbol.to_ascii_uppercase()) } else { Err(Error::Symbol { symbol: symbol.to_owned() }) }
+}
+
+fn surface_file(folder: &Path, symbol: &str) -> PathBuf {
+    folder.join(format!("{}_vol_surface.csv", symbol.to_ascii_lowercase()))
+}
