@@ -74,9 +74,7 @@ def read_rows(path: Path) -> tuple[str, Iterator[Row]]:
         PipelineError: at once or while iterating: path, row and column, what was expected and found.
     """
     lines = csv.reader(io.StringIO(_text(path), newline=""))
-    header = next(lines, None)
-    if not header:
-        raise PipelineError(f"{path}: the file is empty")
+    header = next((line for line in lines if line), [])
     shape = _shape(path, header)
     return shape.name, _Rows(path, shape).read(lines)
 
@@ -106,7 +104,7 @@ def _shape(path: Path, header: list[str]) -> Shape:
     names = [name.strip().lower() for name in header]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise PipelineError(f"{path}: row 1: column {twice!r} stands twice")
+        raise PipelineError(f"{path}: row 1: column '{twice}' stands twice")
 
     def at(name: str) -> int:
         return names.index(name) if name in names else -1
@@ -123,7 +121,7 @@ def _shape(path: Path, header: list[str]) -> Shape:
     if has.issuperset(INDEX) and has.issubset(INDEX + INDEX_ALSO):
         return Shape("index", len(names), at("date"), -1, -1, -1, at("close"), -1, -1, -1)
     found = ",".join(header)
-    raise PipelineError(f"{path}: row 1: not the header of a surface file: {found[:200]!r}; expected {_HEADERS}")
+    raise PipelineError(f"{path}: row 1: not the header of a surface file: '{found[:200]}'; expected {_HEADERS}")
 
 
 class _Rows:
@@ -177,20 +175,20 @@ class _Rows:
             return self._date
         iso, us = _ISO.fullmatch(text), _US.fullmatch(text)
         if not iso and not us:
-            raise self._error(f"must be YYYY-MM-DD (or MM/DD/YYYY), found {text!r}", "date")
+            raise self._error(f"must be YYYY-MM-DD (or MM/DD/YYYY), found '{text[:40]}'", "date")
         if self._us is not None and self._us != bool(us):
-            raise self._error(f"{text!r} is written in another format than the rows before; use one", "date")
+            raise self._error(f"'{text}' is written in another format than the rows before; use one", "date")
         self._us = bool(us)
         order = (3, 1, 2) if us else (1, 2, 3)
         year, month, day = (int((us or iso).group(i)) for i in order)  # type: ignore[union-attr]
         try:
             date = dt.date(year, month, day)
         except ValueError:
-            raise self._error(f"{text!r} is not a day of the calendar", "date") from None
+            raise self._error(f"'{text}' is not a day of the calendar", "date") from None
         if date > self._limit:
-            raise self._error(f"{text!r} lies in the future", "date")
+            raise self._error(f"'{text}' lies in the future", "date")
         if self._date is not None and date < self._date:
-            raise self._error(f"{text!r} comes after {self._date}; sort the rows by date, oldest first", "date")
+            raise self._error(f"'{text}' comes after {self._date}; sort the rows by date, oldest first", "date")
         self._date_text, self._date = text, date
         return date
 
@@ -198,16 +196,16 @@ class _Rows:
         text = raw.strip()
         if text != self._symbol_text:
             if not _SYMBOL.fullmatch(text):
-                raise self._error(f"must be 1 to 16 letters, digits, or one of . - _ ^, found {text[:40]!r}", "symbol")
+                raise self._error(f"must be 1 to 16 letters, digits, or one of . - _ ^, found '{text[:40]}'", "symbol")
             if self._symbol_text is not None:
-                raise self._error(f"{text!r} after {self._symbol_text!r}; one symbol per file", "symbol")
+                raise self._error(f"'{text}' after '{self._symbol_text}'; one symbol per file", "symbol")
             self._symbol_text = text
         return text
 
     def _read_kind(self, raw: str) -> int:
         kind = _KINDS.get(raw.strip().lower())
         if kind is None:
-            raise self._error(f"must be Call or Put, found {raw.strip()[:40]!r}", "optiontype")
+            raise self._error(f"must be Call or Put, found '{raw.strip()[:40]}'", "optiontype")
         return kind
 
     def _read_volume(self, raw: str) -> float:
@@ -234,7 +232,7 @@ class _Rows:
         except ValueError:
             number = math.nan
         if not math.isfinite(number) or "_" in text or not text.isascii():
-            raise self._error(f"must be a finite number, found {text[:40]!r}", column)
+            raise self._error(f"must be a finite number, found '{text[:40]}'", column)
         return number
 
     def _error(self, problem: str, column: str | None = None) -> PipelineError:

@@ -1,0 +1,109 @@
+//! Surface files give the same bits, or the same refusal, as in Python: `tests/data/surfaces/expected.json` is written
+//! by `tests/data/make_surfaces.py` from the Python reader.
+
+use std::path::PathBuf;
+
+use dollarbill_ml::surface::{N_DAILY, read_history};
+use serde_json::Value;
+
+fn data() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data")
+}
+
+fn expected() -> serde_json::Map<String, Value> {
+    let text = std::fs::read_to_string(data().join("surfaces/expected.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// What `read_history` says, in the form of expected.json.
+fn describe(path: &std::path::Path) -> Value {
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    match read_history(path) {
+        Err(error) => serde_json::json!({"error": error.to_string().replace(&path.display().to_string(), &name)}),
+        Ok(history) => {
+            let days: Vec<Value> = history
+                .days
+                .iter()
+                .map(|day| {
+                    let mut row = vec![serde_json::json!(day.date.map(|date| date.to_string()))];
+                    row.extend(day.features.map(|value| serde_json::json!(value.is_finite().then_some(value))));
+                    Value::Array(row)
+                })
+                .collect();
+            serde_json::json!({"symbol": history.days[0].symbol, "days": days, "dropped": history.dropped})
+        }
+    }
+}
+
+#[test]
+fn every_file_reads_as_in_python_to_the_last_bit_or_is_refused_in_the_same_words() {
+    let expected = expected();
+    assert!(expected.len() > 40, "expected.json lists too few files");
+    let mut failures = Vec::new();
+    for (name, wanted) in &expected {
+        let found = describe(&data().join(name));
+        // serde_json compares floats by value; float_roundtrip reads them to the bit.
+        if found != *wanted {
+            failures.push(format!("{name}:\n  python {wanted}\n  rust   {found}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn every_broken_surface_file_is_listed_and_refused() {
+    let expected = expected();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(data().join("broken")).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        if name.starts_with("surface_") {
+            seen += 1;
+            assert!(expected[&format!("broken/{name}")]["error"].is_string(), "{name} is not refused");
+        }
+    }
+    assert!(seen > 30);
+}
+
+#[test]
+fn a_missing_file_and_a_folder_are_errors_that_name_the_path() {
+    for path in [data().join("no_such.csv"), data()] {
+        let error = read_history(&path).unwrap_err();
+        assert_eq!(error.code(), "io");
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    }
+}
+
+#[test]
+fn the_order_of_the_rows_of_a_day_does_not_matter() {
+    let text = std::fs::read_to_string(data().join("surfaces/snapshot.csv")).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines[1..].reverse();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("reversed.csv");
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let (one, other) = (read_history(&data().join("surfaces/snapshot.csv")).unwrap(), read_history(&path).unwrap());
+    assert_eq!(bits(&one.days[0].features), bits(&other.days[0].features));
+}
+
+#[test]
+fn the_engines_own_files_and_the_long_history_are_read() {
+    let shared = data().join("../../../shared/data");
+    if !shared.exists() {
+        eprintln!("skipped: {} is not there", shared.display());
+        return;
+    }
+    for (name, days) in [
+        ("dollarbill/tsla_vol_surface.csv", 1),
+        ("dollarbill/spy_vol_surface.csv", 1),
+        ("dollarbill/gld_vol_surface.csv", 1),
+        ("vix_1990_2019.csv", 7556),
+        ("spx_surface_1996_2015.csv.gz", 5032),
+    ] {
+        let history = read_history(&shared.join(name)).unwrap();
+        assert_eq!(history.days.len(), days, "{name}");
+    }
+}
+
+fn bits(features: &[f64; N_DAILY]) -> [u64; N_DAILY] {
+    features.map(f64::to_bits)
+}
