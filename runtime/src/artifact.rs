@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::library::Library;
 use crate::manifest::{Version, version_folder};
 use crate::model::Model;
-use crate::service::contract_of;
+use crate::slots::contract_of;
 
 /// What checking a version folder showed.
 #[derive(Debug, Clone, PartialEq)]

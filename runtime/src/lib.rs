@@ -26,9 +26,11 @@ mod manifest;
 mod model;
 mod service;
 pub mod signal;
+mod slots;
 pub mod surface;
 mod text;
 pub mod volatility;
+mod watch;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -39,6 +41,7 @@ pub use manifest::Version;
 pub use service::{MlService, SIGNAL_CLASSIFIER, VOLATILITY_PREDICTOR};
 pub use signal::{Classification, Recommendation, Source, TradeSignal, Warning, Warnings};
 pub use volatility::{Direction, HorizonForecast, ShortForecast, VolatilityForecast};
+pub use watch::Watcher;
 
 /// The service behind the two drop-in functions: opened at the first call, with the config that [`Config::find`] finds.
 ///

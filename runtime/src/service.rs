@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 
-use crate::config::{Config, ModelConfig};
+use crate::config::Config;
 use crate::error::Error;
 use crate::fallback::rule_score;
 use crate::history::HistoryStore;
-use crate::library::Library;
-use crate::manifest::{Manifest, Version, version_folder};
-use crate::model::Model;
-use crate::signal::{self, Classification, Limits, N_FIELDS, Recommendation, Source, TradeSignal, Warning, Warnings};
+use crate::manifest::Version;
+use crate::signal::{Classification, Limits, N_FIELDS, Recommendation, Source, TradeSignal, Warning, Warnings};
+use crate::slots::{self, SignalModel, Slot, VolatilityModel};
 use crate::surface::{SurfaceDay, read_surface};
-use crate::volatility::{self, Settings, VolatilityForecast};
+use crate::volatility::{self, VolatilityForecast};
 
 /// The name of the signal classifier, in paths and messages.
 pub const SIGNAL_CLASSIFIER: &str = "signal_classifier";
@@ -29,24 +28,10 @@ const DISAGREEMENT: f64 = 0.4;
 /// More days than any window holds.
 const DAYS_LOOKED_UP: usize = 1024;
 
-/// Either a model that answers, or the reason why the fallback does.
-enum Slot<M> {
-    Ready(M),
-    Off { warning: Warning, cause: String },
-}
-
-struct SignalModel {
-    model: Model,
-    limits: Limits,
-}
-
-struct VolatilityModel {
-    model: Model,
-    settings: Settings,
-}
-
-struct Inner {
+pub(crate) struct Inner {
     config: Config,
+    /// Which models this service serves; the others are never loaded.
+    serves: [bool; 2],
     signal: ArcSwap<Slot<SignalModel>>,
     volatility: ArcSwap<Slot<VolatilityModel>>,
 }
@@ -109,31 +94,62 @@ impl MlService {
     }
 
     fn open_some(config: &Config, signals: bool, forecasts: bool) -> Result<Self, Error> {
-        let signal = slot(config, &config.signal_classifier, SIGNAL_CLASSIFIER, signals, load_signal)?;
-        let volatility = slot(config, &config.volatility_predictor, VOLATILITY_PREDICTOR, forecasts, load_volatility)?;
+        let (signal, volatility) = (&config.signal_classifier, &config.volatility_predictor);
+        let slot = slots::open(config, signal, SIGNAL_CLASSIFIER, signals, slots::load_signal)?;
+        let other = slots::open(config, volatility, VOLATILITY_PREDICTOR, forecasts, slots::load_volatility)?;
         Ok(Self(Arc::new(Inner {
             config: config.clone(),
-            signal: ArcSwap::from_pointee(signal),
-            volatility: ArcSwap::from_pointee(volatility),
+            serves: [signals && signal.enabled, forecasts && volatility.enabled],
+            signal: ArcSwap::from_pointee(slot),
+            volatility: ArcSwap::from_pointee(other),
         })))
     }
 
     /// The version of the signal classifier in use; `None` when the fallback answers.
     #[must_use]
     pub fn signal_version(&self) -> Option<Version> {
-        match &**self.0.signal.load() {
-            Slot::Ready(ready) => Some(ready.model.version),
-            Slot::Off { .. } => None,
-        }
+        self.0.signal.load().version()
     }
 
     /// The version of the volatility predictor in use; `None` when the fallback answers.
     #[must_use]
     pub fn volatility_version(&self) -> Option<Version> {
-        match &**self.0.volatility.load() {
-            Slot::Ready(ready) => Some(ready.model.version),
-            Slot::Off { .. } => None,
+        self.0.volatility.load().version()
+    }
+
+    /// Looks whether `current.json` names another version of the signal classifier; if so loads it aside, proves it on
+    /// its golden cases and swaps it in, in one step. Calls that run meanwhile finish on the version they began with.
+    ///
+    /// Gives the new version, or `None` when there is nothing new.
+    ///
+    /// # Errors
+    /// The new version is refused; the one in use stays.
+    pub fn reload_signals(&self) -> Result<Option<Version>, Error> {
+        let Inner { config, signal, serves, .. } = &*self.0;
+        if !serves[0] {
+            return Ok(None);
         }
+        slots::refresh(signal, config, &config.signal_classifier, slots::load_signal)
+    }
+
+    /// As [`MlService::reload_signals`], for the volatility predictor.
+    ///
+    /// # Errors
+    /// The new version is refused; the one in use stays.
+    pub fn reload_volatility(&self) -> Result<Option<Version>, Error> {
+        let Inner { config, volatility, serves, .. } = &*self.0;
+        if !serves[1] {
+            return Ok(None);
+        }
+        slots::refresh(volatility, config, &config.volatility_predictor, slots::load_volatility)
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(crate) fn upgrade(inner: &Weak<Inner>) -> Option<Self> {
+        inner.upgrade().map(Self)
     }
 
     /// The confidence in one signal.
@@ -166,53 +182,44 @@ impl MlService {
     pub fn classify_batch(&self, signals: &[TradeSignal], out: &mut Vec<Classification>) -> Result<(), Error> {
         out.clear();
         let slot = self.0.signal.load();
-        match &**slot {
-            Slot::Ready(SignalModel { model, limits }) => {
-                let mut rows = Vec::with_capacity(signals.len() * N_FIELDS);
-                for (index, signal) in signals.iter().enumerate() {
-                    rows.extend(limits.check(signal).map_err(|error| numbered(error, index))?);
-                }
-                let mut answers = vec![0.0; signals.len()];
-                let failed = model.run(&rows, &mut answers).err().map(|error| error.to_string());
-                out.reserve(signals.len());
-                for ((signal, row), &answer) in signals.iter().zip(rows.as_chunks::<N_FIELDS>().0).zip(&answers) {
-                    let problem = match (&failed, probability(answer)) {
-                        (None, Ok(_)) => None,
-                        (Some(cause), _) => Some(cause.clone()),
-                        (None, Err(error)) => Some(error.to_string()),
-                    };
-                    let given = match problem {
-                        None => Ok(self.by_model(signal, answer, limits.outside(row), model.version)),
-                        Some(cause) => self.by_rule(signal, Warning::ModelFailed, &cause),
-                    };
-                    match given {
-                        Ok(answer) => out.push(answer),
-                        Err(error) => {
-                            out.clear();
-                            return Err(error);
-                        }
-                    }
-                }
-                Ok(())
-            }
+        let done = match &**slot {
+            Slot::Ready(ready) => self.batch_by_model(ready, signals, out),
             Slot::Off { warning, cause } => {
                 let limits = Limits::contract();
-                for (index, signal) in signals.iter().enumerate() {
-                    let given = limits
-                        .check(signal)
-                        .map_err(|error| numbered(error, index))
-                        .and_then(|_| self.by_rule(signal, *warning, cause));
-                    match given {
-                        Ok(answer) => out.push(answer),
-                        Err(error) => {
-                            out.clear();
-                            return Err(error);
-                        }
-                    }
-                }
-                Ok(())
+                signals.iter().enumerate().try_for_each(|(index, signal)| {
+                    limits.check(signal).map_err(|error| numbered(error, index))?;
+                    self.by_rule(signal, *warning, cause).map(|answer| out.push(answer))
+                })
             }
+        };
+        if done.is_err() {
+            out.clear();
         }
+        done
+    }
+
+    fn batch_by_model(
+        &self,
+        ready: &SignalModel,
+        signals: &[TradeSignal],
+        out: &mut Vec<Classification>,
+    ) -> Result<(), Error> {
+        let SignalModel { model, limits } = ready;
+        let mut rows = Vec::with_capacity(signals.len() * N_FIELDS);
+        for (index, signal) in signals.iter().enumerate() {
+            rows.extend(limits.check(signal).map_err(|error| numbered(error, index))?);
+        }
+        let mut answers = vec![0.0; signals.len()];
+        let ran = model.run(&rows, &mut answers);
+        out.reserve(signals.len());
+        for ((signal, row), &answer) in signals.iter().zip(rows.as_chunks::<N_FIELDS>().0).zip(&answers) {
+            out.push(match (&ran, probability(answer)) {
+                (Ok(()), Ok(confidence)) => self.by_model(signal, confidence, limits.outside(row), model.version),
+                (Err(error), _) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
+                (Ok(()), Err(error)) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
+            });
+        }
+        Ok(())
     }
 
     fn by_model(&self, signal: &TradeSignal, confidence: f64, outside: u16, version: Version) -> Classification {
@@ -245,7 +252,7 @@ impl MlService {
         let trade = confidence > self.0.config.trade_threshold;
         Classification {
             confidence,
-            recommendation: if trade { Recommendation::Trade } else { Recommendation::Skip },
+            recommendation: if trade { Recommendation::Trade } else { Recommendation::Avoid },
             high_confidence: confidence > HIGH_CONFIDENCE,
             source: if model_version.is_some() { Source::Model } else { Source::Fallback },
             model_version,
@@ -344,63 +351,6 @@ impl MlService {
         }
         volatility::persistence(&known, horizon, format!("fallback: {cause}"))
             .ok_or_else(|| volatility::too_few(place.to_owned(), 1, 0, todo))
-    }
-}
-
-/// A loaded model, the fallback where the config allows it, or the error.
-fn slot<M>(
-    config: &Config,
-    model: &ModelConfig,
-    name: &'static str,
-    wanted: bool,
-    load: impl FnOnce(&Config, &Library, &Path) -> Result<M, Error>,
-) -> Result<Slot<M>, Error> {
-    if !wanted {
-        return Ok(Slot::Off { warning: Warning::ModelDisabled, cause: "not opened in this process".to_owned() });
-    }
-    let (warning, cause) = if model.enabled {
-        let library = Library::open(config.onnxruntime_library.as_deref(), &config.root)?;
-        let folder = version_folder(&model.model_path)?;
-        match load(config, &library, &folder) {
-            Ok(ready) => return Ok(Slot::Ready(ready)),
-            Err(error @ Error::Config { .. }) => return Err(error),
-            Err(error) if !config.fallback => return Err(error),
-            Err(error) => (Warning::ModelRefused, error.to_string()),
-        }
-    } else {
-        (Warning::ModelDisabled, format!("switched off in {}", config.path.display()))
-    };
-    tracing::warn!("fallback: {name} does not answer: {cause}");
-    Ok(Slot::Off { warning, cause })
-}
-
-fn load_signal(config: &Config, library: &Library, folder: &Path) -> Result<SignalModel, Error> {
-    let (model, _) = Model::load_proven(library, folder, SIGNAL_CLASSIFIER, config.lanes, signal::check_contract)?;
-    let limits = Limits::of(&model.manifest.inputs[0].columns);
-    Ok(SignalModel { model, limits })
-}
-
-fn load_volatility(config: &Config, library: &Library, folder: &Path) -> Result<VolatilityModel, Error> {
-    let check = volatility::check_contract;
-    let (model, _) = Model::load_proven(library, folder, VOLATILITY_PREDICTOR, config.lanes, check)?;
-    let settings = Settings::of(&model.manifest)
-        .map_err(|reason| Error::Artifact { path: folder.join("manifest.json"), reason })?;
-    if !settings.horizons.contains(&config.prediction_horizon) {
-        let reason = format!(
-            "field 'models.volatility_predictor.prediction_horizon': is {}, the model forecasts {:?}",
-            config.prediction_horizon, settings.horizons
-        );
-        return Err(Error::Config { path: config.path.clone(), reason });
-    }
-    Ok(VolatilityModel { model, settings })
-}
-
-/// The contract that a model of this name must keep.
-pub(crate) fn contract_of(name: &str) -> Option<(&'static str, fn(&Manifest) -> Result<(), String>)> {
-    match name {
-        SIGNAL_CLASSIFIER => Some((SIGNAL_CLASSIFIER, signal::check_contract)),
-        VOLATILITY_PREDICTOR => Some((VOLATILITY_PREDICTOR, volatility::check_contract)),
-        _ => None,
     }
 }
 

@@ -398,7 +398,7 @@ pub enum Recommendation {
     /// The confidence is above the configured threshold.
     Trade,
     /// It is not.
-    Skip,
+    Avoid,
 }
 
 impl Recommendation {
@@ -407,7 +407,7 @@ impl Recommendation {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Trade => "TRADE",
-            Self::Skip => "SKIP",
+            Self::Avoid => "AVOID",
         }
     }
 }

@@ -11,24 +11,28 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// Edits (insert, delete, replace) that turn one word into the other; 64 for words too long to be typing mistakes.
+/// Edits (insert, delete, replace, swap two neighbours) that turn one word into the other; 64 for words too long to be
+/// typing mistakes.
 fn distance(one: &str, other: &str) -> usize {
     const FAR: usize = 64;
     if one.len() > FAR || other.len() > FAR {
         return FAR;
     }
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let replace = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut table = vec![vec![0; other.len() + 1]; one.len() + 1];
+    for i in 0..=one.len() {
+        for j in 0..=other.len() {
+            table[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let replace = table[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
+                let edit = replace.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
+                let swap = i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1];
+                if swap { edit.min(table[i - 2][j - 2] + 1) } else { edit }
+            };
         }
     }
-    row[other.len()]
+    table[one.len()][other.len()]
 }
 
 #[cfg(test)]
@@ -39,6 +43,7 @@ mod tests {
     fn a_typing_mistake_finds_the_word_that_was_meant() {
         assert_eq!(nearest("edge_pct", ["delta", "edge_percent"]), None);
         assert_eq!(nearest("edge_precent", ["delta", "edge_percent"]), Some("edge_percent"));
+        assert_eq!(nearest("detla", ["delta", "theta"]), Some("delta"));
         assert_eq!(nearest("cv_fold", ["cv_folds", "test_split"]), Some("cv_folds"));
     }
 }

@@ -59,14 +59,18 @@ fn classify_batch(config: &Config, file: &Path, output: Option<&Path>) -> Result
         (file.display().to_string(), Box::new(BufReader::with_capacity(1 << 16, input)))
     };
     let mut progress = Progress::new();
+    // The library knows the input by name only.
+    let name_output = |error| match error {
+        Error::Io { what: "write", source, .. } => cannot("write", output.unwrap_or(Path::new("stdout")), source),
+        other => other,
+    };
     if let Some(path) = output {
-        let mut whole = BufWriter::with_capacity(1 << 16, AtomicFile::create(path)?);
-        batch::classify_stream(&service, input, &mut whole, &name, |rows| progress.show(rows))?;
-        let file = whole.into_inner().map_err(|error| cannot("write", path, error.into_error()))?;
-        file.commit()?;
+        let mut whole = AtomicFile::create(path)?;
+        batch::classify_stream(&service, input, &mut whole, &name, |rows| progress.show(rows)).map_err(name_output)?;
+        whole.commit()?;
     } else {
-        let stdout = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-        batch::classify_stream(&service, input, stdout, &name, |rows| progress.show(rows))?;
+        let stdout = io::stdout().lock();
+        batch::classify_stream(&service, input, stdout, &name, |rows| progress.show(rows)).map_err(name_output)?;
     }
     progress.finish();
     Ok(())
