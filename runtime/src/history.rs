@@ -1,43 +1,202 @@
-//! The history store: one row per symbol and day, in SQLite.
+//! The history store: one row per symbol and day, in SQLite; `train/history.py` reads and writes the same file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::civil::Date;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use crate::error::Error;
-use crate::surface::SurfaceDay;
+use crate::surface::{N_DAILY, SurfaceDay, is_weekend};
+
+/// Marks the file as ours ("DBVH"), in SQLite's `application_id`.
+const APPLICATION: i64 = 0x4442_5648;
+/// SQLite's `user_version`; raised with every change of the table, which then needs a migration in both languages.
+const SCHEMA: i64 = 1;
+const TABLE: &str = "CREATE TABLE day (
+    symbol TEXT NOT NULL,
+    date TEXT NOT NULL,
+    avg_iv REAL NOT NULL,
+    atm_iv REAL,
+    skew REAL,
+    curvature REAL,
+    term_slope REAL,
+    volume REAL,
+    quotes REAL,
+    PRIMARY KEY (symbol, date)
+) WITHOUT ROWID";
+/// How long a writer waits for another one.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A SQLite file that remembers each observed day.
+///
+/// Write-ahead log with full synchronisation: a day that [`HistoryStore::observe`] has accepted survives a crash, and
+/// readers and writers in other processes do not disturb each other. A missing feature is stored as NULL.
+///
+/// # Examples
+/// ```
+/// use dollarbill_ml::{history::HistoryStore, surface::SurfaceDay};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// let store = HistoryStore::open(&folder.path().join("history.sqlite"))?;
+/// let features = [0.42, 0.40, 0.05, 0.01, f64::NAN, 1200.0, 46.0];
+/// let day = SurfaceDay { date: None, symbol: "TSLA".to_owned(), features };
+/// store.observe(&day, "2024-03-04".parse()?)?;
+/// assert_eq!(store.days("TSLA", 252)?.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct HistoryStore {
-    connection: rusqlite::Connection,
+    connection: Connection,
+    path: PathBuf,
 }
 
 impl HistoryStore {
     /// Opens the store, creating the file and its table when absent.
     ///
     /// # Errors
-    /// The file cannot be created or is not a history store.
+    /// [`Error::History`]: the file cannot be created or written, is locked for longer than ten seconds, is no history
+    /// store, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let connection = rusqlite::Connection::open(path)
-            .map_err(|source| Error::History { path: path.to_path_buf(), reason: source.to_string() })?;
-        Ok(Self { connection })
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let failed = |error: rusqlite::Error| refused(path, &error);
+        let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        connection.busy_timeout(PATIENCE).map_err(failed)?;
+        if stamp(&connection).map_err(failed)? != (APPLICATION, SCHEMA) {
+            prepare(path, &mut connection)?;
+        }
+        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        Ok(Self { connection, path: path.to_path_buf() })
     }
 
-    /// Stores one day; a second observation of the same symbol and date replaces the first.
+    /// Stores one day under `date`, whatever date it carries itself; a second observation of the same symbol and date
+    /// replaces the first.
     ///
     /// # Errors
-    /// The store cannot be written.
-    pub fn observe(&self, _day: &SurfaceDay, _date: Date) -> Result<(), Error> {
-        let _ = &self.connection;
+    /// [`Error::History`]: the date is a Saturday, a Sunday or in the future, or the store cannot be written; nothing
+    /// is stored then.
+    pub fn observe(&self, day: &SurfaceDay, date: Date) -> Result<(), Error> {
+        self.check_date(date)?;
+        self.warn_of_copy(day, date)?;
+        let [avg_iv, atm_iv, skew, curvature, term_slope, volume, quotes] =
+            day.features.map(|value| value.is_finite().then_some(value));
+        self.connection
+            .execute(
+                "INSERT OR REPLACE INTO day VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![day.symbol, date.to_string(), avg_iv, atm_iv, skew, curvature, term_slope, volume, quotes],
+            )
+            .map_err(|error| refused(&self.path, &error))?;
         Ok(())
     }
 
-    /// The last `limit` days of `symbol`, oldest first.
+    /// The last `limit` days of `symbol`, oldest first; none if it was never observed.
     ///
     /// # Errors
-    /// The store cannot be read.
-    pub fn days(&self, _symbol: &str, _limit: usize) -> Result<Vec<SurfaceDay>, Error> {
-        Ok(Vec::new())
+    /// [`Error::History`]: the store cannot be read.
+    pub fn days(&self, symbol: &str, limit: usize) -> Result<Vec<SurfaceDay>, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut days = self
+            .query("SELECT * FROM day WHERE symbol = ?1 ORDER BY date DESC LIMIT ?2", params![symbol, limit])
+            .map_err(|error| refused(&self.path, &error))?;
+        days.reverse();
+        Ok(days)
     }
+
+    fn query(&self, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<Vec<SurfaceDay>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(parameters, |row| {
+            let date: String = row.get(1)?;
+            let date: Date = date.parse().map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error))
+            })?;
+            let mut features = [f64::NAN; N_DAILY];
+            for (index, feature) in features.iter_mut().enumerate() {
+                *feature = row.get::<_, Option<f64>>(index + 2)?.unwrap_or(f64::NAN);
+            }
+            Ok(SurfaceDay { date: Some(date), symbol: row.get(0)?, features })
+        })?;
+        rows.collect()
+    }
+
+    fn check_date(&self, date: Date) -> Result<(), Error> {
+        let reason = if is_weekend(date) {
+            "is a Saturday or Sunday, no trading day"
+        } else if date > latest_day() {
+            "lies in the future"
+        } else {
+            return Ok(());
+        };
+        let reason = format!("date {date} {reason}; nothing is stored");
+        Err(Error::History { path: self.path.clone(), reason })
+    }
+
+    /// A snapshot that was not renewed looks like the day before to the last bit.
+    fn warn_of_copy(&self, day: &SurfaceDay, date: Date) -> Result<(), Error> {
+        let sql = "SELECT * FROM day WHERE symbol = ?1 AND date < ?2 ORDER BY date DESC LIMIT 1";
+        let before =
+            self.query(sql, params![day.symbol, date.to_string()]).map_err(|error| refused(&self.path, &error))?;
+        let bits = |day: &SurfaceDay| day.features.map(f64::to_bits);
+        if let Some(before) = before.first().filter(|before| bits(before) == bits(day)) {
+            let last = before.date.map(|date| date.to_string()).unwrap_or_default();
+            tracing::warn!("{}: {date} is a copy of {last}; was the snapshot not renewed?", day.symbol);
+        }
+        Ok(())
+    }
+}
+
+/// Today, or tomorrow: it is tomorrow somewhere already.
+fn latest_day() -> Date {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    today.tomorrow().unwrap_or(today)
+}
+
+fn stamp(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get(0));
+    Ok((number("application_id")?, number("user_version")?))
+}
+
+/// Makes an empty file a store; refuses what is not one, or is one of a newer version.
+fn prepare(path: &Path, connection: &mut Connection) -> Result<(), Error> {
+    let failed = |error: rusqlite::Error| refused(path, &error);
+    let unfit = |reason: String| Error::History { path: path.to_path_buf(), reason };
+    // Cannot be set within a transaction; a second process that comes here at the same time sets the same.
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    match stamp(&transaction).map_err(failed)? {
+        (APPLICATION, SCHEMA) => return Ok(()), // another process was faster
+        (APPLICATION, version) if version > SCHEMA => {
+            return Err(unfit(format!(
+                "was written by a newer version (schema {version}, this one knows {SCHEMA}); update dollarbill-ml"
+            )));
+        }
+        (0, 0) => {
+            let tables: i64 =
+                transaction.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(failed)?;
+            if tables > 0 {
+                return Err(unfit("is another program's database; name a different file".to_owned()));
+            }
+        }
+        (application, version) => {
+            return Err(unfit(format!(
+                "is another program's database (id {application}, version {version}); name a different file"
+            )));
+        }
+    }
+    transaction.execute_batch(TABLE).map_err(failed)?;
+    transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", SCHEMA).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+fn refused(path: &Path, error: &rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, NotADatabase, PermissionDenied, ReadOnly};
+    let reason = match error.sqlite_error_code() {
+        Some(DatabaseBusy | DatabaseLocked) => "is locked by another process for more than ten seconds".to_owned(),
+        Some(ReadOnly | PermissionDenied) => "is read-only; make the file and its folder writable".to_owned(),
+        Some(NotADatabase) => "is not a SQLite file".to_owned(),
+        Some(CannotOpen) => "cannot be opened; is its folder there and writable?".to_owned(),
+        _ => error.to_string(),
+    };
+    Error::History { path: path.to_path_buf(), reason }
 }

@@ -1,0 +1,109 @@
+//! The history store: what it keeps, what it refuses, and that writers in several threads do not disturb each other.
+
+use std::path::Path;
+
+use dollarbill_ml::history::HistoryStore;
+use dollarbill_ml::surface::{N_DAILY, SurfaceDay};
+use jiff::civil::{Date, date};
+
+fn day(symbol: &str, avg_iv: f64) -> SurfaceDay {
+    let mut features = [f64::NAN; N_DAILY];
+    features[0] = avg_iv;
+    features[1] = 0.1 + 0.2; // needs all its digits
+    SurfaceDay { date: None, symbol: symbol.to_owned(), features }
+}
+
+fn levels(path: &Path, symbol: &str, limit: usize) -> Vec<(Option<Date>, f64)> {
+    let days = HistoryStore::open(path).unwrap().days(symbol, limit).unwrap();
+    days.iter().map(|day| (day.date, day.features[0])).collect()
+}
+
+#[test]
+fn days_come_back_to_the_bit_oldest_first_and_no_more_than_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let store = HistoryStore::open(&path).unwrap();
+    for (at, level) in [(date(2024, 3, 6), 0.3), (date(2024, 3, 4), 0.1), (date(2024, 3, 5), 0.2)] {
+        store.observe(&day("TSLA", level), at).unwrap();
+        store.observe(&day("SPY", 9.0 * level / 10.0), at).unwrap();
+    }
+    let days = store.days("TSLA", 2).unwrap();
+    assert_eq!(days.iter().map(|day| day.date).collect::<Vec<_>>(), [Some(date(2024, 3, 5)), Some(date(2024, 3, 6))]);
+    assert_eq!(days[1].features.map(f64::to_bits)[..2], day("TSLA", 0.3).features.map(f64::to_bits)[..2]);
+    assert!(days[1].features[2..].iter().all(|value| value.is_nan()));
+    assert!(store.days("NVDA", 10).unwrap().is_empty());
+}
+
+#[test]
+fn observing_a_day_again_replaces_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    for level in [0.3, 0.4] {
+        HistoryStore::open(&path).unwrap().observe(&day("TSLA", level), date(2024, 3, 4)).unwrap();
+    }
+    assert_eq!(levels(&path, "TSLA", 10), [(Some(date(2024, 3, 4)), 0.4)]);
+}
+
+#[test]
+fn weekends_and_the_future_are_refused_and_nothing_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let store = HistoryStore::open(&path).unwrap();
+    for (at, word) in [(date(2024, 3, 9), "Saturday"), (date(2024, 3, 10), "Sunday"), (date(2999, 3, 1), "future")] {
+        let error = store.observe(&day("TSLA", 0.3), at).unwrap_err().to_string();
+        assert!(error.contains(word) && error.contains(&at.to_string()), "{error}");
+    }
+    assert!(levels(&path, "TSLA", 10).is_empty());
+}
+
+#[test]
+fn what_is_no_store_or_a_newer_one_is_refused_and_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.sqlite");
+    std::fs::write(&text, "this is not a database, but long enough to be looked at as if it were one").unwrap();
+    let other = folder.path().join("other.sqlite");
+    rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
+    let newer = folder.path().join("newer.sqlite");
+    drop(HistoryStore::open(&newer).unwrap());
+    rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    for (path, word) in [(&text, "not a SQLite file"), (&other, "another program's"), (&newer, "newer version")] {
+        let before = std::fs::read(path).unwrap();
+        let error = HistoryStore::open(path).unwrap_err();
+        assert_eq!(error.code(), "history");
+        assert!(error.to_string().contains(word) && error.to_string().contains(&path.display().to_string()), "{error}");
+        if path == &text {
+            assert_eq!(std::fs::read(path).unwrap(), before);
+        }
+    }
+}
+
+#[test]
+fn a_store_in_a_folder_that_is_not_there_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = HistoryStore::open(&folder.path().join("no/history.sqlite")).unwrap_err().to_string();
+    assert!(error.contains("cannot be opened"), "{error}");
+}
+
+#[test]
+fn writers_in_many_threads_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    std::thread::scope(|scope| {
+        for thread in 0..4_u8 {
+            let path = &path;
+            scope.spawn(move || {
+                let store = HistoryStore::open(path).unwrap();
+                let mut at = date(2024, 1, 1);
+                for _ in 0..25 {
+                    if at.weekday().to_monday_one_offset() < 6 {
+                        store.observe(&day(&format!("S{thread}"), 0.3), at).unwrap();
+                    }
+                    at = at.tomorrow().unwrap();
+                }
+            });
+        }
+    });
+    for thread in 0..4 {
+        assert_eq!(levels(&path, &format!("S{thread}"), 99).len(), 19);
+    }
+}
