@@ -105,8 +105,9 @@ def _steepest(calibrator: Any) -> float:
 
 def _calibrated(calibrator: Any, score: str, build: GraphBuilder) -> str:
     if type(calibrator) is _SigmoidCalibration:
-        scaled = build.node("Mul", score, build.constant(float(calibrator.a_)))
-        return build.node("Sigmoid", build.node("Neg", build.node("Add", scaled, build.constant(float(calibrator.b_)))))
+        # -(a t + b) and (-a) t - b have the same bits.
+        scaled = build.node("Mul", score, build.constant(-float(calibrator.a_)))
+        return build.node("Sigmoid", build.node("Add", scaled, build.constant(-float(calibrator.b_))))
     if type(calibrator) is IsotonicRegression:
         return interpolate(calibrator, score, build)
     raise refuse(calibrator, "unknown calibrator", supported="sigmoid, isotonic")

@@ -42,8 +42,15 @@ class ColumnScope:
         """The same input seen through other columns."""
         return ColumnScope(self.builder, self.source, self.n_inputs, columns)
 
-    def matrix(self, expressions: Sequence[Expression] | None = None) -> str:
-        """A float64 tensor [batch, expression] with the given expressions, by default this scope's columns."""
+    def beside_input(self, expressions: Sequence[Expression]) -> str:
+        """The input's columns followed by those of `expressions`; quickest when equal operations are neighbours."""
+        return self.matrix(expressions, after=[self.source])
+
+    def matrix(self, expressions: Sequence[Expression] | None = None, *, after: Sequence[str] = ()) -> str:
+        """A float64 tensor [batch, expression] with the given expressions, by default this scope's columns.
+
+        The columns of the tensors `after` stand in front of them.
+        """
         wanted = [_folded(e) for e in (self.columns if expressions is None else expressions)]
         if not wanted:
             raise PipelineError("cannot compile a pipeline whose preprocessing drops every column")
@@ -51,13 +58,14 @@ class ColumnScope:
         for position, expression in enumerate(wanted):
             groups.setdefault(expression.op, []).append(position)
         parts = [self._block([wanted[i] for i in positions]) for positions in groups.values()]
-        if len(parts) == 1:
-            return parts[0]
-        joined = self.builder.node("Concat", *parts, axis=1)
         order = np.argsort([i for positions in groups.values() for i in positions])
         if np.array_equal(order, np.arange(len(order))):
-            return joined
-        return self.builder.node("Gather", joined, self.builder.constant(order, np.int64), axis=1)
+            return self._joined([*after, *parts])
+        ordered = self.builder.node("Gather", self._joined(parts), self.builder.constant(order, np.int64), axis=1)
+        return self._joined([*after, ordered])
+
+    def _joined(self, parts: Sequence[str]) -> str:
+        return parts[0] if len(parts) == 1 else self.builder.node("Concat", *parts, axis=1)
 
     def _block(self, same: list[Expression]) -> str:
         """Expressions with one operation at their root, as one tensor [batch, expression]."""

@@ -99,9 +99,7 @@ def sum_of_trees(trees: Sequence[Tree], terms: Sequence[Term], scope: ColumnScop
         cast: what the estimator does to its input before it compares.
     """
     folded, cores = fold_trees(trees, chains_of(scope.columns), n_inputs=scope.n_inputs, cast=cast)
-    features = scope.source
-    if cores:
-        features = scope.builder.node("Concat", scope.source, scope.matrix(cores), axis=1)
+    features = scope.beside_input(cores) if cores else scope.source
     single = [(merge_equal_leaves(folded[term.tree], term.output), term.target) for term in terms]
     n_targets = 1 + max(term.target for term in terms)
     return scope.builder.node("TreeEnsemble", features, domain=ML_DOMAIN, **pack(single, n_targets=n_targets))
@@ -114,15 +112,16 @@ def fold_trees(
     sizes = [len(tree.feature) for tree in trees]
     feature, threshold = (np.concatenate([getattr(t, name) for t in trees]) for name in ("feature", "threshold"))
     missing, swapped = np.concatenate([t.missing_true for t in trees]), np.zeros(len(feature), dtype=bool)
-    target, derived = np.full(len(feature), -1, dtype=np.int64), list[Expression]()
-    for index in np.unique(feature[feature >= 0]):
+    target, used = np.full(len(feature), -1, dtype=np.int64), np.unique(feature[feature >= 0])
+    cores = dict.fromkeys(chains[index].core for index in used if chains[index].core.op != "column")
+    derived = sorted(cores, key=lambda core: core.op)
+    for index in used:
         chain, here = chains[index], feature == index
         splits = fold(chain, threshold[here], missing[here], cast=cast)
         threshold[here], missing[here], swapped[here] = splits.threshold, splits.missing_true, splits.swapped
         if chain.core.op == "column":
             target[here] = int(chain.core.value)
         else:
-            derived += [chain.core] if chain.core not in derived else []
             target[here] = n_inputs + derived.index(chain.core)
     folded = []
     for tree, part in zip(trees, np.split(np.arange(len(feature)), np.cumsum(sizes)[:-1]), strict=True):
