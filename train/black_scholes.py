@@ -32,25 +32,25 @@ def price(spot: Floats, strike: Floats, years: Floats, *, rate: float, vol: Floa
 
 
 def delta(spot: Floats, strike: Floats, years: Floats, *, rate: float, vol: Floats, call: Bools) -> Floats:
-    """d price / d spot: 0..1 for a call, -1..0 for a put."""
+    """Change of price with spot: 0..1 for a call, -1..0 for a put."""
     result: Floats = ndtr(d_plus(spot, strike, years, rate=rate, vol=vol)) - np.where(call, 0.0, 1.0)
     return result
 
 
 def gamma(spot: Floats, strike: Floats, years: Floats, *, rate: float, vol: Floats) -> Floats:
-    """d delta / d spot, per $1 of spot."""
+    """Change of delta with spot, per $1 of spot."""
     result: Floats = _density(d_plus(spot, strike, years, rate=rate, vol=vol)) / (spot * vol * np.sqrt(years))
     return result
 
 
 def vega(spot: Floats, strike: Floats, years: Floats, *, rate: float, vol: Floats) -> Floats:
-    """d price / d vol, $ per 1.00 of volatility (100 points)."""
+    """Change of price with volatility, $ per 1.00 of volatility (100 points)."""
     result: Floats = spot * _density(d_plus(spot, strike, years, rate=rate, vol=vol)) * np.sqrt(years)
     return result
 
 
 def theta(spot: Floats, strike: Floats, years: Floats, *, rate: float, vol: Floats, call: Bools) -> Floats:
-    """- d price / d years, $ per year."""
+    """Change of price as time passes, $ per year."""
     sign = np.where(call, 1.0, -1.0)
     d1 = d_plus(spot, strike, years, rate=rate, vol=vol)
     d2 = d1 - vol * np.sqrt(years)
@@ -72,7 +72,8 @@ def implied_vol(call_price: Floats, spot: Floats, strike: Floats, years: Floats,
         below = price(spot, strike, years, rate=rate, vol=middle, call=calls) < call_price
         low = np.where(below, middle, low)
         high = np.where(below, high, middle)
-    return 0.5 * (low + high)
+    result: Floats = 0.5 * (low + high)
+    return result
 
 
 def _density(x: Floats) -> Floats:

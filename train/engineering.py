@@ -1,54 +1,76 @@
 """Engineered features of a trade signal, as expressions that the compiler lowers bit for bit.
 
-Each one is named, has a formula and earns its place in the ablation table (`train.evaluation`).
+Each one has a name and a formula, and earns its place in the ablation table (`train.signal_evaluation`).
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from train.contract import SIGNAL_NAMES
 from train.errors import PipelineError
-from train.expressions import Expression, absolute, column, const, evaluate_all, maximum
+from train.expressions import Expression, absolute, column, const, evaluate_all, maximum, minimum, sign
 
 Floats = npt.NDArray[np.float64]
 
+SCORE = "linear_score"
+"""Log-odds of profit by a logistic regression on the raw columns, without its constant; learned in `fit`."""
+
 _RAW = {name: column(index) for index, name in enumerate(SIGNAL_NAMES)}
-_EDGE, _DELTA, _VEGA, _THETA = (_RAW[name] for name in ("edge_percent", "delta", "vega", "theta"))
-_YEARS = maximum(_RAW["days_to_expiry"], const(1.0)) / const(365.0)
 
-CATALOGUE: dict[str, Expression] = {
-    # Decay is -vega x vol / (2 years) but for interest, so this is the volatility that the option is quoted at.
-    "implied_vol": const(2.0) * absolute(_THETA) * _YEARS / maximum(_VEGA, const(1e-9)),
-    # The edge is a share of the price, and the price falls with |delta|: their product is nearer to dollars.
-    "edge_by_delta": _EDGE * absolute(_DELTA),
-}
-"""Name -> formula in raw columns; all finite on every signal that the contract admits."""
+FORMULAS: Mapping[str, Expression] = MappingProxyType(
+    {
+        # The edge is a share of the price, which falls with |delta|: their product is nearer to volatility points.
+        "edge_by_delta": _RAW["edge_percent"] * absolute(_RAW["delta"]),
+        # Decay is -vega x volatility / (2 x time) but for interest: proportional to the volatility quoted.
+        "implied_vol": absolute(_RAW["theta"]) * _RAW["days_to_expiry"] / maximum(_RAW["vega"], const(1e-9)),
+        # The delta of the call at the same strike, so that calls and puts share what is learned about a strike.
+        "call_delta": _RAW["delta"] - minimum(sign(_RAW["delta"]), const(0.0)),
+    }
+)
+"""Name -> formula in raw columns; finite on every signal that the contract admits."""
 
-DEFAULT = tuple(CATALOGUE)
+DEFAULT = (*FORMULAS, SCORE)
 
 
 class TradeFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """The raw columns, in contract order, followed by the named engineered ones.
 
     Args:
-        names: of `CATALOGUE`, in output order.
+        names: of `FORMULAS`, or `SCORE`, in output order.
+
+    Attributes:
+        weights_: float64 [feature]; what the score multiplies the raw columns by. Each is a float32, so that the last
+            bits of a solver do not reach the model.
     """
 
     def __init__(self, names: Sequence[str] = DEFAULT) -> None:
         self.names = names
 
-    def fit(self, X: npt.ArrayLike, y: Any = None) -> "TradeFeatures":
-        """Learn nothing; check the width of float64 `X` [row, feature] and the names."""
-        del y
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> "TradeFeatures":
+        """Learn the score's weights from finite float64 `X` [row, feature] and outcomes `y` [row], 0/1.
+
+        Raises:
+            PipelineError: wrong number of columns, unknown name, or a score is asked for without outcomes.
+        """
         shape = np.shape(X)
         if len(shape) != 2 or shape[1] != len(SIGNAL_NAMES):
             raise PipelineError(f"signal features: expected rows of {len(SIGNAL_NAMES)} columns, got shape {shape}")
-        self.column_expressions()
+        unknown = [name for name in self.names if name not in (*FORMULAS, SCORE)]
+        if unknown:
+            raise PipelineError(f"signal features: no feature {unknown[0]!r}; known: {', '.join((*FORMULAS, SCORE))}")
         self.n_features_in_ = len(SIGNAL_NAMES)
+        if SCORE in self.names:
+            if y is None:
+                raise PipelineError(f"signal features: {SCORE!r} needs outcomes to learn from")
+            scaler = StandardScaler()
+            model = LogisticRegression(max_iter=1000).fit(scaler.fit_transform(X), y)
+            self.weights_ = (model.coef_[0] / scaler.scale_).astype(np.float32).astype(np.float64)
         return self
 
     def transform(self, X: npt.ArrayLike) -> Floats:
@@ -57,7 +79,15 @@ class TradeFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def column_expressions(self) -> tuple[Expression, ...]:
         """One expression per output column, in terms of the raw columns."""
-        unknown = [name for name in self.names if name not in CATALOGUE]
-        if unknown:
-            raise PipelineError(f"signal features: no feature {unknown[0]!r}; known: {', '.join(CATALOGUE)}")
-        return (*_RAW.values(), *(CATALOGUE[name] for name in self.names))
+        engineered = (self._score() if name == SCORE else FORMULAS[name] for name in self.names)
+        return (*_RAW.values(), *engineered)
+
+    def _score(self) -> Expression:
+        # From left to right: the compiler keeps this order of sums.
+        first, *rest = (
+            value * const(float(weight)) for value, weight in zip(_RAW.values(), self.weights_, strict=True)
+        )
+        total = first
+        for term in rest:
+            total = total + term
+        return total

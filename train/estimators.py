@@ -37,7 +37,7 @@ def make_estimator(name: str, *, rows: int, random_state: int) -> Any:
         forest = RandomForestClassifier(
             _TREES,
             min_samples_leaf=max(5, rows // _LEAVES_PER_TREE),
-            max_features=0.5,
+            max_features=4,
             n_jobs=-1,
             random_state=random_state,
         )

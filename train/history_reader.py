@@ -72,8 +72,8 @@ class HistoryFile:
                 timestamps have a time zone and some have none.
         """
         for name in sorted(self.used - {*HISTORY_OPTIONAL}):
-            cells = (row[self.header.index(name)] for _, row in self.lines if len(row) == len(self.header))
-            if all(cell.strip().lower() in _MISSING for cell in cells):
+            column = (row[self.header.index(name)] for _, row in self.lines if len(row) == len(self.header))
+            if all(cell.strip().lower() in _MISSING for cell in column):
                 raise PipelineError(f"{self.path}: column {name!r} holds no value in any row; export it or drop it")
         zones = set()
         for number, cells in self.lines:

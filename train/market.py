@@ -9,11 +9,12 @@ One signal is one listed option on one stock:
 5. the engine buys at the ask when its edge is positive and sells at the bid otherwise, hedges with stock at every
    close until expiry, and pays for it. Label: profit and loss after costs > 0.
 
-What the engine cannot see (true variance, its law, the spread, the noises) keeps the attainable accuracy well below one.
+What the engine cannot see (true variance, its law, the spread, the noises) keeps the attainable accuracy far below one.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,8 +79,11 @@ class Deals:
 
     def take(self, index: npt.NDArray[np.int64]) -> "Deals":
         """The deals at `index`."""
-        rest = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "stock"}
+        rest = {name: getattr(self, name)[index] for name in _DEAL_ARRAYS}
         return Deals(stock=self.stock.take(index), **rest)
+
+
+_DEAL_ARRAYS = tuple(field.name for field in fields(Deals) if field.name != "stock")
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ def _delta(d: Deals, spot: Floats, years: Floats) -> Floats:
 def _draw(settings: MarketSettings, random: np.random.Generator) -> tuple[Floats, Deals]:
     """One block of signals: features float64 [row, feature] and the deals behind them."""
     stock = _stocks(settings, random)
-    spot = np.exp(random.uniform(*np.log(settings.spot), _DRAWN))
+    spot = np.exp(random.uniform(np.log(settings.spot[0]), np.log(settings.spot[1]), _DRAWN))
     days = random.integers(settings.days[0], settings.days[1] + 1, _DRAWN)
     years = days / DAYS_PER_YEAR
     deviation = np.sqrt(stock.mean_variance(years) * years)
@@ -262,10 +266,10 @@ def _listed(strike: Floats, spot: Floats) -> Floats:
 
 
 def _join(blocks: list[Signals], rows: int) -> Signals:
-    def joined(parts: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
+    def joined(parts: list[Any]) -> Any:
         return np.concatenate(parts)[:rows]
 
-    names = [f.name for f in fields(Deals) if f.name != "stock"]
-    stock = Heston(*(joined([getattr(b.deals.stock, n) for b in blocks]) for n in Heston.__slots__))
-    deals = Deals(stock=stock, **{n: joined([getattr(b.deals, n) for b in blocks]) for n in names})
+    stock = Heston(*(joined([getattr(b.deals.stock, name) for b in blocks]) for name in Heston.__slots__))
+    rest = {name: joined([getattr(b.deals, name) for b in blocks]) for name in _DEAL_ARRAYS}
+    deals = Deals(stock=stock, **rest)
     return Signals(joined([b.features for b in blocks]), joined([b.pnl for b in blocks]), deals)

@@ -4,7 +4,7 @@ The fitted object takes raw float64 rows [row, feature] in contract order and gi
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from train.baselines import LOGISTIC, OLD_RECIPE
 from train.contract import SIGNAL_CLASSIFIER, SIGNAL_NAMES
 from train.estimators import (
     Calibration,
@@ -23,9 +24,12 @@ from train.estimators import (
     settle,
 )
 from train.evaluation import brier
+from train.files import json_bytes, write_atomic
 from train.market import simulate
 from train.model_io import save_skops
-from train.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
+from train.plots import draw_all
+from train.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.signal_evaluation import EVALUATION_FILE, OURS, baseline_answers, compare
 from train.signals import Floats, Index, Labelled, check_learnable, folds, hold_out, read_history
 
 MODEL_FILE = "model.skops"
@@ -46,7 +50,7 @@ class Fitted:
 
     model: Any
     calibration: Calibration
-    brier: dict[str, float]
+    brier: Mapping[str, float]
 
 
 def train(
@@ -60,10 +64,10 @@ def train(
     rows: int = 10_000,
     show: Show = _silent,
 ) -> TrainingRecord:
-    """Train the signal classifier and write model, record and evaluation into `out`.
+    """Train the signal classifier; write model, record, evaluation and pictures into `out`.
 
     Args:
-        out: folder for model.skops, training.json, evaluation.json and pictures.
+        out: folder for model.skops, training.json, evaluation.json and three PNG.
         data: trading-history CSV files; none means the built-in simulator.
         test_split: share of the rows that the model never sees.
         random_state: seed of simulator, splits and estimators; the same seed gives the same model.
@@ -78,11 +82,20 @@ def train(
     started = time.perf_counter()
     labelled = load(data, rows=rows, random_state=random_state, show=show)
     training, test = hold_out(labelled, share=test_split, random_state=random_state)
-    known = labelled.take(training)
+    known, unseen = labelled.take(training), labelled.take(test)
     fitted = fit(known, estimator=estimator, random_state=random_state, cv_folds=cv_folds, show=show)
     seconds = time.perf_counter() - started
-    record = _record(labelled, fitted, test, estimator=estimator, random_state=random_state, seconds=seconds)
+
+    show("comparing with the baselines")
+    answers = {OURS: confidence(fitted.model, unseen.features)}
+    answers |= baseline_answers(known, unseen.features, random_state=random_state)
+    comparison = compare(unseen.profitable, answers)
+    show(comparison.text(f"{estimator}, untouched data"))
+    record = _record(labelled, fitted, unseen, estimator=estimator, random_state=random_state, seconds=seconds)
+    record = record.model_copy(update={"quality": comparison.quality(OURS)})
     save_skops(fitted.model, out / MODEL_FILE)
+    write_atomic(out / EVALUATION_FILE, json_bytes(comparison.to_json()))
+    draw_all(out, unseen.profitable, {name: answers[name] for name in (OURS, LOGISTIC, OLD_RECIPE)})
     write_record(out, record)
     return record
 
@@ -123,7 +136,7 @@ def fit(known: Labelled, *, estimator: EstimatorName, random_state: int, cv_fold
     show(f"fitting {estimator} on {len(rows):,} rows, calibration: {chosen}")
     fitted = template.fit(rows, outcome)
     settle(fitted)
-    return Fitted(calibrated(fitted, scores, outcome, method=chosen), chosen, {**by_method})
+    return Fitted(calibrated(fitted, scores, outcome, method=chosen), chosen, {str(m): b for m, b in by_method.items()})
 
 
 def _calibration_scores(
@@ -146,22 +159,10 @@ def confidence(model: Any, rows: Floats) -> Floats:
 
 
 def _record(
-    labelled: Labelled, fitted: Fitted, test: Index, *, estimator: str, random_state: int, seconds: float
+    labelled: Labelled, fitted: Fitted, unseen: Labelled, *, estimator: str, random_state: int, seconds: float
 ) -> TrainingRecord:
     seen = labelled.features
-    base = float(labelled.profitable.mean())
-    held = labelled.take(test)
-    answer = confidence(fitted.model, held.features)
-    quality = [
-        QualityRow(
-            metric="Brier",
-            value=brier(held.profitable, answer),
-            baseline="base rate",
-            baseline_value=brier(held.profitable, np.full(len(answer), base)),
-            higher_is_better=False,
-        )
-    ]
-    sample = held.features[np.linspace(0, len(test) - 1, SAMPLE_ROWS).astype(int)]
+    chosen = np.linspace(0, len(unseen.features) - 1, SAMPLE_ROWS).astype(np.int64)
     return TrainingRecord(
         model=SIGNAL_CLASSIFIER,
         estimator=estimator,
@@ -169,8 +170,12 @@ def _record(
         random_state=random_state,
         seconds=round(seconds, 3),
         libraries=library_versions("numpy", "scikit-learn", "skops"),
-        quality=quality,
+        quality=[],
         feature_ranges={n: (float(c.min()), float(c.max())) for n, c in zip(SIGNAL_NAMES, seen.T, strict=True)},
-        settings={"calibration": fitted.calibration, "calibration_brier": fitted.brier},
-        sample=sample.tolist(),
+        settings={
+            "calibration": fitted.calibration,
+            "cross_validated_brier": fitted.brier,
+            "rejected_rows": len(labelled.rejected),
+        },
+        sample=unseen.features[chosen].tolist(),
     )

@@ -1,0 +1,152 @@
+"""The long evaluation on the market simulator, where the true P(profit) of every signal is known.
+
+Every estimator beside every baseline on fresh signals; the accuracy attainable from the eight features; what each
+engineered feature earns; a plain rule-based history; and the targets, met or missed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from train import attainable
+from train.baselines import BASELINES, LOGISTIC, OLD_RECIPE
+from train.estimators import ESTIMATORS
+from train.evaluation import Figure, squared_errors
+from train.files import json_bytes, write_atomic
+from train.market import simulate, true_probability
+from train.plots import draw_all
+from train.record import DataRecord
+from train.signal_classifier import Show, confidence, fit, load
+from train.signal_evaluation import Comparison, baseline_answers, compare
+from train.signals import Floats, Index, Labelled, hold_out
+
+BENCHMARK_FILE = "benchmark.json"
+DEFAULT = "random_forest"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A promise and what was measured."""
+
+    name: str
+    wanted: str
+    measured: float
+    met: bool
+
+    def text(self) -> str:
+        """One line for the terminal."""
+        return f"{'met   ' if self.met else 'MISSED'}  {self.name}: {self.measured:.4f} (wanted {self.wanted})"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Everything that `evaluate` measured."""
+
+    comparison: Comparison
+    attainable: attainable.Attainable
+    ablation: Mapping[str, Figure]
+    rule_based: Mapping[str, float]
+    targets: tuple[Target, ...]
+    calibration: Mapping[str, Mapping[str, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """What goes into benchmark.json."""
+        return {
+            "comparison": self.comparison.to_json(),
+            "attainable": asdict(self.attainable),
+            "ablation": {name: figure.to_json() for name, figure in self.ablation.items()},
+            "rule_based": dict(self.rule_based),
+            "targets": [asdict(target) for target in self.targets],
+            "cross_validated_brier": {name: dict(scores) for name, scores in self.calibration.items()},
+        }
+
+
+def evaluate(
+    *,
+    out: Path,
+    rows: int = 10_000,
+    test_split: float = 0.2,
+    random_state: int = 42,
+    cv_folds: int = 5,
+    test_rows: int = 20_000,
+    paths: int = 400,
+    sizes: tuple[int, ...] = (50_000, 100_000, 200_000, 400_000),
+    estimators: tuple[str, ...] = ESTIMATORS,
+    show: Show = print,
+) -> Benchmark:
+    """Measure everything and write `benchmark.json` and three PNG into `out`.
+
+    Args:
+        out: folder.
+        rows, test_split, random_state, cv_folds: as in training; the models fitted here are those of
+            `python -m train signal_classifier` with the same settings.
+        test_rows: fresh signals on which all are compared.
+        paths: inner simulations per fresh signal.
+        sizes: training rows at which the attainable accuracy is estimated, ascending.
+        estimators: which ones to compare.
+        show: called with each line of progress and of the report.
+    """
+    labelled = load((), rows=rows, random_state=random_state, show=show)
+    known = labelled.take(hold_out(labelled, share=test_split, random_state=random_state)[0])
+    show(f"fresh signals: {test_rows:,}, {paths} inner simulations each")
+    fresh = simulate(test_rows, seed=random_state + 1)
+    truth = true_probability(fresh.deals, paths=paths, seed=random_state + 1)
+    answers: dict[str, Floats] = {}
+    calibration: dict[str, Mapping[str, float]] = {}
+    for name in estimators:
+        fitted = fit(known, estimator=name, random_state=random_state, cv_folds=cv_folds, show=show)
+        answers[name] = confidence(fitted.model, fresh.features)
+        calibration[name] = fitted.brier
+    show("baselines")
+    answers |= baseline_answers(known, fresh.features, random_state=random_state)
+    comparison = compare(fresh.profitable, answers, truth=truth)
+    show(comparison.text("fresh simulated signals"))
+    best = attainable.estimate(fresh.features, truth, sizes=sizes, seed=random_state + 2, show=show)
+    ablation = attainable.ablation(fresh.features, truth, rows=len(known.features), seed=random_state + 3, show=show)
+    rule = rule_based(rows=len(known.features), random_state=random_state, cv_folds=cv_folds, show=show)
+    targets = _targets(comparison, best, rule, fresh.profitable, answers)
+    for target in targets:
+        show(target.text())
+    result = Benchmark(comparison, best, ablation, rule, targets, calibration)
+    write_atomic(out / BENCHMARK_FILE, json_bytes(result.to_json()))
+    draw_all(out, fresh.profitable, {n: answers[n] for n in (*estimators, LOGISTIC, OLD_RECIPE)})
+    return result
+
+
+def rule_based(*, rows: int, random_state: int, cv_folds: int, show: Show = print) -> dict[str, float]:
+    """Expected accuracy of the default on 50,000 fresh rows of a rule-based history, and the best possible (Bayes)."""
+    show("rule-based history")
+    features, outcome, truth = attainable.linear_history(rows + 50_000, seed=random_state)
+    known = Labelled(features[:rows], outcome[:rows], DataRecord(source="linear rule", rows=rows))
+    fitted = fit(known, estimator=DEFAULT, random_state=random_state, cv_folds=cv_folds)
+    answer = confidence(fitted.model, features[rows:])
+    return {
+        "accuracy": attainable.expected_accuracy(answer, truth[rows:]),
+        "bayes": attainable.expected_accuracy(truth[rows:], truth[rows:]),
+    }
+
+
+def _targets(
+    comparison: Comparison,
+    best: attainable.Attainable,
+    rule: Mapping[str, float],
+    outcome: Index,
+    answers: Mapping[str, Floats],
+) -> tuple[Target, ...]:
+    """The promises of the project, for the default estimator."""
+    ours = comparison.figures[DEFAULT]
+    reached = ours["expected accuracy"].value / best.accuracy
+    error = ours["ECE"].value
+    targets = [
+        Target("expected accuracy, share of the attainable", ">= 0.985", reached, reached >= 0.985),
+        Target("expected calibration error", "<= 0.015", error, error <= 0.015),
+    ]
+    mine = squared_errors(outcome, answers[DEFAULT])
+    for name in BASELINES:
+        # Paired, row by row: far sharper than two separate intervals.
+        excess = Figure.mean(mine - squared_errors(outcome, answers[name]))
+        targets.append(Target(f"Brier less that of {name}", "<= 0", excess.value, excess.value <= 0.0))
+    short = rule["bayes"] - rule["accuracy"]
+    targets.append(Target("rule-based history, points below Bayes", "<= 0.005", short, short <= 0.005))
+    return tuple(targets)
