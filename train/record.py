@@ -65,7 +65,7 @@ def library_versions(*names: str) -> dict[str, str]:
 
 def write_record(folder: Path, record: TrainingRecord) -> None:
     """Write `training.json` into `folder`; write it after the model itself, so that it vouches for a whole model."""
-    write_atomic(folder / RECORD_FILE, json_bytes(record.model_dump(mode="json")))
+    write_atomic(folder / RECORD_FILE, json_bytes(record.model_dump(mode="json"), compact=True))
 
 
 def read_record(folder: Path) -> TrainingRecord:

@@ -1,0 +1,108 @@
+"""`python -m verify summary`, the end of `make`: quality, parity, one answer of each model by the Rust binary."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from export.artifact import CURRENT, version_folder
+from export.manifest import Manifest, read_manifest
+from train.contract import MODELS
+from train.errors import PipelineError
+from train.files import read_json
+from verify.promote import PARITY_FILE
+from verify.runtimes import BINARY
+
+# The README's signal, and a surface file that is in the repository.
+SIGNAL: dict[str, float] = {
+    "edge_percent": 15.5,
+    "delta": 0.65,
+    "gamma": 0.004,
+    "vega": 45.2,
+    "theta": -8.5,
+    "volume": 1200,
+    "open_interest": 8500,
+    "days_to_expiry": 45,
+}
+SURFACE = Path("examples/surface.csv")
+
+
+def summary(artifacts: Path, *, binary: Path = BINARY) -> None:
+    """Print the summary of the versions in use on stdout.
+
+    Raises:
+        PipelineError: a model has no version in use, or the Rust binary gives no answer.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    quality = Table(title="Quality on data the model never saw", title_justify="left")
+    parity = Table(title="Parity with the original", title_justify="left")
+    for name in ("model", "metric", "value", "95 % interval", "baseline", "its value"):
+        quality.add_column(name)
+    for name in (
+        "model",
+        "version",
+        "runtime",
+        "rows",
+        "mismatched",
+        "flipped decisions",
+        "largest difference",
+        "allowed",
+    ):
+        parity.add_column(name)
+    for model in MODELS:
+        folder = version_folder(artifacts / model, CURRENT)
+        if folder is None:
+            raise PipelineError(f"{artifacts / model}: no version in use; run `make`")
+        manifest = read_manifest(folder)
+        _add_quality(quality, manifest)
+        _add_parity(parity, manifest, folder)
+    console.print(quality)
+    console.print(parity)
+    signal = json.dumps(SIGNAL)
+    console.print(f"$ dollarbill-ml classify '{signal}'", markup=False)
+    console.print(_ask(binary, "classify", signal), markup=False)
+    console.print(f"$ dollarbill-ml predict {SURFACE}", markup=False)
+    console.print(_ask(binary, "predict", str(SURFACE)), markup=False)
+
+
+def _add_quality(table: Table, manifest: Manifest) -> None:
+    for row in manifest.quality:
+        interval = "" if row.low is None or row.high is None else f"{row.low:.4f} .. {row.high:.4f}"
+        table.add_row(
+            manifest.model, row.metric, f"{row.value:.4f}", interval, row.baseline, f"{row.baseline_value:.4f}"
+        )
+
+
+def _add_parity(table: Table, manifest: Manifest, folder: Path) -> None:
+    path = folder / PARITY_FILE
+    if not path.is_file():
+        raise PipelineError(f"{path}: this version was never proven; run `python -m verify {manifest.model}`")
+    proof: dict[str, Any] = read_json(path)
+    limits = manifest.parity
+    exact = limits.absolute == limits.relative == 0
+    allowed = "0 bits" if exact else f"{limits.absolute:g} + {limits.relative:g} x |original|"
+    for runtime, found in proof["runtimes"].items():
+        table.add_row(
+            manifest.model,
+            folder.name,
+            runtime,
+            f"{found['rows']:,}",
+            str(found["mismatched"]),
+            str(found["flipped"]),
+            f"{found['max_abs']:.3g}",
+            allowed,
+        )
+
+
+def _ask(binary: Path, *arguments: str) -> str:
+    """What the binary prints; a fallback answer is no proof that a model answers, so it counts as none."""
+    if not binary.is_file():
+        raise PipelineError(f"{binary}: the Rust binary is not built; run `make`")
+    command = [str(binary), *arguments, "--no-fallback"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise PipelineError(f"{binary} {arguments[0]}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+    return done.stdout.strip()
