@@ -13,6 +13,8 @@ from verify.witness import witness_rows
 
 Floats = npt.NDArray[np.float64]
 
+AT_SPLITS, GIVEN = "splits +-1 ulp", "rows like training"
+"""Names of families of rows."""
 CHUNK_ROWS = 50_000
 START_ROWS = 400
 TINY = float(np.finfo(np.float64).tiny)
@@ -29,6 +31,10 @@ SPECIAL_NUMBERS = (
 """Numbers that the original accepts in any column."""
 OUTER_NUMBERS = (np.nan, np.inf, -np.inf, float(np.finfo(np.float32).max), 3.5e38, -3.5e38, 1e300, -1e300)
 """Numbers that scikit-learn may refuse; rows that it refuses are counted and compared with nothing."""
+
+
+OUTER_COLUMNS = 8
+"""Every refused row is found by asking for it alone, so these go into some columns of a wide model only."""
 
 
 @dataclass(frozen=True)
@@ -133,29 +139,31 @@ def tree_probes(groups: Sequence[Group], base: Floats, spans: Sequence[Span], *,
     start = np.concatenate([finite[:START_ROWS], plain.chunk(START_ROWS // 4, random=random)])
     found = [witness_rows(group, start, seed=seed) for group in groups]
     at_splits = np.concatenate([np.empty((0, len(spans))), *found])
-    visits = Visits(tuple(groups))
-    if len(at_splits):
-        visits.add(at_splits)
     source = RowSource(tuple(spans), _levels(at_splits), base)
     families = {
-        "splits +-1 ulp": at_splits,
+        AT_SPLITS: at_splits,
         "special numbers": special_rows(start[:4], SPECIAL_NUMBERS),
         "NaN, infinite, too large": np.concatenate(
-            [special_rows(start[:1], OUTER_NUMBERS), nan_rows(at_splits, start, random)]
+            [special_rows(start[:1], OUTER_NUMBERS, most_columns=OUTER_COLUMNS), nan_rows(at_splits, start, random)]
         ),
-        "golden inputs": base,
+        GIVEN: base,
     }
+    visits = Visits(tuple(groups))
+    for name in (AT_SPLITS, GIVEN):
+        if len(families[name]):
+            visits.add(families[name])
     return Probes({name: rows for name, rows in families.items() if len(rows)}, source, visits)
 
 
-def special_rows(base: Floats, numbers: Sequence[float]) -> Floats:
-    """Every number in every column of every base row; then every number in all columns at once."""
+def special_rows(base: Floats, numbers: Sequence[float], *, most_columns: int = 1000) -> Floats:
+    """Every number in every column (in evenly spread ones, if there are more) of every row; then in all at once."""
     rows, width = base.shape
-    made = np.empty((len(numbers), width + 1, rows, width))
+    columns = np.unique(np.linspace(0, width - 1, min(width, most_columns)).astype(np.int64))
+    made = np.empty((len(numbers), len(columns) + 1, rows, width))
     for n, number in enumerate(numbers):
         made[n] = base
-        made[n, np.arange(width), :, np.arange(width)] = number
-        made[n, width] = number
+        made[n, np.arange(len(columns)), :, columns] = number
+        made[n, -1] = number
     return made.reshape(-1, width)
 
 

@@ -58,7 +58,8 @@ def _record(results: dict[str, ParityResult], tolerance: Tolerance, splits: tupl
             name: {
                 "rows": result.rows,
                 "mismatched": result.mismatched,
-                "flipped": result.flipped,
+                "flipped": sum(result.flipped.values()),
+                "decisions": sorted(result.flipped),
                 "max_abs": result.max_abs,
                 "max_ulp": result.max_ulp,
             }

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from export.thresholds import from_key, to_key
-from verify.trees import Bools, Floats, Group, Indices, Transform, Tree, Visits
+from verify.boxes import Targets, targets_of
+from verify.trees import Bools, Floats, Group, Indices, Transform, Visits
 
 ATTEMPTS = 12
 EDGES_ALONE = 3
@@ -19,62 +20,6 @@ HALVINGS = 64
 LEVELS = 24
 FIRST_STARTS = 300
 MOST_STARTS = 3000
-
-
-@dataclass(frozen=True)
-class Targets:
-    """The splits of one group.
-
-    Attributes:
-        feature: column that the trees see, of each split, int64 [split].
-        threshold: float64 [split].
-        low, high: a row reaches the split when low < seen <= high in every column, float64 [split, seen column].
-    """
-
-    feature: Indices
-    threshold: Floats
-    low: Floats
-    high: Floats
-
-    def only(self, which: Indices) -> "Targets":
-        """The splits `which`."""
-        return Targets(self.feature[which], self.threshold[which], self.low[which], self.high[which])
-
-    def children(self) -> "Targets":
-        """The boxes of the left children, then of the right children."""
-        at = np.arange(len(self.feature)), self.feature
-        low, high = self.low.copy(), self.high.copy()
-        high[at], low[at] = np.minimum(high[at], self.threshold), np.maximum(low[at], self.threshold)
-        return Targets(
-            np.tile(self.feature, 2),
-            np.tile(self.threshold, 2),
-            np.concatenate([self.low, low]),
-            np.concatenate([high, self.high]),
-        )
-
-    def misses(self, seen: Floats) -> Bools:
-        """Columns in which row i, or one row for all, misses the box of split i; bool [split, seen column]."""
-        result: Bools = ~((seen > self.low) & (seen <= self.high))
-        return result
-
-
-def targets_of(group: Group, width: int) -> Targets:
-    """Collect the splits of a group; `width`: columns that the trees see."""
-    parts = [_boxes(tree, width) for tree in group.trees]
-    return Targets(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-
-def _boxes(tree: Tree, width: int) -> tuple[Indices, Floats, Floats, Floats]:
-    low = np.full((len(tree.feature), width), -np.inf)
-    high = np.full((len(tree.feature), width), np.inf)
-    for node in tree.splits:  # parents come before their children
-        feature, threshold = tree.feature[node], tree.threshold[node]
-        left, right = tree.left[node], tree.right[node]
-        low[[left, right]], high[[left, right]] = low[node], high[node]
-        high[left, feature] = min(high[node, feature], threshold)
-        low[right, feature] = max(low[node, feature], threshold)
-    at = tree.splits
-    return tree.feature[at], tree.threshold[at], low[at], high[at]
 
 
 def witness_rows(group: Group, start: Floats, *, seed: int = 0) -> Floats:
@@ -86,7 +31,7 @@ def witness_rows(group: Group, start: Floats, *, seed: int = 0) -> Floats:
         seed: of the choices that the search makes.
 
     Returns:
-        float64 [row, column], finite, four rows for each split that could be reached (behind one-to-one columns all
+        float64 [row, column], four rows for each split that could be reached (behind one-to-one columns all
         of them; behind engineered columns the last few may be missed, which `Visits` counts).
     """
     start = start[np.isfinite(start).all(axis=1)]
@@ -112,10 +57,9 @@ def witness_rows(group: Group, start: Floats, *, seed: int = 0) -> Floats:
 
 
 def _seen(transform: Transform, rows: Floats) -> Floats:
-    """What the trees see, with NaN where a value is not a number or has no float32."""
+    """What the trees see, without a warning on the way."""
     with np.errstate(all="ignore"):
-        seen = transform(rows)
-    return np.where(np.isfinite(seen), seen, np.nan)
+        return transform(rows)
 
 
 def _influence(transform: Transform, start: Floats, random: np.random.Generator) -> list[Indices]:
@@ -208,8 +152,13 @@ class _Search:
         """Bring one missed column of each row `todo` into its box, in place, where one raw column can do it."""
         feature = np.argmax(misses * self.random.random(misses.shape), axis=1)
         low, high = self.targets.low[todo, feature], self.targets.high[todo, feature]
+        raw = self._pick(feature)
+        # A box without numbers can only be entered by a missing value.
+        by_missing = self.targets.missing[todo, feature] & (low >= high)
+        rows[todo[by_missing], raw[by_missing]] = np.nan
+        todo, feature, raw, low, high = (a[~by_missing] for a in (todo, feature, raw, low, high))
         edge = np.where(np.isfinite(low), low, high)
-        bracket, usable = self._bracket(rows[todo], self._pick(feature), feature, edge)
+        bracket, usable = self._bracket(rows[todo], raw, feature, edge)
         todo, low, high = todo[usable], low[usable], high[usable]
         # Just inside the box, when only one side is bounded; else wherever halving first lands in it.
         value = np.where(np.isfinite(low), bracket.right, bracket.left)

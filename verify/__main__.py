@@ -1,0 +1,164 @@
+"""`python -m verify`: prove that compiled models answer as their originals do, and promote those that do."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from train import cli
+from train.contract import MODELS
+from train.errors import PipelineError
+
+EXAMPLES = """\
+examples:
+  python -m verify                                       both models, in Python and in Rust
+  python -m verify signal_classifier --rows 10000000     ten million random rows besides the probes
+  python -m verify volatility_predictor --runtime python --report report.html
+  python -m verify compare --original model.skops --onnx model.onnx        any tree model, ours or a stock export
+  python -m verify explain signal_classifier '{"edge_percent": 15.5, "delta": 0.65, ...}'
+  python -m verify explain volatility_predictor surface.csv
+  python -m verify survey                                public data sets: our compiler beside stock skl2onnx
+  python -m verify summary                               quality and parity of the versions in use
+
+A candidate in parity becomes the current version. Exit codes: 0 in parity, 1 not, 2 could not check.
+"""
+COMMANDS = ("compare", "explain", "survey", "summary")
+RUNTIMES = "python,rust"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify [MODEL]`."""
+    command = argparse.ArgumentParser(
+        prog="python -m verify",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    choices = [*MODELS, "all", *COMMANDS]
+    command.add_argument(
+        "model", nargs="?", default="all", choices=choices, help="a model (default: all), or a command"
+    )
+    command.add_argument("--rows", type=_count, metavar="N", help="random rows (default: 200000 signals, 3000 windows)")
+    command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}")
+    command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
+    command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
+    command.add_argument("--seed", type=_count, default=0, metavar="S")
+    command.add_argument("--report", type=Path, metavar="FILE.html", help="write a report with tables and a picture")
+    return command
+
+
+def compare_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify compare`."""
+    command = _sub("compare", "An ONNX file against the scikit-learn model it was made from; needs no data.")
+    command.add_argument("--original", type=Path, required=True, metavar="MODEL.skops")
+    command.add_argument("--onnx", type=Path, required=True, metavar="MODEL.onnx")
+    command.add_argument("--data", type=Path, metavar="ROWS.csv", help="rows like the training data, with a header")
+    command.add_argument("--rows", type=_count, default=100_000, metavar="N")
+    command.add_argument("--seed", type=_count, default=0, metavar="S")
+    return command
+
+
+def explain_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify explain`."""
+    command = _sub("explain", "One input: the original's answer, ONNX in Python, ONNX in Rust, and where they part.")
+    command.add_argument("model", choices=MODELS)
+    command.add_argument("input", metavar="INPUT", help="a signal as JSON (or a file of it), or a dated surface CSV")
+    command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}")
+    command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
+    command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
+    return command
+
+
+def survey_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify survey`."""
+    command = _sub("survey", "Public data sets and generators: mismatches of our compiler and of stock skl2onnx.")
+    command.add_argument("--rows", type=_count, default=20_000, metavar="N", help="random rows a model")
+    command.add_argument("--json", action="store_true", help="the table as JSON on stdout")
+    return command
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the first argument says."""
+    if arguments and arguments[0] in COMMANDS:
+        return _command(arguments[0], arguments[1:])
+    options = parser().parse_args(arguments)
+    if options.model in COMMANDS:
+        raise PipelineError(f"{options.model!r} must be the first argument: python -m verify {options.model} ...")
+    return _check(options)
+
+
+def _command(name: str, arguments: Sequence[str]) -> int:
+    # Each command is imported when it is asked for: scikit-learn and Keras take seconds.
+    if name == "compare":
+        from verify.compare import run_compare
+
+        return run_compare(compare_parser().parse_args(arguments))
+    if name == "explain":
+        from verify.explain import run_explain
+
+        return run_explain(explain_parser().parse_args(arguments))
+    if name == "survey":
+        from verify.survey import run_survey
+
+        return run_survey(survey_parser().parse_args(arguments))
+    from verify.summary import summary
+
+    command = _sub("summary", "Quality and parity of the versions in use, and one answer of each by the Rust binary.")
+    command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
+    summary(command.parse_args(arguments).artifacts)
+    return cli.EXIT_GOOD
+
+
+def _check(options: argparse.Namespace) -> int:
+    from verify.check import Checked, check_model
+    from verify.promote import promote
+    from verify.show import print_checked
+
+    runtimes = tuple(dict.fromkeys(name.strip() for name in options.runtime.split(",")))
+    models = MODELS if options.model == "all" else (options.model,)
+    done: list[Checked] = []
+    for model in models:
+        checked = check_model(
+            model,
+            artifacts=options.artifacts,
+            source=options.source,
+            runtimes=runtimes,
+            rows=options.rows,
+            seed=options.seed,
+        )
+        if checked.proven:
+            splits = (checked.visited, checked.splits)
+            promote(checked.folder, checked.totals(), tolerance=checked.tolerance, splits=splits)
+        print_checked(checked)
+        done.append(checked)
+    if options.report is not None:
+        from verify.report import write_report
+
+        write_report(options.report, done)
+        cli.show(f"{options.report}: written")
+    return exit_code([checked.differs for checked in done], [checked.proven for checked in done])
+
+
+def exit_code(differs: Sequence[bool], proven: Sequence[bool]) -> int:
+    """A miss anywhere outweighs a check that could not be done; 0 only when every model is proven."""
+    if any(differs):
+        return cli.EXIT_NOT_IN_PARITY
+    return cli.EXIT_GOOD if all(proven) else cli.EXIT_COULD_NOT
+
+
+def _sub(name: str, description: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog=f"python -m verify {name}", description=description)
+
+
+def _count(text: str) -> int:
+    """A whole number from 0 up."""
+    try:
+        number = int(text.replace("_", ""))
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 up, found {text!r}")
+    return number
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,91 @@
+"""`verify compare`: an ONNX file, from whatever converter, against the scikit-learn model that it was made from."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from rich.table import Table
+
+from train import cli
+from train.errors import PipelineError
+from train.files import explain_os_errors
+from verify.foreign import open_foreign
+from verify.originals import Original, load_sklearn
+from verify.pair import PairResult, compare_pair
+from verify.show import console, figures
+
+Floats = npt.NDArray[np.float64]
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Compare the two files, print the table; exit code 0 in parity, 1 not.
+
+    Raises:
+        PipelineError: a file cannot be read, or the two do not take the same columns.
+    """
+    original, graph = load_sklearn(options.original), open_foreign(options.onnx)
+    width = int(original.estimator.n_features_in_)
+    takes = graph.session.get_inputs()[0].shape
+    if len(takes) != 2 or (isinstance(takes[1], int) and takes[1] != width):
+        raise PipelineError(f"{options.onnx}: takes rows of shape {takes}, but {options.original} has {width} columns")
+    base = None if options.data is None else read_rows(options.data, original)
+    with cli.console.status("comparing"):
+        found = compare_pair(original, graph, base=base, rows=options.rows, seed=options.seed)
+    print_pair(f"{options.onnx} against {options.original}", found, answer_type=graph.answer_type)
+    return cli.EXIT_GOOD if found.in_parity else cli.EXIT_NOT_IN_PARITY
+
+
+def read_rows(path: Path, original: Original) -> Floats:
+    """Rows of a CSV with a header, float64 [row, column]; by the model's column names when it knows them.
+
+    Raises:
+        PipelineError: not such a file; names the column.
+    """
+    try:
+        with explain_os_errors(path, "read"):
+            table = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path}: not a CSV file with a header: {str(error).strip()}") from error
+    names = getattr(original.estimator, "feature_names_in_", None)
+    width = int(original.estimator.n_features_in_)
+    if names is not None:
+        missing = [name for name in names if name not in table.columns]
+        if missing:
+            raise PipelineError(f"{path}: column {missing[0]!r} of the model is missing; found {list(table.columns)}")
+        table = table[list(names)]
+    if table.shape[1] != width:
+        raise PipelineError(f"{path}: {table.shape[1]} columns, the model takes {width}; give just its columns")
+    if not len(table):
+        raise PipelineError(f"{path}: no rows under the header")
+    for name in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            raise PipelineError(f"{path}: column {name!r} holds something that is not a number")
+    return table.to_numpy(dtype=np.float64)
+
+
+def print_pair(title: str, found: PairResult, *, answer_type: str) -> None:
+    """The table of a comparison, its causes and a verdict, on stdout."""
+    out = console()
+    table = Table(title=f"{title}: {found.tolerance}", title_justify="left")
+    for heading in ("rows from", "rows", "mismatched", "> 1e-5 apart", "labels differ", "largest difference", "in ulp"):
+        table.add_column(heading, justify="left" if heading == "rows from" else "right")
+    for name, family in found.families.items():
+        rows, mismatched, _, largest, ulp = figures(family.result)
+        table.add_row(name, rows, mismatched, f"{family.visible:,}", f"{family.labels:,}", largest, ulp)
+    out.print(table)
+    total = found.total
+    if found.splits:
+        out.print(f"splits visited on both sides: {found.visited:,} of {found.splits:,}")
+    if total.refused:
+        out.print(f"rows that the original itself refuses: {total.refused:,}, not compared")
+    problem = next((f.result.problem for f in found.families.values() if f.result.problem), "")
+    if problem:
+        out.print(f"problem: {problem}", markup=False)
+    if found.causes:
+        looked_at = sum(cause.rows for cause in found.causes)
+        out.print(f"causes on {looked_at:,} mismatched rows (answers of the graph are {answer_type}):")
+    for cause in found.causes:
+        out.print(f"  {cause.name}: {cause.rows:,} rows; the first: {cause.evidence}", markup=False)
+    out.print("in parity" if found.in_parity else "NOT in parity")
