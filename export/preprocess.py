@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from train.errors import PipelineError
 from train.expressions import (
@@ -99,8 +99,10 @@ def _imputer(imputer: Any, columns: Columns) -> Columns:
 def _column_transformer(transformer: Any, columns: Columns) -> Columns:
     outputs: Columns = ()
     for name, fitted, _ in transformer.transformers_:
-        indices = transformer._transformer_to_input_indices[name]
-        outputs += transform_columns(fitted, tuple(columns[i] for i in indices))
+        chosen = tuple(columns[i] for i in transformer._transformer_to_input_indices[name])
+        # A fitted "passthrough" is stored as a function transformer without a function.
+        identity = type(fitted) is FunctionTransformer and fitted.func is None
+        outputs += chosen if identity else transform_columns(fitted, chosen)
     return outputs
 
 
