@@ -1,7 +1,5 @@
 //! Both models behind one handle that many threads share.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
@@ -9,12 +7,9 @@ use arc_swap::ArcSwap;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fallback::rule_score;
-use crate::history::HistoryStore;
 use crate::manifest::Version;
 use crate::signal::{Classification, Limits, N_FIELDS, Recommendation, Source, TradeSignal, Warning, Warnings};
 use crate::slots::{self, SignalModel, Slot, VolatilityModel};
-use crate::surface::{SurfaceDay, read_surface};
-use crate::volatility::{self, VolatilityForecast};
 
 /// The name of the signal classifier, in paths and messages.
 pub const SIGNAL_CLASSIFIER: &str = "signal_classifier";
@@ -25,15 +20,13 @@ pub const VOLATILITY_PREDICTOR: &str = "volatility_predictor";
 const HIGH_CONFIDENCE: f64 = 0.8;
 /// A difference between model and rule that is worth a warning.
 const DISAGREEMENT: f64 = 0.4;
-/// More days than any window holds.
-const DAYS_LOOKED_UP: usize = 1024;
 
 pub(crate) struct Inner {
-    config: Config,
+    pub(crate) config: Config,
     /// Which models this service serves; the others are never loaded.
     serves: [bool; 2],
     signal: ArcSwap<Slot<SignalModel>>,
-    volatility: ArcSwap<Slot<VolatilityModel>>,
+    pub(crate) volatility: ArcSwap<Slot<VolatilityModel>>,
 }
 
 /// Both models, ready for any number of threads; a clone is another handle to the same models.
@@ -261,96 +254,8 @@ impl MlService {
         }
     }
 
-    /// The volatility forecast of a symbol, from `<data_dir>/<symbol in lower case>_vol_surface.csv` and the days that
-    /// the history store has observed.
-    ///
-    /// # Errors
-    /// [`Error::Symbol`], [`Error::Surface`], [`Error::Io`] or [`Error::History`] when there is no readable data,
-    /// [`Error::Days`] when too few days are known, [`Error::NoFallback`] as for [`MlService::classify`].
-    pub fn forecast(&self, symbol: &str) -> Result<VolatilityForecast, Error> {
-        let symbol = checked_symbol(symbol)?;
-        let config = &self.0.config;
-        let file = surface_file(&config.data_dir, &symbol);
-        let mut days = BTreeMap::new();
-        let stored = config.history_path.exists();
-        if stored {
-            for day in HistoryStore::open(&config.history_path)?.days(&symbol, DAYS_LOOKED_UP)? {
-                days.insert(day.date, day);
-            }
-        }
-        let mut undated = None;
-        if file.exists() || days.is_empty() {
-            for day in read_surface(&file)? {
-                match day.date {
-                    Some(_) => drop(days.insert(day.date, day)),
-                    None => undated = Some(day),
-                }
-            }
-        }
-        match undated {
-            Some(day) if days.is_empty() => self.forecast_undated(&file, day),
-            _ => {
-                let days: Vec<_> = days.into_values().collect();
-                let todo = format!(
-                    "run `dollarbill-ml observe {} --date YYYY-MM-DD` each day, then `dollarbill-ml predict --symbol \
-                     {symbol}`",
-                    file.display()
-                );
-                self.forecast_days(&days, &format!("symbol {symbol}"), todo)
-            }
-        }
-    }
-
-    /// The volatility forecast from a surface file with dates.
-    ///
-    /// # Errors
-    /// As [`MlService::forecast`]; a snapshot without a date has no history and gives [`Error::Days`].
-    pub fn forecast_file(&self, path: &Path) -> Result<VolatilityForecast, Error> {
-        let mut days = read_surface(path)?;
-        match days.pop() {
-            Some(day) if day.date.is_none() => self.forecast_undated(path, day),
-            last => {
-                days.extend(last);
-                let todo = "a file with more days is needed".to_owned();
-                self.forecast_days(&days, &path.display().to_string(), todo)
-            }
-        }
-    }
-
-    fn forecast_undated(&self, path: &Path, day: SurfaceDay) -> Result<VolatilityForecast, Error> {
-        let place = format!("{}: a snapshot without a date (no history)", path.display());
-        let todo = format!(
-            "run `dollarbill-ml observe {} --date YYYY-MM-DD` each day, then `dollarbill-ml predict --symbol {}`",
-            path.display(),
-            day.symbol
-        );
-        self.forecast_days(&[day], &place, todo)
-    }
-
-    fn forecast_days(&self, days: &[SurfaceDay], place: &str, todo: String) -> Result<VolatilityForecast, Error> {
-        let known = volatility::known_days(days);
-        let slot = self.0.volatility.load();
-        let horizon = self.0.config.prediction_horizon;
-        let cause = match &**slot {
-            Slot::Ready(VolatilityModel { model, settings }) => {
-                if known.len() < settings.minimum_days {
-                    return Err(volatility::too_few(place.to_owned(), settings.minimum_days, known.len(), todo));
-                }
-                match volatility::forecast(model, settings, &known, horizon) {
-                    Ok(forecast) => return Ok(forecast),
-                    Err(cause) => {
-                        tracing::warn!("fallback: {VOLATILITY_PREDICTOR}: persistence answers: {place}: {cause}");
-                        cause
-                    }
-                }
-            }
-            Slot::Off { cause, .. } => cause.clone(),
-        };
-        if !self.0.config.fallback {
-            return Err(Error::NoFallback { model: VOLATILITY_PREDICTOR, cause });
-        }
-        volatility::persistence(&known, horizon, format!("fallback: {cause}"))
-            .ok_or_else(|| volatility::too_few(place.to_owned(), 1, 0, todo))
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
     }
 }
 
@@ -367,15 +272,4 @@ fn numbered(error: Error, index: usize) -> Error {
         Error::Signal { reason, .. } => Error::Signal { place: format!("signal {index}"), reason },
         other => other,
     }
-}
-
-/// The symbol in upper case, if it can be part of a file name.
-fn checked_symbol(symbol: &str) -> Result<String, Error> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '^');
-    let sound = (1..=16).contains(&symbol.len()) && symbol.chars().all(fits) && !symbol.contains("..");
-    if sound { Ok(symbol.to_ascii_uppercase()) } else { Err(Error::Symbol { symbol: symbol.to_owned() }) }
-}
-
-fn surface_file(folder: &Path, symbol: &str) -> PathBuf {
-    folder.join(format!("{}_vol_surface.csv", symbol.to_ascii_lowercase()))
 }

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dollarbill_ml::artifact::{self, Evaluator, Place};
-use dollarbill_ml::history::HistoryStore;
-use dollarbill_ml::surface::read_surface;
-use dollarbill_ml::{AtomicFile, Config, Error, MlService, TradeSignal, batch};
+use dollarbill_ml::{AtomicFile, Config, Error, MlService, Source, TradeSignal, batch};
 use serde::Serialize;
 
 use crate::args::{Arguments, Command};
@@ -104,23 +102,9 @@ impl Progress {
 }
 
 fn observe(config: &Config, surface: &Path, date: jiff::civil::Date) -> Result<(), Error> {
-    let days = read_surface(surface)?;
-    let [day] = days.as_slice() else {
-        let reason = format!("holds {} days; observe takes a snapshot of one day", days.len());
-        return Err(Error::Surface { path: surface.to_path_buf(), reason });
-    };
-    if let Some(own) = day.date.filter(|own| *own != date) {
-        let reason = format!("is dated {own}, not {date}");
-        return Err(Error::Surface { path: surface.to_path_buf(), reason });
-    }
-    if let Some(folder) = config.history_path.parent() {
-        std::fs::create_dir_all(folder).map_err(|source| cannot("write", folder, source))?;
-    }
-    let store = HistoryStore::open(&config.history_path)?;
-    store.observe(day, date)?;
-    let known = store.days(&day.symbol, 1024)?.len();
-    let _ =
-        writeln!(io::stderr(), "{} {date} kept in {}; {known} days known", day.symbol, config.history_path.display());
+    let kept = dollarbill_ml::observe(config, surface, date)?;
+    let store = config.history_path.display();
+    let _ = writeln!(io::stderr(), "{} {date} kept in {store}; {} days known", kept.symbol, kept.known_days);
     Ok(())
 }
 
@@ -136,7 +120,8 @@ fn predict(config: &Config, surface: Option<PathBuf>, symbol: Option<String>, js
         (Some(path), _) => service.forecast_file(&path)?,
         (None, symbol) => service.forecast(&symbol.unwrap_or_default())?,
     };
-    for warning in &forecast.warnings {
+    // What made the fallback answer is on stderr already.
+    for warning in forecast.warnings.iter().filter(|_| forecast.source == Source::Model) {
         tracing::warn!("{warning}");
     }
     if json { print_json(&forecast) } else { print_json(&forecast.short()) }
