@@ -32,8 +32,8 @@ help:  ## List the targets
 # ---------------------------------------------------------------------------------------------------------- set-up
 
 $(STAMPS)/python:
-	@[ -n "$(PYTHON)" ] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
-	  { echo "error: Python 3.11 is needed, found $$("$(PYTHON)" --version 2>&1 || echo none); name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
+	  { echo "error: Python 3.11 is needed, found $$("$(PYTHON)" --version 2>/dev/null || echo none); name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@mkdir -p $(STAMPS)
 	@touch $@
 
@@ -43,7 +43,8 @@ $(STAMPS)/cargo:
 	@mkdir -p $(STAMPS)
 	@touch $@
 
-$(PY): | $(STAMPS)/python
+# Both are looked for first: nobody should learn after minutes of downloads that something is missing.
+$(PY): | $(STAMPS)/python $(STAMPS)/cargo
 	@echo "== virtual environment in .venv"
 	@"$(PYTHON)" -m venv .venv
 
