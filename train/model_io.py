@@ -106,22 +106,51 @@ def _refuse_untrusted(data: bytes, path: Path) -> None:
 def _canonical(data: bytes) -> bytes:
     """The same archive with members in schema order, a fixed date, and counters in place of memory addresses."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        schema = archive.read("schema.json").decode()
-        members = {name: archive.read(name) for name in archive.namelist() if name != "schema.json"}
-    numbers: dict[str, str] = {}
-
-    def number(match: re.Match[str]) -> str:
-        return match[1] + numbers.setdefault(match[2], str(len(numbers)))
-
-    schema = re.sub(r'("__id__": )(\d+)', number, schema)
-    renamed = {name: f"{numbers.get(Path(name).stem, Path(name).stem)}{Path(name).suffix}" for name in members}
-    for old, new in renamed.items():
-        schema = schema.replace(f'"{old}"', f'"{new}"')
+        schema = json.loads(archive.read("schema.json"))
+        members = {name: archive.read(name) for name in archive.namelist()}
+    numbers: dict[int, int] = {}
+    order: dict[str, str] = {}
+    _renumber(schema, numbers, order)
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(members, key=lambda name: schema.index(f'"{renamed[name]}"')):
-            archive.writestr(_member(renamed[name]), members[name])
-        archive.writestr(_member("schema.json"), schema)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for old, new in order.items():
+            archive.writestr(_member(new), _without_padding(members[old]))
+        archive.writestr(_member("schema.json"), json.dumps(schema))
+    return buffer.getvalue()
+
+
+def _renumber(node: Any, numbers: dict[int, int], files: dict[str, str]) -> None:
+    """Replace addresses by counters in the order in which they are met, in place; `files` gets old and new names.
+
+    Text and numbers lose theirs: whether two equal ones are one object is chance.
+    """
+    if isinstance(node, list):
+        for item in node:
+            _renumber(item, numbers, files)
+    if not isinstance(node, dict):
+        return
+    if node.get("__loader__") == "JsonNode":
+        node.pop("__id__", None)
+    elif "__id__" in node:
+        node["__id__"] = numbers.setdefault(node["__id__"], len(numbers) + 1)  # skops ignores 0
+    if isinstance(node.get("file"), str):
+        node["file"] = files.setdefault(node["file"], f"{len(files)}{Path(node['file']).suffix}")
+    for item in node.values():
+        _renumber(item, numbers, files)
+
+
+def _without_padding(content: bytes) -> bytes:
+    """A .npy file of records (tree nodes) has bytes between its fields that hold whatever memory held: zero them."""
+    if not content.startswith(b"\x93NUMPY"):
+        return content
+    array = np.load(io.BytesIO(content), allow_pickle=False)
+    if array.dtype.names is None:
+        return content
+    clean = np.zeros(array.shape, dtype=array.dtype)
+    for name in array.dtype.names:
+        clean[name] = array[name]
+    buffer = io.BytesIO()
+    np.save(buffer, clean, allow_pickle=False)
     return buffer.getvalue()
 
 
