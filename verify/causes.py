@@ -80,8 +80,8 @@ def name_causes(
         UNEXPLAINED: np.ones(len(rows), dtype=bool),
     }
     free, causes = np.ones(len(rows), dtype=bool), []
-    for name, test in tests.items():
-        mine = np.flatnonzero(test & free)
+    for name, fits in tests.items():
+        mine = np.flatnonzero(np.logical_and(fits, free))
         free[mine] = False
         if len(mine):
             first = int(mine[0])
@@ -93,13 +93,11 @@ def name_causes(
 def _looks_like_margin(expected: Floats, found: Floats) -> Bools:
     with np.errstate(over="ignore", invalid="ignore"):
         outside = (found < -1e-6) | (found > 1.0 + 1e-6)
-        if found.shape[1] <= 2:
-            squashed = 1.0 / (1.0 + np.exp(-found))
-        else:
-            squashed = np.exp(found - found.max(axis=1, keepdims=True))
-            squashed /= squashed.sum(axis=1, keepdims=True)
+        powers = np.exp(found - found.max(axis=1, keepdims=True))
+        softmax = powers / powers.sum(axis=1, keepdims=True)
+        squashed = 1.0 / (1.0 + np.exp(-found)) if found.shape[1] <= 2 else softmax
     link = (np.abs(squashed - expected) < FLOAT32_SUM) & (np.abs(found - expected) > FAR)
-    result: Bools = outside.any(axis=1) | link.any(axis=1)
+    result: Bools = np.asarray(np.logical_or(outside, link).any(axis=1))
     return result
 
 

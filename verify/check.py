@@ -13,7 +13,7 @@ from train import cli
 from train.config import DEFAULT_CONFIG, load_config
 from train.contract import SIGNAL_CLASSIFIER
 from verify.causes import Cause, name_causes
-from verify.golden import golden_rows, replay
+from verify.golden import confirm_original, golden_rows, replay
 from verify.originals import Original, load_original
 from verify.parity import Decide, ParityResult, Tolerance, above
 from verify.probes import CHUNK_ROWS, spans_of, tree_probes
@@ -109,6 +109,7 @@ def check_model(
     original = load_original(checked.manifest, source / model)
     if original is None:
         return checked
+    confirm_original(original, base, expected, checked.tolerance)
     checked.original = original.name
     if model == SIGNAL_CLASSIFIER:
         _check_signals(checked, original, opened, base, rows=SIGNAL_ROWS if rows is None else rows, seed=seed)
@@ -175,11 +176,11 @@ def _run(
         for size in BATCH_SIZES:
             tally = Tally()
             for runtime in runtimes:
-                picked = some[:: max(1, len(some) // BATCH_ROWS.get(runtime.name, 1))][
-                    : BATCH_ROWS.get(runtime.name, 1)
-                ]
-                tally.add(compared(iter([picked]), [Batched(runtime, size)]))
-                progress.advance(task, -len(picked))
+                most = BATCH_ROWS.get(runtime.name, max(BATCH_SIZES))
+                if size <= most:
+                    picked = some[:: max(1, len(some) // most)][:most]
+                    tally.add(compared(iter([picked]), [Batched(runtime, size)]))
+                    progress.advance(task, -len(picked))
             checked.families[f"batches of {size}"] = tally
         checked.families[RANDOM] = compared(more, runtimes)
 

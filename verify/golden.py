@@ -9,6 +9,7 @@ import numpy.typing as npt
 from export.manifest import GOLDEN_FILE, Manifest, TensorEntry
 from train.errors import PipelineError
 from train.files import read_json
+from verify.originals import Original
 from verify.parity import ParityResult, Tolerance, compare
 from verify.runtimes import Runtime
 from verify.session import tensor_shape
@@ -35,6 +36,27 @@ def golden_rows(folder: Path, manifest: Manifest) -> tuple[Floats, Floats]:
 def replay(runtime: Runtime, rows: Floats, expected: Floats, tolerance: Tolerance) -> ParityResult:
     """Answer the golden inputs again, and compare."""
     return compare(expected, runtime(rows), inputs=rows, tolerance=tolerance)
+
+
+def confirm_original(original: Original, rows: Floats, expected: Floats, tolerance: Tolerance) -> None:
+    """Make sure that this is the model that the version was made from: it still gives the golden answers.
+
+    Raises:
+        PipelineError: it gives others, or none at all.
+    """
+    try:
+        answers = original.answer(rows)
+    except Exception as error:  # a model that outlived its code fails in any way it likes
+        reason = f"{type(error).__name__}: {error}"
+        raise PipelineError(
+            f"{original.name}: the original gives no answer ({reason}); train and export again"
+        ) from error
+    found = compare(expected, answers, tolerance=tolerance)
+    if not found.in_parity:
+        raise PipelineError(
+            f"{original.name}: not the model that this version was made from: {found.mismatched} of its {len(rows)} "
+            "golden answers differ; run `python -m export`, or name the right folder with --from"
+        )
 
 
 def _flat(path: Path, tensors: Any, entries: list[TensorEntry], cases: int) -> Floats:

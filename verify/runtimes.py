@@ -1,5 +1,6 @@
 """Who runs a compiled model: onnxruntime in Python, and the Rust binary. Each is a function from rows to answers."""
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime as ort
 
 from export.manifest import GRAPH_FILE, Manifest
 from train.errors import PipelineError
@@ -94,14 +96,24 @@ class RustRuntime:
                 errors="replace",
                 timeout=TIME_LIMIT_SECONDS,
                 check=False,
+                env=_environment(),
             )
         except subprocess.TimeoutExpired as error:
             raise PipelineError(f"{self.binary} {arguments[0]}: no answer in {TIME_LIMIT_SECONDS} s") from error
 
 
+def _environment() -> dict[str, str]:
+    """The caller's, and the very library that this Python uses, unless the caller names another."""
+    libraries = sorted((Path(ort.__file__).parent / "capi").glob("libonnxruntime.so.*"))
+    chosen = {"ORT_DYLIB_PATH": str(libraries[-1])} if libraries else {}
+    return chosen | dict(os.environ)
+
+
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return (lines[-1] if lines else f"exit code {done.returncode}, nothing on stderr")[:QUOTED_CHARACTERS]
+    return (lines[-1].removeprefix("error: ") if lines else f"exit code {done.returncode}, nothing on stderr")[
+        :QUOTED_CHARACTERS
+    ]
 
 
 def open_runtimes(names: tuple[str, ...], folder: Path, manifest: Manifest) -> list[Runtime]:
