@@ -30,8 +30,13 @@ class CalibratedClassifier(ClassifierGraph):
                 raise refuse(estimator, "a fold has not seen every class", supported="stratified folds")
         given = all(member.decision_error == 0.0 for member in self.members)
         self.exact_probabilities = given and estimator.method == "isotonic" and self.n_classes == 2
-        for member, fold in zip(self.members, estimator.calibrated_classifiers_, strict=True):
-            _require_gentle(member, fold.calibrators)
+        folds = zip(self.members, estimator.calibrated_classifiers_, strict=True)
+        self._error = max(_magnified_error(member, fold.calibrators) for member, fold in folds)
+
+    @property
+    @override
+    def probability_error(self) -> float:
+        return 0.0 if self.exact_probabilities else max(self._error, super().probability_error)
 
     @override
     def positive(self) -> str:
@@ -83,16 +88,18 @@ class CalibratedClassifier(ClassifierGraph):
         return total if len(folds) == 1 else self.build.node("Div", total, self.build.constant(float(len(folds))))
 
 
-def _require_gentle(member: ClassifierGraph, calibrators: list[Any]) -> None:
-    """A steep calibration magnifies what a score may be off; refuse it where 1e-12 is no longer certain."""
+def _magnified_error(member: ClassifierGraph, calibrators: list[Any]) -> float:
+    """A steep calibration magnifies what a score may be off; refused where 1e-12 is no longer certain."""
     slope = max(_steepest(calibrator) for calibrator in calibrators)
-    if member.decision_error * slope > TOLERANCE:
+    error = member.decision_error * slope
+    if error > TOLERANCE:
         raise refuse(
             member.estimator,
             f"its score is known to {member.decision_error:.0e} only and the calibration around it has a slope of "
             f"{slope:.3g}, so that probabilities could differ by more than {TOLERANCE:.0e}",
             supported="method='sigmoid', a smaller C, or fewer support vectors",
         )
+    return error
 
 
 def _steepest(calibrator: Any) -> float:

@@ -40,10 +40,16 @@ class ClassifierGraph:
         return self.exact_probabilities
 
     @property
+    def probability_error(self) -> float:
+        """How far a probability may be from scikit-learn's; 0 when the bits are equal."""
+        return 0.0 if self.exact_probabilities else 1e-15
+
+    @property
     def decision_error(self) -> float:
-        """How far a score may be from scikit-learn's; 0 when the bits are equal."""
-        exact = self.exact_probabilities if type(self).decision is ClassifierGraph.decision else self.exact_decision
-        return 0.0 if exact else 1e-15
+        """The same for the score that a calibration works on: `decision`, or else the probability."""
+        if type(self).decision is ClassifierGraph.decision:
+            return self.probability_error
+        return 0.0 if self.exact_decision else 1e-15
 
     def decision(self) -> str | None:
         """`decision_function`, float64 [batch, 1] or [batch, class]; None when the estimator has none."""

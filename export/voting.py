@@ -28,6 +28,11 @@ class Vote(ClassifierGraph):
     def exact_label(self) -> bool:
         return self.exact_probabilities if self.soft else all(member.exact_label for member in self.members)
 
+    @property
+    @override
+    def probability_error(self) -> float:
+        return max(member.probability_error for member in self.members)
+
     @override
     def positive(self) -> str:
         self._require_soft()
