@@ -1,6 +1,4 @@
-"""How good can it get: the accuracy attainable from the eight features, what each engineered feature earns, and a
-rule-based history whose best accuracy is known.
-"""
+"""How good can it get: the attainable accuracy, what each engineered feature earns, a history with a known best."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from train.contract import SIGNAL_NAMES
-from train.engineering import DEFAULT, FORMULAS, TradeFeatures
+from train.engineering import FOR_TREES, TradeFeatures
 from train.estimators import make_estimator, settle
 from train.evaluation import Figure
 from train.market import simulate, true_probability
@@ -54,7 +52,7 @@ def estimate(features: Floats, truth: Floats, *, sizes: tuple[int, ...], seed: i
     show(f"attainable accuracy: simulating {sizes[-1]:,} signals, {_SOFT_PATHS} inner simulations each")
     signals = simulate(sizes[-1], seed=seed)
     soft = true_probability(signals.deals, paths=_SOFT_PATHS, seed=seed)
-    expand = TradeFeatures(tuple(FORMULAS)).fit(signals.features)
+    expand = TradeFeatures(FOR_TREES).fit(signals.features, signals.profitable)
     known, fresh = expand.transform(signals.features), expand.transform(features)
     curve: dict[int, float] = {}
     answer = np.full(len(truth), 0.5)
@@ -84,7 +82,7 @@ def ablation(
     the Brier score. "all" is the loss when every engineered feature goes. A feature earns its place when its interval
     lies above zero, here or in the rule-based history.
     """
-    names = list(DEFAULT)
+    names = list(FOR_TREES)
     variants = {"all": (), **{name: tuple(n for n in names if n != name) for name in names}}
     losses: dict[str, list[float]] = {name: [] for name in variants}
     signals = simulate(rows * repeats, seed=seed)

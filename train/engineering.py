@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from train.contract import SIGNAL_NAMES
 from train.errors import PipelineError
-from train.expressions import Expression, absolute, column, const, evaluate_all, maximum, minimum, sign
+from train.expressions import Expression, absolute, column, const, evaluate_all, maximum, minimum, sign, sqrt
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,26 +31,39 @@ FORMULAS: Mapping[str, Expression] = MappingProxyType(
         "implied_vol": absolute(_RAW["theta"]) * _RAW["days_to_expiry"] / maximum(_RAW["vega"], const(1e-9)),
         # The delta of the call at the same strike, so that calls and puts share what is learned about a strike.
         "call_delta": _RAW["delta"] - minimum(sign(_RAW["delta"]), const(0.0)),
+        # For estimators that measure distances, the long tails are pulled in.
+        "bounded_edge": _RAW["edge_percent"] / (absolute(_RAW["edge_percent"]) + const(20.0)),
+        "root_volume": sqrt(_RAW["volume"]),
+        "root_open_interest": sqrt(_RAW["open_interest"]),
+        "root_days": sqrt(_RAW["days_to_expiry"]),
     }
 )
 """Name -> formula in raw columns; finite on every signal that the contract admits."""
 
-DEFAULT = (*FORMULAS, SCORE)
+_NAMED = {**_RAW, **FORMULAS}
+
+FOR_TREES = ("edge_by_delta", "implied_vol", "call_delta", SCORE)
+FOR_DISTANCES = (
+    *("bounded_edge", "edge_by_delta", "implied_vol", "delta", "call_delta"),
+    *("root_volume", "root_open_interest", "root_days", SCORE),
+)
 
 
 class TradeFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """The raw columns, in contract order, followed by the named engineered ones.
+    """Engineered columns, behind the raw ones (in contract order) if those are kept.
 
     Args:
-        names: of `FORMULAS`, or `SCORE`, in output order.
+        names: of `FORMULAS` or the contract, or `SCORE`, in output order.
+        raw: whether the raw columns come first.
 
     Attributes:
         weights_: float64 [feature]; what the score multiplies the raw columns by. Each is a float32, so that the last
             bits of a solver do not reach the model.
     """
 
-    def __init__(self, names: Sequence[str] = DEFAULT) -> None:
+    def __init__(self, names: Sequence[str] = FOR_TREES, raw: bool = True) -> None:
         self.names = names
+        self.raw = raw
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> "TradeFeatures":
         """Learn the score's weights from finite float64 `X` [row, feature] and outcomes `y` [row], 0/1.
@@ -61,9 +74,10 @@ class TradeFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         shape = np.shape(X)
         if len(shape) != 2 or shape[1] != len(SIGNAL_NAMES):
             raise PipelineError(f"signal features: expected rows of {len(SIGNAL_NAMES)} columns, got shape {shape}")
-        unknown = [name for name in self.names if name not in (*FORMULAS, SCORE)]
+        known = (*_RAW, *FORMULAS, SCORE)
+        unknown = [name for name in self.names if name not in known]
         if unknown:
-            raise PipelineError(f"signal features: no feature {unknown[0]!r}; known: {', '.join((*FORMULAS, SCORE))}")
+            raise PipelineError(f"signal features: no feature {unknown[0]!r}; known: {', '.join(known)}")
         self.n_features_in_ = len(SIGNAL_NAMES)
         if SCORE in self.names:
             if y is None:
@@ -79,8 +93,8 @@ class TradeFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def column_expressions(self) -> tuple[Expression, ...]:
         """One expression per output column, in terms of the raw columns."""
-        engineered = (self._score() if name == SCORE else FORMULAS[name] for name in self.names)
-        return (*_RAW.values(), *engineered)
+        engineered = (self._score() if name == SCORE else _NAMED[name] for name in self.names)
+        return (*(_RAW.values() if self.raw else ()), *engineered)
 
     def _score(self) -> Expression:
         # From left to right: the compiler keeps this order of sums.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 
 from train.signals import Floats, Index
 
@@ -84,11 +84,21 @@ def brier(outcome: Index, confidence: Floats) -> float:
     return float(squared_errors(outcome, confidence).mean())
 
 
-def auc(outcome: Index, confidence: Floats) -> float:
-    """Area under the ROC curve; NaN where only one class is present."""
-    if outcome.min() == outcome.max():
-        return math.nan
-    return float(roc_auc_score(outcome, confidence))
+def auc(outcome: Index, confidence: Floats) -> Figure:
+    """Area under the ROC curve, with the interval of DeLong et al. (1988); NaN where only one class is present."""
+    won, lost = confidence[outcome == 1], confidence[outcome == 0]
+    if not len(won) or not len(lost):
+        return Figure(math.nan, math.nan, math.nan)
+    # Of each row: the share of the other class that it beats, ties counting half.
+    of_won = (rankdata(np.concatenate([won, lost]))[: len(won)] - rankdata(won)) / len(lost)
+    of_lost = 1.0 - (rankdata(np.concatenate([lost, won]))[: len(lost)] - rankdata(lost)) / len(won)
+    area = float(of_won.mean())
+    half = _Z * math.sqrt(_variance_of_mean(of_won) + _variance_of_mean(of_lost))
+    return Figure(area, area - half, area + half)
+
+
+def _variance_of_mean(values: Floats) -> float:
+    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else math.nan
 
 
 def calibration_error(outcome: Index, confidence: Floats) -> float:
@@ -130,7 +140,7 @@ class Metric:
 
 METRICS = (
     Metric("accuracy", True, lambda y, p, _: Figure.share(int(hits(y, p).sum()), len(y))),
-    Metric("AUC", True, lambda y, p, seed: _resampled(auc, y, p, seed)),
+    Metric("AUC", True, lambda y, p, _: auc(y, p)),
     Metric("Brier", False, lambda y, p, _: Figure.mean(squared_errors(y, p))),
     Metric("log loss", False, lambda y, p, _: Figure.mean(surprises(y, p))),
     Metric("ECE", False, lambda y, p, seed: _resampled(calibration_error, y, p, seed)),

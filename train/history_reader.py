@@ -74,7 +74,9 @@ class HistoryFile:
         for name in sorted(self.used - {*HISTORY_OPTIONAL}):
             column = (row[self.header.index(name)] for _, row in self.lines if len(row) == len(self.header))
             if all(cell.strip().lower() in _MISSING for cell in column):
-                raise PipelineError(f"{self.path}: column {name!r} holds no value in any row; export it or drop it")
+                raise PipelineError(
+                    f"{self.path}: column {name!r} holds no value in any row; export it with its values"
+                )
         zones = set()
         for number, cells in self.lines:
             where = f"{self.path.name} row {number}"

@@ -26,10 +26,10 @@ from train.errors import PipelineError
 from train.heston import DAYS_PER_YEAR, Heston
 
 RATE = 0.04  # per year; the level of three-month bills in 2023-2025
-BLOCK = 10_000
+BLOCK = 2_000
 """Signals come in blocks with seeds of their own, so that the first rows do not depend on how many are asked for."""
 
-_DRAWN = 12_000  # of which the dear enough ones make a block
+_DRAWN = 2_500  # of which the dear enough ones make a block
 _PATHS_AT_ONCE = 100_000
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from train import attainable
 from train.baselines import BASELINES, LOGISTIC, OLD_RECIPE
-from train.estimators import ESTIMATORS
+from train.engineering import FOR_TREES
+from train.estimators import ESTIMATORS, EstimatorName, make_estimator
 from train.evaluation import Figure, squared_errors
 from train.files import json_bytes, write_atomic
 from train.market import simulate, true_probability
@@ -22,7 +23,7 @@ from train.signal_evaluation import Comparison, baseline_answers, compare
 from train.signals import Floats, Index, Labelled, hold_out
 
 BENCHMARK_FILE = "benchmark.json"
-DEFAULT = "random_forest"
+DEFAULT: EstimatorName = "random_forest"
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,17 @@ def evaluate(
     test_rows: int = 20_000,
     paths: int = 400,
     sizes: tuple[int, ...] = (50_000, 100_000, 200_000, 400_000),
-    estimators: tuple[str, ...] = ESTIMATORS,
+    estimators: tuple[EstimatorName, ...] = ESTIMATORS,
     show: Show = print,
 ) -> Benchmark:
     """Measure everything and write `benchmark.json` and three PNG into `out`.
 
     Args:
         out: folder.
-        rows, test_split, random_state, cv_folds: as in training; the models fitted here are those of
-            `python -m train signal_classifier` with the same settings.
+        rows: signals to simulate for training; with the next three, the models are those that training gives.
+        test_split: as in training.
+        random_state: as in training; the fresh signals have seeds of their own.
+        cv_folds: as in training.
         test_rows: fresh signals on which all are compared.
         paths: inner simulations per fresh signal.
         sizes: training rows at which the attainable accuracy is estimated, ascending.
@@ -115,14 +118,17 @@ def evaluate(
 
 
 def rule_based(*, rows: int, random_state: int, cv_folds: int, show: Show = print) -> dict[str, float]:
-    """Expected accuracy of the default on 50,000 fresh rows of a rule-based history, and the best possible (Bayes)."""
+    """Expected accuracy on fresh rows of a rule-based history: the default, the same without score, and Bayes."""
     show("rule-based history")
     features, outcome, truth = attainable.linear_history(rows + 50_000, seed=random_state)
     known = Labelled(features[:rows], outcome[:rows], DataRecord(source="linear rule", rows=rows))
     fitted = fit(known, estimator=DEFAULT, random_state=random_state, cv_folds=cv_folds)
     answer = confidence(fitted.model, features[rows:])
+    plain = make_estimator(DEFAULT, rows=rows, random_state=random_state)
+    plain.set_params(features__names=FOR_TREES[:-1]).fit(known.features, known.profitable)
     return {
         "accuracy": attainable.expected_accuracy(answer, truth[rows:]),
+        "without_score": attainable.expected_accuracy(confidence(plain, features[rows:]), truth[rows:]),
         "bayes": attainable.expected_accuracy(truth[rows:], truth[rows:]),
     }
 

@@ -93,12 +93,12 @@ def read_history(paths: Sequence[Path], *, now: datetime | None = None) -> Label
             trades.append(row)
         else:
             rejected.append(Rejection(row.where, "duplicate", f"repeats the signal of {first}"))
-    name = ", ".join(path.name for path in paths)
+    name = ", ".join(str(path) for path in paths)
     total = len(trades) + len(rejected)
     if len(rejected) > total / 2:
         first_one = f"{rejected[0].where}: {rejected[0].reason}"
         raise PipelineError(f"{name}: {len(rejected)} of {total} rows rejected; the first: {first_one}")
-    history = _labelled(trades, rejected, files, name)
+    history = _labelled(trades, rejected, files)
     check_learnable(history.features, history.profitable, where=name)
     return history
 
@@ -121,7 +121,7 @@ def check_learnable(features: Floats, profitable: Index, *, where: str) -> None:
             )
 
 
-def _labelled(trades: list[Trade], rejected: list[Rejection], files: list[HistoryFile], name: str) -> Labelled:
+def _labelled(trades: list[Trade], rejected: list[Rejection], files: list[HistoryFile]) -> Labelled:
     notes = []
     for file in files:
         ignored = [column for column in file.header if column not in file.used]
@@ -133,11 +133,18 @@ def _labelled(trades: list[Trade], rejected: list[Rejection], files: list[Histor
         trades = sorted(trades, key=lambda trade: trade.time or datetime.min.replace(tzinfo=UTC))
         times = np.array([_naive(trade) for trade in trades], dtype="datetime64[us]")
         dates = (str(times[0])[:10], str(times[-1])[:10]) if len(times) else dates
+        shared = len(times) - len(np.unique(times))
+        if shared:
+            notes.append(f"{shared} trades share the timestamp of an earlier one; no split will part them")
     else:
         notes.append(f"no column {HISTORY_OPTIONAL[0]!r}: trades are split at random, which is optimistic")
     digest = files[0].sha256 if len(files) == 1 else sha256_hex("".join(file.sha256 for file in files).encode())
     record = DataRecord(
-        source=f"history: {name}", sha256=digest, rows=len(trades), first_date=dates[0], last_date=dates[1]
+        source="history: " + ", ".join(file.path.name for file in files),
+        sha256=digest,
+        rows=len(trades),
+        first_date=dates[0],
+        last_date=dates[1],
     )
     features = np.array([trade.features for trade in trades], dtype=np.float64).reshape(-1, len(SIGNAL_NAMES))
     profitable = np.array([trade.profitable for trade in trades], dtype=np.int64)
