@@ -76,6 +76,7 @@ class _Lowering:
             "Cast": lambda op, x: self.builder.node("Cast", self.name_of(x), to=_DTYPES[op.dtype]),
             "Concatenate": self._concatenate,
             "Stack": self._stack,
+            "Sum": self._sum,
             "ExpandDims": lambda op, x: self._unsqueeze(self.name_of(x), op.axis),
             "Reshape": self._reshape,
             "Rescaling": self._rescaling,
@@ -149,6 +150,10 @@ class _Lowering:
 
     def _stack(self, op: Any, values: list[Any]) -> str:
         return self.builder.node("Concat", *[self._unsqueeze(self.name_of(v), op.axis) for v in values], axis=op.axis)
+
+    def _sum(self, op: Any, value: Any) -> str:
+        axes = (op.axis,) if isinstance(op.axis, int) else tuple(op.axis)
+        return self.builder.node("ReduceSum", self.name_of(value), self._ints(*axes), keepdims=int(op.keepdims))
 
     def _reshape(self, op: Any, value: Any) -> str:
         return self.builder.node("Reshape", self.name_of(value), self._ints(-1, *op.target_shape))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.data.make_surfaces import HEADER, describe
 from train.contract import DAILY_FEATURES
-from train.daily_features import CALL, NODES, NO_TENOR, NO_VOLUME, PUT, TENORS, UNKNOWN, Quote, daily_features
+from train.daily_features import CALL, NO_TENOR, NO_VOLUME, NODES, PUT, TENORS, UNKNOWN, Quote, daily_features
 from train.errors import PipelineError
 from train.surfaces import read_days
 

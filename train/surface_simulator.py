@@ -5,6 +5,8 @@ those on the S&P 500 surface and on VIX. The log of volatility is a sum of mean-
 
 - slow (half-life about a year) and medium (weeks), the latter with upward jumps;
 - fast (a day or so), which moves the whole surface and is gone again: what makes "tomorrow equals today" beatable;
+- term: a premium for far tenors, which makes the term slope a weak witness of where volatility goes, as it is on the
+  S&P 500 surface;
 - volatility of volatility, itself mean-reverting, scales their shocks.
 
 Slow and fast move all tenors alike; the medium factor decays along the forward variance curve, which gives the term
@@ -24,6 +26,8 @@ from train.daily_features import NODES, TENORS
 
 Floats = NDArray[np.float64]
 
+_FAR = 4.0
+"""Per year: how fast the term factor grows along tenors."""
 _STEPS = 24
 """Of the midpoint rule on the forward variance curve, which is smooth."""
 
@@ -33,14 +37,16 @@ class Law:
     """What does not change, one element per symbol. Rates are per trading day, factors in logs of volatility."""
 
     level: Floats
-    premium: Floats  # log of volatility at one year over that today, when the factors are zero
-    slow: Floats  # mean reversion a day, 0..1, and so are medium, fast and smile
+    premium: Floats  # log of far over near volatility when the factors are zero
+    slow: Floats  # mean reversion a day, 0..1, and so are medium, fast, term and smile
     medium: Floats
     fast: Floats
+    term: Floats
     smile: Floats
     slow_shock: Floats  # standard deviation a day
     medium_shock: Floats
     fast_shock: Floats
+    term_shock: Floats
     smile_shock: Floats
     jump_chance: Floats  # a day
     jump_size: Floats  # mean, exponential
@@ -62,6 +68,7 @@ class State:
     slow: Floats
     medium: Floats
     fast: Floats
+    term: Floats
     vol: Floats
     skew: Floats
     bend: Floats
@@ -88,22 +95,25 @@ def draw_law(symbols: int, rng: np.random.Generator) -> Law:
 
     level = between(0.13, 0.60)
     slow_life, medium_life, fast_life = between(250, 900), between(15, 60), between(0.6, 5.0)
-    slow, medium, fast = (1.0 - 0.5 ** (1.0 / life) for life in (slow_life, medium_life, fast_life))
+    term_life = between(10, 60)
+    slow, medium, fast, term = (1.0 - 0.5 ** (1.0 / life) for life in (slow_life, medium_life, fast_life, term_life))
     return Law(
         level=level,
-        premium=rng.uniform(-0.05, 0.10, symbols),
+        premium=rng.uniform(-0.05, 0.40, symbols),
         slow=slow,
         medium=medium,
         fast=fast,
+        term=term,
         smile=1.0 - 0.5 ** (1.0 / between(5, 30)),
         slow_shock=between(0.20, 0.35) * np.sqrt(2.0 * slow),
         medium_shock=between(0.18, 0.30) * np.sqrt(2.0 * medium),
         fast_shock=between(0.012, 0.035),
-        smile_shock=between(0.02, 0.06),
+        term_shock=between(0.10, 0.25) * np.sqrt(2.0 * term),
+        smile_shock=between(0.03, 0.10),
         jump_chance=between(0.004, 0.02),
         jump_size=between(0.06, 0.20),
         vol_shock=between(0.05, 0.12),
-        rho=rng.uniform(-0.75, -0.15, symbols),
+        rho=rng.uniform(-0.85, -0.10, symbols),
         eta=rng.uniform(0.5, 0.95, symbols),
         decay=between(1.5, 6.0),
         volume=np.log(between(3e3, 3e6)),
@@ -113,12 +123,12 @@ def draw_law(symbols: int, rng: np.random.Generator) -> Law:
 def start(law: Law) -> State:
     """All factors at rest."""
     rest = np.zeros_like(law.level)
-    return State(rest, rest, rest, rest, rest, rest)
+    return State(rest, rest, rest, rest, rest, rest, rest)
 
 
 def step(law: Law, state: State, rng: np.random.Generator) -> State:
     """The factors one trading day later."""
-    shocks = rng.standard_normal((6, len(law.level)))
+    shocks = rng.standard_normal((7, len(law.level)))
     jumped = rng.random(len(law.level)) < law.jump_chance
     jump = np.where(jumped, rng.exponential(1.0, len(law.level)) * law.jump_size, 0.0)
     scale = np.exp(np.clip(state.vol, -1.2, 1.2))
@@ -129,6 +139,7 @@ def step(law: Law, state: State, rng: np.random.Generator) -> State:
         slow=(1.0 - law.slow) * state.slow + scale * law.slow_shock * shocks[0],
         medium=(1.0 - law.medium) * state.medium + medium_shock - law.jump_chance * law.jump_size,
         fast=(1.0 - law.fast) * state.fast + scale * law.fast_shock * shocks[2],
+        term=(1.0 - law.term) * state.term + law.term_shock * shocks[6],
         vol=0.94 * state.vol + law.vol_shock * (0.5 * shocks[1] + 0.87 * shocks[3]),
         skew=(1.0 - law.smile) * state.skew + law.smile_shock * (0.87 * shocks[4] - 0.5 * shocks[1]),
         bend=(1.0 - law.smile) * state.bend + law.smile_shock * (0.87 * shocks[5] - 0.3 * shocks[1]),
@@ -142,7 +153,10 @@ def surface(law: Law, state: State) -> Floats:
     times = tenors[:, None] * middles  # [tenor, step]
     faded = np.exp(-law.decay[:, None, None] * times)
     common = np.log(law.level) + state.slow + state.fast
-    log_vol = common[:, None, None] + state.medium[:, None, None] * faded + law.premium[:, None, None] * times
+    far = law.premium + state.term
+    log_vol = (
+        common[:, None, None] + state.medium[:, None, None] * faded + far[:, None, None] * (1.0 - np.exp(-_FAR * times))
+    )
     theta = (np.exp(2.0 * log_vol).mean(axis=2) * tenors)[:, :, None]  # [symbol, tenor, 1]
     rho = np.clip(law.rho + 0.3 * state.skew, -0.9, 0.3)[:, None, None]
     eta = np.clip(law.eta * np.exp(state.bend), 0.3, 1.05)[:, None, None]

@@ -86,9 +86,10 @@ def join(*parts: Prepared) -> Prepared:
 def fit_linear(data: Prepared) -> Floats:
     """Ridge regression of the log changes, float64 [regressor, horizon].
 
-    Windows count by the inverse of their mean squared daily change: an error of 5 % means more where 1 % is usual.
+    Windows count by the inverse of a year's mean squared daily change, so that wild and calm symbols weigh alike, but a
+    symbol's wild months, on which its squared errors in volatility depend most, as much as its calm ones.
     """
-    weights = data.weight / data.variances[:, 1]
+    weights = data.weight / data.variances[:, 2]
     x, y = data.regressors, data.changes
     penalty = RIDGE * np.diag((weights[:, None] * x * x).sum(axis=0) + 1e-12)
     return np.asarray(np.linalg.solve(x.T @ (weights[:, None] * x) + penalty, x.T @ (weights[:, None] * y)))
@@ -133,7 +134,7 @@ def fit_residual(
     model = residual_model(train.sequence.shape[1:], train.context.shape[1])
     model.compile(optimizer=keras.optimizers.Adam(2e-3), loss=keras.losses.Huber(3.0))
     rows = [[data.sequence, data.context] for data in (train, validation)]
-    history = model.fit(
+    model.fit(
         rows[0],
         targets[0].astype(np.float32),
         sample_weight=train.weight.astype(np.float32),
@@ -151,16 +152,18 @@ def fit_residual(
             ),
         ],
     )
-    del history
-    answers = np.asarray(model.predict(rows[1], batch_size=4096, verbose=0), dtype=np.float64)
-    size = (validation.weight[:, None] * answers * targets[1]).sum(axis=0) / np.maximum(
-        (validation.weight[:, None] * answers**2).sum(axis=0), 1e-12
-    )
-    gate = np.clip(size, 0.0, 1.0)
+
+    def answer() -> Floats:
+        return np.asarray(model.predict(rows[1], batch_size=4096, verbose=0), dtype=np.float64)
+
+    answers = answer()
+    weighted = validation.weight[:, None] * answers
+    gate = (weighted * targets[1]).sum(axis=0) / np.maximum((weighted * answers).sum(axis=0), 1e-12)
+    gate = np.clip(gate, 0.0, 1.0).astype(np.float32)
     weights = model.get_weights()
-    weights[-2] = weights[-2] * gate.astype(np.float32)
-    weights[-1] = weights[-1] * gate.astype(np.float32)
-    return weights, answers * gate
+    weights[-2:] = [weight * gate for weight in weights[-2:]]
+    model.set_weights(weights)
+    return weights, answer()
 
 
 def fit_quantiles(errors: Floats) -> tuple[Floats, Floats]:

@@ -8,7 +8,8 @@ With x the log of avg_iv, n the known days of the window and m(k) the mean of x 
 - scale: expected size of the forecast's error, square root of a positive combination of the mean squared daily changes
   of x over 5, 22 and 252 days;
 - LSTM over the last `sequence_length` days on the same changes in units of their own size, and on the other features as
-  ratios to avg_iv, zero and marked where missing. It sees no level and no unit. Its answer is in units of the scale.
+  ratios to avg_iv less their mean over those days, zero and marked where missing. It sees no level and no unit. Its
+  answer is in units of the scale.
 
 predicted = avg_iv exp(linear + scale x LSTM), lower and upper = predicted exp(quantile x scale).
 Everything but the LSTM and its two dense layers is float64.
@@ -134,18 +135,24 @@ def _preprocess(history: Any, length: int) -> Parts:
 
 
 def _ratios(days: Any, seen: Any) -> Any:
-    """The features beside avg_iv as ratios to it, zero where missing, and a mark per feature: avg_iv's own first."""
-    iv, rest = days[:, :, :1], days[:, :, 1:]
-    ratios = rest / iv - np.array([1.0, 0.0, 0.0, 0.0])  # atm_iv lies about avg_iv, the others about zero
+    """The features beside avg_iv as ratios to it, less their mean, and a mark per feature: avg_iv's own first.
+
+    How steep a smile usually is differs from symbol to symbol and says nothing; that it has become steeper may.
+    """
+    ratios = days[:, :, 1:] / days[:, :, :1]
     is_seen = ops.logical_not(ops.isnan(ratios))
     marks = ops.cast(is_seen, "float64")
-    return ops.concatenate([ops.where(is_seen, ratios, 0.0) * 5.0, ops.expand_dims(seen, 2), marks], axis=2)
+    ratios = ops.where(is_seen, ratios, 0.0)
+    count = ops.maximum(ops.sum(marks, axis=1, keepdims=True), 1.0)
+    moved = (ratios - ops.sum(ratios, axis=1, keepdims=True) / count) * marks
+    return ops.concatenate([moved * 5.0, ops.expand_dims(seen, 2), marks], axis=2)
 
 
 def _residual(sequence: Any, context: Any) -> Any:
     memory = layers.LSTM(UNITS, name="lstm")(sequence)
     mixed = layers.Dense(UNITS, activation="tanh", name="mix")(layers.Concatenate()([memory, context]))
-    return layers.Dense(len(HORIZONS), kernel_initializer="zeros", name="out")(mixed)
+    # Within one scale, whatever the input: a spike must not be turned into a wild forecast.
+    return layers.Dense(len(HORIZONS), kernel_initializer="zeros", activation="tanh", name="out")(mixed)
 
 
 def _last(days: int, windows: tuple[int, ...]) -> Floats:

@@ -99,7 +99,7 @@ def train(
     tested = evaluate(fitted, series, first, fit_stop)
     record = TrainingRecord(
         model=VOLATILITY_PREDICTOR,
-        estimator=f"HAR + LSTM({sequence_length} days)",
+        estimator=_describe(fitted, sequence_length),
         data=pool.record if pool else DataRecord(source=f"simulator, seed {random_state}", rows=budget.windows),
         random_state=random_state,
         seconds=time.monotonic() - began,
@@ -159,6 +159,13 @@ def evaluate(model: Any, series: Sequence[Series], first: Sequence[int], fit_sto
         forecasts = rivals | {NETWORK: answer["predicted"]}
         tested.append(Tested(one.name, outcome, forecasts, answer["lower"], answer["upper"]))
     return tested
+
+
+def _describe(model: Any, sequence_length: int) -> str:
+    """What was trained, and for which horizons the LSTM was of use."""
+    shares = np.abs(model.get_layer("out").get_weights()[0]).sum(axis=0)
+    useful = [f"{horizon} d" for horizon, share in zip(HORIZONS, shares, strict=True) if share > 0.0]
+    return f"HAR + LSTM({sequence_length} days), LSTM in use for {', '.join(useful) or 'no horizon'}"
 
 
 def _read_pool(paths: Sequence[Path]) -> _Pool:
@@ -247,8 +254,8 @@ def _sample(series: Sequence[Series], first: Sequence[int], minimum: int, count:
     rng = np.random.default_rng(seed)
     ends = every_end(list(first), [len(one.iv) for one in series], length=WINDOW_DAYS)
     chosen = ends.part(np.sort(rng.permutation(len(ends))[:count]))
-    lengths = [(minimum, minimum + 1, 22, WINDOW_DAYS)[i % 4] if i % 2 else 30 + i for i in range(len(chosen))]
-    lengths[0] = WINDOW_DAYS
+    cycle = (WINDOW_DAYS, minimum, 40, minimum + 1, WINDOW_DAYS, 22, 150, 64)
+    lengths = [cycle[i % len(cycle)] for i in range(len(chosen))]
     shown = Ends(chosen.series, chosen.day, np.array(lengths, dtype=np.int64))
     history = hide_features(windows(series, shown, days=WINDOW_DAYS), rng)
     return [[[None if np.isnan(v) else float(f"{v:.5g}") for v in day] for day in window] for window in history]
