@@ -21,6 +21,9 @@ _NODE = {
     "maximum": "Max",
 }
 
+_LONG_SUM = 4
+"""From this number of terms on, one running sum is quicker than an addition for each."""
+
 
 class ColumnScope:
     """The columns that an estimator sees, as expressions of the model's input, and the tensors that hold them.
@@ -56,7 +59,8 @@ class ColumnScope:
             raise PipelineError("cannot compile a pipeline whose preprocessing drops every column")
         groups: dict[str, list[int]] = {}
         for position, expression in enumerate(wanted):
-            groups.setdefault(expression.op, []).append(position)
+            long_sum = len(_terms(expression)) >= _LONG_SUM
+            groups.setdefault(f"sum {position}" if long_sum else expression.op, []).append(position)
         parts = [self._block([wanted[i] for i in positions]) for positions in groups.values()]
         order = np.argsort([i for positions in groups.values() for i in positions])
         if np.array_equal(order, np.arange(len(order))):
@@ -70,6 +74,10 @@ class ColumnScope:
     def _block(self, same: list[Expression]) -> str:
         """Expressions with one operation at their root, as one tensor [batch, expression]."""
         build, op = self.builder, same[0].op
+        if len(terms := _terms(same[0])) >= _LONG_SUM:
+            # A running sum adds from first to last, as the nested additions do: the same bits from three nodes.
+            running = build.node("CumSum", self.matrix(terms), build.constant(1, np.int64))
+            return build.node("Gather", running, build.constant([len(terms) - 1], np.int64), axis=1)
         if op == "column":
             indices = [int(expression.value) for expression in same]
             if indices == list(range(self.n_inputs)):
@@ -109,6 +117,15 @@ class ColumnScope:
         ratio = build.node("Div", build.node("Mul", build.node("Log", u), x), build.node("Sub", u, one))
         tiny, infinite = build.node("Equal", u, one), build.node("IsInf", u)
         return build.node("Where", build.node("Or", tiny, infinite), x, ratio)
+
+
+def _terms(expression: Expression) -> list[Expression]:
+    """The terms of a sum, ((a + b) + c) + ..., from first to last; the expression itself when it is no sum."""
+    terms: list[Expression] = []
+    while expression.op == "add":
+        expression, last = expression.args
+        terms.insert(0, last)
+    return [expression, *terms]
 
 
 def _folded(expression: Expression) -> Expression:

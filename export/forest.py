@@ -224,8 +224,10 @@ def sum_is_exact_in_any_order(estimator: Any) -> bool:
     """Whether the leaf sums of a forest round nothing, so that any order, hence any thread count, gives equal bits.
 
     True when every leaf value is a multiple of 2^-k and the largest possible sum stays below 2^53 of these units.
-    Gradient boosting and other estimators: False.
+    A Pipeline is judged by its last step. Gradient boosting and other estimators: False.
     """
+    while hasattr(estimator, "steps"):
+        estimator = estimator.steps[-1][1]
     try:
         trees = trees_of(estimator)
     except (AttributeError, TypeError):

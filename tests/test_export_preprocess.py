@@ -106,6 +106,8 @@ EXPRESSIONS = {
     "maximum": maximum(column(0), const(1.0)),
     "fill": fill(column(0), const(3.0)),
     "is_nan": is_nan(column(1)),
+    "long sum": column(0) * const(0.1) + column(1) * const(-3.3) + column(0) * column(1) + column(0) + const(0.7),
+    "another long sum": column(1) + (column(0) + column(1)) + column(0) + absolute(column(1)) * const(1e9),
     "constant": const(2.0) + const(0.5),
     "ratio": absolute(column(0)) * const(2.0) / maximum(column(1), const(1e-9)) - column(0),
 }
