@@ -134,6 +134,21 @@ def test_rows_that_the_original_refuses_are_found_one_by_one():
     assert np.array_equal(answers[accepted], model.answer(X[:20][accepted]))
 
 
+def test_a_model_that_refuses_missing_values_costs_few_calls():
+    calls = []
+
+    def original(rows):
+        calls.append(len(rows))
+        return model.answer(rows)
+
+    model = sklearn_original(SVC().fit(X, y), name="svm")
+    rows = np.concatenate([X, np.repeat(HOLES[np.isnan(HOLES).any(axis=1)], 20, axis=0)])
+    answers, accepted = accepted_answers(original, rows)
+    assert accepted.tolist() == (~np.isnan(rows).any(axis=1)).tolist()
+    assert np.array_equal(answers[accepted], model.answer(X))
+    assert len(calls) < 30
+
+
 def stock(estimator, *, dtype=np.float32):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

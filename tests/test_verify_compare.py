@@ -1,0 +1,158 @@
+"""`verify compare` and the survey: stock conversions are caught with their causes, our own compile is in parity."""
+
+import json
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from skl2onnx import to_onnx
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from export.from_sklearn import compile_sklearn
+from export.graph import to_bytes
+from tests.verified import run_verify
+from train.model_io import save_skops
+from verify.foreign import open_foreign
+from verify.graph_trees import tree_operators
+from verify.originals import sklearn_original
+from verify.pair import compare_pair
+from verify.survey import survey_one
+from verify.trees import tree_groups
+
+X, y = load_breast_cancer(return_X_y=True)
+X = X[:, :8]
+
+
+def stock(estimator, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return to_onnx(estimator, X[:1].astype(np.float32), name="stock", **options)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """One forest as skops, compiled by us, converted by skl2onnx with and without ZipMap."""
+    folder = tmp_path_factory.mktemp("compare")
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(12, random_state=0)).fit(X, y)
+    save_skops(model, folder / "model.skops")
+    (folder / "ours.onnx").write_bytes(to_bytes(compile_sklearn(model, name="ours")))
+    (folder / "stock.onnx").write_bytes(stock(model, options={"zipmap": False}).SerializeToString())
+    (folder / "zipmap.onnx").write_bytes(stock(model).SerializeToString())
+    (folder / "text.onnx").write_bytes(b"hello")
+    return folder
+
+
+@pytest.fixture
+def compare(files, monkeypatch, capsys):
+    def run(onnx_file, *more, original="model.skops"):
+        arguments = ["--original", str(files / original), "--onnx", str(files / onnx_file), "--rows", "3000", *more]
+        return run_verify(["compare", *arguments], monkeypatch, capsys)
+
+    return run
+
+
+def test_our_compile_is_in_parity_without_any_data(compare):
+    ended = compare("ours.onnx")
+    assert ended.code == 0
+    assert ended.out.rstrip().endswith("in parity")
+    assert "NOT" not in ended.out
+
+
+def test_a_stock_conversion_is_caught_and_its_causes_named(compare):
+    ended = compare("stock.onnx")
+    assert ended.code == 1
+    assert "NOT in parity" in ended.out
+    assert "rounding of a threshold" in ended.out
+    assert "NaN route" in ended.out
+
+
+def test_rows_of_ones_own_are_used(compare, files):
+    pd.DataFrame(X).to_csv(files / "rows.csv", index=False)
+    ended = compare("ours.onnx", "--data", str(files / "rows.csv"))
+    assert ended.code == 0
+    assert re.search(rf"rows like training +│ +{len(X)} │", ended.out)
+
+
+BAD_DATA = {
+    "a column too many": ("a,b,c,d,e,f,g,h,i\n" + ",".join("123456789") + "\n", "9 columns, the model takes 8"),
+    "a word": ("a,b,c,d,e,f,g,h\n1,2,3,4,5,6,7,x\n", "column 'h' holds something that is not a number"),
+    "no rows": ("a,b,c,d,e,f,g,h\n", "no rows"),
+    "empty": ("", "not a CSV file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_bad_rows_are_refused_by_column(compare, files, name):
+    content, message = BAD_DATA[name]
+    (files / "bad.csv").write_text(content)
+    ended = compare("ours.onnx", "--data", str(files / "bad.csv"))
+    assert ended.code == 2
+    assert message in ended.err
+
+
+@pytest.mark.parametrize(
+    ("onnx_file", "message"),
+    [("zipmap.onnx", "is a ZipMap"), ("text.onnx", "cannot load it"), ("none.onnx", "no such file")],
+)
+def test_an_unusable_graph_ends_with_one_line(compare, onnx_file, message):
+    ended = compare(onnx_file)
+    assert ended.code == 2
+    assert message in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_a_missing_original_ends_with_one_line(compare):
+    ended = compare("ours.onnx", original="none.skops")
+    assert ended.code == 2
+    assert "no such file" in ended.err
+
+
+def test_a_graph_of_another_width_is_refused(compare, files):
+    narrow = RandomForestClassifier(3, random_state=0).fit(X[:, :5], y)
+    (files / "narrow.onnx").write_bytes(to_bytes(compile_sklearn(narrow, name="narrow")))
+    ended = compare("narrow.onnx")
+    assert ended.code == 2
+    assert "has 8 columns" in ended.err
+
+
+def test_a_regressor_and_an_svm_are_in_parity():
+    for estimator in (
+        RandomForestRegressor(5, random_state=0).fit(X, X[:, 0] * 1e6),
+        make_pipeline(StandardScaler(), SVC()).fit(X, y),
+    ):
+        graph = open_foreign(to_bytes(compile_sklearn(estimator, name="ours")))
+        found = compare_pair(sklearn_original(estimator, name="model"), graph, rows=1000)
+        assert found.in_parity
+
+
+def test_the_trees_read_from_a_graph_add_up_to_its_answers():
+    forest = RandomForestRegressor(6, max_depth=5, random_state=0).fit(X, X[:, 0])
+    for graph in (compile_sklearn(forest, name="ours"), stock(forest)):
+        (operator,) = tree_operators(graph)
+        session = open_foreign(graph.SerializeToString())
+        for row in X[:20].astype(np.float32).astype(np.float64):
+            total = sum(sum(tree.leaf(operator.seen(graph, row)).values()) for tree in operator.trees)
+            answer = float(session(row[None, :])[0, 0])
+            assert min(abs(total - answer), abs(total / 6 - answer)) < 1e-5 * abs(answer)
+
+
+def test_the_trees_of_a_model_add_up_to_its_answers():
+    forest = RandomForestRegressor(6, max_depth=5, random_state=0).fit(X, X[:, 0])
+    (group,) = tree_groups(forest)
+    values = [tree.value[tree.apply(group.transform(X)), 0] for tree in group.trees]
+    assert np.allclose(np.mean(values, axis=0), forest.predict(X), rtol=1e-12)
+
+
+def test_the_survey_finds_our_side_exact_and_the_stock_side_not():
+    entry = survey_one("iris", "extra trees", rows=2000)
+    assert entry.ours.refused == ""
+    assert entry.ours.random_mismatched == entry.ours.probe_mismatched == entry.ours.labels == 0
+    assert entry.visited == entry.splits > 0
+    assert entry.stock.probe_visible > 0
+    assert json.dumps(entry.stock.causes)
