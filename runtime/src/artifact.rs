@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::library::Library;
 use crate::manifest::{Version, version_folder};
 use crate::model::Model;
-use crate::slots::contract_of;
+use crate::slots::{Contract, contract_of};
 
 /// What checking a version folder showed.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,9 +85,7 @@ pub fn check(path: &Path, place: &Place) -> Result<Checked, Error> {
     })
 }
 
-type Resolved = (PathBuf, &'static str, fn(&crate::manifest::Manifest) -> Result<(), String>);
-
-fn resolve(path: &Path) -> Result<Resolved, Error> {
+fn resolve(path: &Path) -> Result<(PathBuf, &'static str, Contract), Error> {
     let folder = version_folder(path)?;
     let whole = std::fs::canonicalize(&folder).map_err(crate::files::io_error("read", &folder))?;
     let model = whole.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());

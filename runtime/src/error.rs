@@ -150,6 +150,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// No session of the model became free in time.
+    #[error("model {model}: no session became free within {within:?}")]
+    Deadline {
+        /// The model's name.
+        model: &'static str,
+        /// How long was waited.
+        within: std::time::Duration,
+    },
     /// The model cannot answer, and the policy forbids the fallback.
     #[error("model {model} cannot answer and the fallback is off: {cause}")]
     NoFallback {
@@ -181,6 +189,7 @@ impl Error {
             Self::Days { .. } => "days",
             Self::Surface { .. } => "surface",
             Self::History { .. } => "history",
+            Self::Deadline { .. } => "deadline",
             Self::NoFallback { .. } => "no_fallback",
         }
     }

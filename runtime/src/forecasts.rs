@@ -9,7 +9,9 @@ use crate::VOLATILITY_PREDICTOR;
 use crate::config::Config;
 use crate::error::Error;
 use crate::history::HistoryStore;
+use crate::meter;
 use crate::service::MlService;
+use crate::signal::Source;
 use crate::slots::{Slot, VolatilityModel};
 use crate::surface::{SurfaceDay, read_surface};
 use crate::volatility::{self, VolatilityForecast};
@@ -130,6 +132,14 @@ impl MlService {
     }
 
     fn forecast_days(&self, days: &[SurfaceDay], place: &str, todo: String) -> Result<VolatilityForecast, Error> {
+        let timer = meter::start();
+        let result = self.answer_days(days, place, todo);
+        let fallback = result.as_ref().is_ok_and(|forecast| forecast.source == Source::Fallback);
+        meter::call(VOLATILITY_PREDICTOR, timer, 1, fallback, result.as_ref().err());
+        result
+    }
+
+    fn answer_days(&self, days: &[SurfaceDay], place: &str, todo: String) -> Result<VolatilityForecast, Error> {
         let known = volatility::known_days(days);
         let slot = self.inner().volatility.load();
         let horizon = self.inner().config.prediction_horizon;

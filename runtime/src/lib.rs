@@ -1,4 +1,4 @@
-//! Serves the compiled `DollarBill` models in the engine's own process, through onnxruntime.
+//! Serves the compiled DollarBill models in the engine's own process, through onnxruntime.
 //!
 //! The two calls that the engine has today:
 //! ```
@@ -24,6 +24,7 @@ pub mod history;
 mod json;
 mod library;
 mod manifest;
+mod meter;
 mod model;
 mod service;
 pub mod signal;

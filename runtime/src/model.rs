@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
+use ort::logging::LogLevel;
 use ort::memory::Allocator;
+use ort::session::builder::SessionBuilder;
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue};
 use ort::value::{Tensor as OrtTensor, TensorElementType, TensorRef, ValueType};
 
@@ -15,6 +18,8 @@ use crate::manifest::{Artifact, Golden, Manifest, Tensor, Version};
 
 /// Rows that go through onnxruntime at a time.
 const CHUNK: usize = 1024;
+/// How long a caller with a deadline sleeps between two looks for a free lane.
+const POLL: Duration = Duration::from_micros(20);
 /// Golden cases that are also answered one by one.
 const MOST_SINGLE_CASES: usize = 64;
 
@@ -137,16 +142,28 @@ fn open_session(library: &Library, threads: usize, graph: &[u8]) -> Result<Sessi
     let configure = || {
         Session::builder(&library.environment)?
             .with_intra_threads(threads)
-            .and_then(|builder| builder.with_inter_threads(1))
-            .and_then(|builder| builder.with_parallel_execution(false))
-            .and_then(|builder| builder.with_intra_op_spinning(false))
-            .and_then(|builder| builder.with_inter_op_spinning(false))
-            .and_then(|builder| builder.with_deterministic_compute(true))
-            .and_then(|builder| builder.with_log_level(ort::logging::LogLevel::Error))
-            .map_err(|error| ort::Error::new(error.message()))?
+            .map_err(plain)?
+            .with_inter_threads(1)
+            .map_err(plain)?
+            .with_parallel_execution(false)
+            .map_err(plain)?
+            .with_intra_op_spinning(false)
+            .map_err(plain)?
+            .with_inter_op_spinning(false)
+            .map_err(plain)?
+            .with_deterministic_compute(true)
+            .map_err(plain)?
+            .with_log_level(LogLevel::Error)
+            .map_err(plain)?
             .commit_from_memory(graph)
     };
     configure().map_err(|error: ort::Error| format!("onnxruntime cannot load it: {}", said(&error)))
+}
+
+/// The error without the builder that it hands back.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn plain(error: ort::Error<SessionBuilder>) -> ort::Error {
+    ort::Error::new(error.message())
 }
 
 /// Holds the tensors that the session reports against those of the manifest: names, order, type and shape.
@@ -308,6 +325,22 @@ impl Model {
         self.lane().run_one(row, answer).map_err(|error| self.failed(&error))
     }
 
+    /// As [`run_one`](Self::run_one), if a lane becomes free in time. The run itself takes microseconds.
+    pub(crate) fn run_one_within(&self, row: &[f64], answer: &mut [f64], within: Duration) -> Result<(), Error> {
+        check_length("row", self.signature.row_width, row.len())?;
+        check_length("answer", self.signature.answer_width, answer.len())?;
+        let start = Instant::now();
+        loop {
+            if let Some(mut lane) = self.free_lane() {
+                return lane.run_one(row, answer).map_err(|error| self.failed(&error));
+            }
+            if start.elapsed() >= within {
+                return Err(Error::Deadline { model: self.name, within });
+            }
+            std::thread::sleep(POLL.min(within));
+        }
+    }
+
     /// Answers any number of rows, in order.
     pub(crate) fn run(&self, rows: &[f64], answers: &mut [f64]) -> Result<(), Error> {
         let count = rows.len() / self.signature.row_width;
@@ -328,16 +361,20 @@ impl Model {
     /// A free lane, or the first to become free. A lane whose holder panicked is as good as before: each call writes
     /// all of its input.
     fn lane(&self) -> MutexGuard<'_, Lane> {
+        self.free_lane().unwrap_or_else(|| {
+            let index = self.next.load(Ordering::Relaxed) % self.lanes.len();
+            self.lanes[index].lock().unwrap_or_else(PoisonError::into_inner)
+        })
+    }
+
+    fn free_lane(&self) -> Option<MutexGuard<'_, Lane>> {
         let start = self.next.fetch_add(1, Ordering::Relaxed);
         let count = self.lanes.len();
-        for offset in 0..count {
-            match self.lanes[(start.wrapping_add(offset)) % count].try_lock() {
-                Ok(lane) => return lane,
-                Err(TryLockError::Poisoned(lane)) => return lane.into_inner(),
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-        self.lanes[start % count].lock().unwrap_or_else(PoisonError::into_inner)
+        (0..count).find_map(|offset| match self.lanes[start.wrapping_add(offset) % count].try_lock() {
+            Ok(lane) => Some(lane),
+            Err(TryLockError::Poisoned(lane)) => Some(lane.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        })
     }
 }
 

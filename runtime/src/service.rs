@@ -1,6 +1,7 @@
 //! Both models behind one handle that many threads share.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -8,6 +9,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::fallback::rule_score;
 use crate::manifest::Version;
+use crate::meter;
+use crate::model::Model;
 use crate::signal::{Classification, Limits, N_FIELDS, Recommendation, Source, TradeSignal, Warning, Warnings};
 use crate::slots::{self, SignalModel, Slot, VolatilityModel};
 
@@ -21,11 +24,15 @@ const HIGH_CONFIDENCE: f64 = 0.8;
 /// A difference between model and rule that is worth a warning.
 const DISAGREEMENT: f64 = 0.4;
 
+type Cache = quick_cache::sync::Cache<(Version, [u64; N_FIELDS]), f64>;
+
 pub(crate) struct Inner {
     pub(crate) config: Config,
     /// Which models this service serves; the others are never loaded.
     serves: [bool; 2],
     signal: ArcSwap<Slot<SignalModel>>,
+    /// Confidences by version and the exact bits of the signal.
+    cache: Option<Cache>,
     pub(crate) volatility: ArcSwap<Slot<VolatilityModel>>,
 }
 
@@ -94,6 +101,7 @@ impl MlService {
             config: config.clone(),
             serves: [signals && signal.enabled, forecasts && volatility.enabled],
             signal: ArcSwap::from_pointee(slot),
+            cache: config.cache_size.map(Cache::new),
             volatility: ArcSwap::from_pointee(other),
         })))
     }
@@ -122,7 +130,9 @@ impl MlService {
         if !serves[0] {
             return Ok(None);
         }
-        slots::refresh(signal, config, &config.signal_classifier, slots::load_signal)
+        let found = slots::refresh(signal, config, &config.signal_classifier, slots::load_signal);
+        meter::reload(SIGNAL_CLASSIFIER, &found);
+        found
     }
 
     /// As [`MlService::reload_signals`], for the volatility predictor.
@@ -134,7 +144,9 @@ impl MlService {
         if !serves[1] {
             return Ok(None);
         }
-        slots::refresh(volatility, config, &config.volatility_predictor, slots::load_volatility)
+        let found = slots::refresh(volatility, config, &config.volatility_predictor, slots::load_volatility);
+        meter::reload(VOLATILITY_PREDICTOR, &found);
+        found
     }
 
     pub(crate) fn downgrade(&self) -> Weak<Inner> {
@@ -151,13 +163,25 @@ impl MlService {
     /// [`Error::Signal`] when a field is out of range; [`Error::NoFallback`] when the model cannot answer and the
     /// config forbids the fallback.
     pub fn classify(&self, signal: &TradeSignal) -> Result<Classification, Error> {
+        self.measured(1, || self.answer(signal, None))
+    }
+
+    /// As [`MlService::classify`], but gives up when all sessions stay busy for so long.
+    ///
+    /// # Errors
+    /// [`Error::Deadline`] besides those of [`MlService::classify`].
+    pub fn classify_within(&self, signal: &TradeSignal, within: Duration) -> Result<Classification, Error> {
+        self.measured(1, || self.answer(signal, Some(within)))
+    }
+
+    fn answer(&self, signal: &TradeSignal, within: Option<Duration>) -> Result<Classification, Error> {
         let slot = self.0.signal.load();
         match &**slot {
             Slot::Ready(SignalModel { model, limits }) => {
                 let row = limits.check(signal)?;
-                let mut answer = [0.0];
-                match model.run_one(&row, &mut answer).and_then(|()| probability(answer[0])) {
+                match self.confidence(model, &row, within) {
                     Ok(confidence) => Ok(self.by_model(signal, confidence, limits.outside(&row), model.version)),
+                    Err(error @ Error::Deadline { .. }) => Err(error),
                     Err(error) => self.by_rule(signal, Warning::ModelFailed, &error.to_string()),
                 }
             }
@@ -168,11 +192,45 @@ impl MlService {
         }
     }
 
+    /// The model's answer, from the cache where there is one.
+    fn confidence(&self, model: &Model, row: &[f64; N_FIELDS], within: Option<Duration>) -> Result<f64, Error> {
+        // Adding 0.0 makes -0.0 and 0.0, which are the same signal, one key.
+        let key = self.0.cache.as_ref().map(|cache| (cache, (model.version, row.map(|value| (value + 0.0).to_bits()))));
+        if let Some(found) = key.as_ref().and_then(|(cache, key)| cache.get(key)) {
+            meter::cache(true);
+            return Ok(found);
+        }
+        let mut answer = [0.0];
+        match within {
+            None => model.run_one(row, &mut answer)?,
+            Some(within) => model.run_one_within(row, &mut answer, within)?,
+        }
+        let confidence = probability(answer[0])?;
+        if let Some((cache, key)) = key {
+            meter::cache(false);
+            cache.insert(key, confidence);
+        }
+        Ok(confidence)
+    }
+
+    /// Runs a call and counts it.
+    fn measured<T>(&self, signals: usize, call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let timer = meter::start();
+        let result = call();
+        let fallback = matches!(&**self.0.signal.load(), Slot::Off { .. });
+        meter::call(SIGNAL_CLASSIFIER, timer, signals, fallback, result.as_ref().err());
+        result
+    }
+
     /// The confidence in many signals, in order, all by one version; `out` is cleared first.
     ///
     /// # Errors
     /// As [`MlService::classify`]; the message gives the number of the signal, counted from 0. `out` is then empty.
     pub fn classify_batch(&self, signals: &[TradeSignal], out: &mut Vec<Classification>) -> Result<(), Error> {
+        self.measured(signals.len(), || self.answer_batch(signals, out))
+    }
+
+    fn answer_batch(&self, signals: &[TradeSignal], out: &mut Vec<Classification>) -> Result<(), Error> {
         out.clear();
         let slot = self.0.signal.load();
         let done = match &**slot {

@@ -312,12 +312,11 @@ impl<'de> Visitor<'de> for RawVisitor {
         let mut raw = RawSignal::default();
         while let Some(name) = entries.next_key::<String>()? {
             let known = SIGNAL_FIELDS.iter().position(|field| *field == name);
-            let again = match known {
-                Some(index) => raw.values[index].replace(entries.next_value()?).is_some(),
-                None => {
-                    entries.next_value::<IgnoredAny>()?;
-                    raw.others.contains(&name)
-                }
+            let again = if let Some(index) = known {
+                raw.values[index].replace(entries.next_value()?).is_some()
+            } else {
+                entries.next_value::<IgnoredAny>()?;
+                raw.others.contains(&name)
             };
             if again {
                 raw.twice.get_or_insert(name);

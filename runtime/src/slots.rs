@@ -129,8 +129,11 @@ pub(crate) fn load_volatility(config: &Config, library: &Library, folder: &Path)
     Ok(VolatilityModel { model, settings })
 }
 
+/// Refuses a manifest that is not of the model this library was written for.
+pub(crate) type Contract = fn(&Manifest) -> Result<(), String>;
+
 /// The contract that a model of this name must keep.
-pub(crate) fn contract_of(name: &str) -> Option<(&'static str, fn(&Manifest) -> Result<(), String>)> {
+pub(crate) fn contract_of(name: &str) -> Option<(&'static str, Contract)> {
     match name {
         SIGNAL_CLASSIFIER => Some((SIGNAL_CLASSIFIER, signal::check_contract)),
         VOLATILITY_PREDICTOR => Some((VOLATILITY_PREDICTOR, volatility::check_contract)),

@@ -18,8 +18,7 @@ use reader::{Row, Shape};
 pub const N_DAILY: usize = 7;
 
 /// Names of the daily features, in the order of [`SurfaceDay::features`].
-pub const DAILY_FEATURES: [&str; N_DAILY] =
-    ["avg_iv", "atm_iv", "skew", "curvature", "term_slope", "volume", "quotes"];
+pub const DAILY_FEATURES: [&str; N_DAILY] = ["avg_iv", "atm_iv", "skew", "curvature", "term_slope", "volume", "quotes"];
 
 /// So many quotes, all with the same implied volatility as on the day before, are a copy; fewer may repeat by chance.
 const COPY_QUOTES: usize = 5;

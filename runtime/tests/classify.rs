@@ -1,5 +1,7 @@
 //! `classify` and `classify-batch` through the real binary.
 
+#![allow(clippy::unwrap_used, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "tests")]
+
 mod support;
 
 use std::fs;

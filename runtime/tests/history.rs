@@ -1,5 +1,7 @@
 //! The history store: what it keeps, what it refuses, and that writers in several threads do not disturb each other.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::path::Path;
 
 use dollarbill_ml::history::HistoryStore;

@@ -1,12 +1,14 @@
 //! `observe` and `predict` through the real binary.
 
+#![allow(clippy::unwrap_used, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "tests")]
+
 mod support;
 
 use std::fmt::Write;
 use std::fs;
 
 use serde_json::{Value, json};
-use support::{House, repository};
+use support::{Changes, House, repository};
 
 /// Weekdays from Monday 2024-03-04 on.
 fn weekdays(count: usize) -> Vec<jiff::civil::Date> {
@@ -211,7 +213,7 @@ fn a_model_without_the_configured_horizon_is_a_mistake_in_the_config() {
 
 #[test]
 fn a_manifest_of_other_features_or_days_is_refused() {
-    let changes: Vec<(fn(&mut Value), &str)> = vec![
+    let changes: Changes = vec![
         (|m| m["inputs"][0]["columns"][2]["name"] = "smile".into(), "field 'inputs[0].columns'"),
         (|m| m["settings"]["window_days"] = 30.into(), "field 'inputs[0]'"),
         (|m| m["settings"]["minimum_days"] = 0.into(), "field 'settings.minimum_days'"),

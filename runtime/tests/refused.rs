@@ -1,5 +1,7 @@
 //! What is missing or broken is refused with one line, and never answered from.
 
+#![allow(clippy::unwrap_used, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "tests")]
+
 mod support;
 
 use std::fs;
@@ -7,7 +9,7 @@ use std::io::Read;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::{House, SIGNAL, library, outcome};
+use support::{Changes, House, SIGNAL, library, outcome};
 
 const MODEL: &str = "signal_classifier";
 
@@ -97,7 +99,7 @@ fn a_link_out_of_the_folder_is_not_followed() {
 
 #[test]
 fn a_manifest_that_breaks_the_format_is_refused_with_the_field() {
-    let changes: Vec<(fn(&mut Value), &str)> = vec![
+    let changes: Changes = vec![
         (|m| m["format_version"] = 2.into(), "field 'format_version': must be 1, found 2"),
         (|m| m["model"] = "volatility_predictor".into(), "field 'model'"),
         (|m| m["surprise"] = 1.into(), "unknown field `surprise`"),

@@ -1,5 +1,7 @@
 //! The library as an engine uses it: many threads, one handle.
 
+#![allow(clippy::unwrap_used, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "tests")]
+
 mod support;
 
 use dollarbill_ml::{Config, MlService, Source, TradeSignal};
@@ -57,8 +59,8 @@ fn many_threads_get_the_answers_of_one() {
             gamma: 0.01,
             vega: f64::from(i),
             theta: -f64::from(i % 50),
-            volume: 10 * i as u64,
-            open_interest: 50 * i as u64,
+            volume: 10 * u64::from(i),
+            open_interest: 50 * u64::from(i),
             days_to_expiry: i % 90,
         })
         .collect();

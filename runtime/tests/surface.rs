@@ -1,6 +1,8 @@
 //! Surface files give the same bits, or the same refusal, as in Python: `tests/data/surfaces/expected.json` is written
 //! by `tests/data/make_surfaces.py` from the Python reader.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::path::PathBuf;
 
 use dollarbill_ml::surface::{N_DAILY, read_history};

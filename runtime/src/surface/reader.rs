@@ -13,8 +13,7 @@ use crate::files::read_limited;
 
 /// Of the unpacked text.
 const MAX_BYTES: u64 = 1 << 30;
-const SNAPSHOT: [&str; 7] =
-    ["symbol", "strike", "timetoexpiry", "impliedvol", "moneyness", "optiontype", "volume"];
+const SNAPSHOT: [&str; 7] = ["symbol", "strike", "timetoexpiry", "impliedvol", "moneyness", "optiontype", "volume"];
 const OLD: [&str; 5] = ["date", "strike", "implied_vol", "volume", "moneyness"];
 const INDEX: [&str; 2] = ["date", "close"];
 const INDEX_ALL: [&str; 5] = ["date", "close", "open", "high", "low"];
@@ -99,8 +98,7 @@ pub(super) struct Rows<'a> {
 impl<'a> Rows<'a> {
     pub(super) fn new(path: &'a Path, text: &'a str) -> Result<Self, Error> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut lines =
-            csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut lines = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
         let mut record = StringRecord::new();
         lines.read_record(&mut record).map_err(|error| not_csv(path, &error))?;
         let (shape, at) = shape(path, &record)?;
@@ -144,11 +142,7 @@ impl<'a> Rows<'a> {
     fn row(&mut self, record: &StringRecord) -> Result<Row, Error> {
         self.line = record.position().map_or(0, csv::Position::line);
         if record.len() != self.width {
-            let problem = format!(
-                "has {} fields, the header has {}; is the file cut short?",
-                record.len(),
-                self.width
-            );
+            let problem = format!("has {} fields, the header has {}; is the file cut short?", record.len(), self.width);
             return Err(self.error(None, &problem));
         }
         let at = self.at;
@@ -160,8 +154,7 @@ impl<'a> Rows<'a> {
             if !within_bounds(iv) {
                 return Err(self.error(Some("close"), "must be an implied volatility in percent, 1 to 500"));
             }
-            let quote =
-                Quote { tenor: NO_TENOR, strike: 1.0, kind: UNKNOWN, iv, volume: NO_VOLUME, moneyness: 1.0 };
+            let quote = Quote { tenor: NO_TENOR, strike: 1.0, kind: UNKNOWN, iv, volume: NO_VOLUME, moneyness: 1.0 };
             return Ok(Row { date, quote, line });
         }
         if let Some(text) = field(at.symbol) {
@@ -218,8 +211,7 @@ impl<'a> Rows<'a> {
         match &self.symbol {
             Some(before) if before == text => Ok(()),
             _ if !is_symbol(text) => {
-                let problem =
-                    format!("must be 1 to 16 letters, digits, or one of . - _ ^, found '{}'", short(text));
+                let problem = format!("must be 1 to 16 letters, digits, or one of . - _ ^, found '{}'", short(text));
                 Err(self.error(Some("symbol"), &problem))
             }
             Some(before) => {

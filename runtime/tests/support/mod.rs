@@ -1,6 +1,7 @@
 //! What several test files need: a copy of the fixtures to break, the library, and the binary.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::must_use_candidate, clippy::new_without_default, reason = "tests")]
 
 use std::fs;
 use std::io::Write;
@@ -12,6 +13,9 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 pub const SIGNAL: &str = r#"{"edge_percent": 15.5, "delta": 0.65, "gamma": 0.004, "vega": 45.2, "theta": -8.5, "volume": 1200, "open_interest": 8500, "days_to_expiry": 45}"#;
+
+/// Changes of a manifest, and what the refusal must say.
+pub type Changes = Vec<(fn(&mut Value), &'static str)>;
 
 /// The repository's root.
 pub fn repository() -> PathBuf {
@@ -165,7 +169,11 @@ impl Outcome {
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 pub fn copy(from: &Path, to: &Path) {

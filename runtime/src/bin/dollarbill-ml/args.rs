@@ -18,7 +18,7 @@ Exit codes: 0 done, 1 a model is not in parity with its original, 2 it could not
 #[derive(Debug, Parser)]
 #[command(name = "dollarbill-ml", version, about, after_help = EXAMPLES, max_term_width = 120)]
 pub(crate) struct Arguments {
-    /// The config file [default: DOLLARBILL_ML_CONFIG, else config/ml_config.json here or in a folder above]
+    /// The config file [default: `DOLLARBILL_ML_CONFIG`, else `config/ml_config.json` here or in a folder above]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// An answer that the model cannot give is an error (exit 2), whatever the config says
@@ -74,6 +74,11 @@ pub(crate) enum Command {
     Check {
         /// An artifacts folder, a model folder or a version folder [default: the models of the config]
         path: Option<PathBuf>,
+    },
+    /// A completion script for a shell, on stdout
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
     },
     /// Raw rows through a model, without validation (little-endian float64 in and out): for proof of parity
     Evaluate {

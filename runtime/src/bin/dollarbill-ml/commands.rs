@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use clap::CommandFactory;
 use dollarbill_ml::artifact::{self, Evaluator, Place};
 use dollarbill_ml::{AtomicFile, Config, Error, MlService, Source, TradeSignal, batch};
 use serde::Serialize;
@@ -31,6 +32,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Observe { surface, date } => observe(&config()?, &surface, date),
         Command::Predict { surface, symbol, json } => predict(&config()?, surface, symbol, json),
         Command::Check { path } => check(named, path),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "dollarbill-ml", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
         Command::Evaluate { version, input, output } => evaluate(&place(named)?, &version, &input, &output),
     }
 }
@@ -128,16 +134,12 @@ fn predict(config: &Config, surface: Option<PathBuf>, symbol: Option<String>, js
 }
 
 fn check(named: Option<&Path>, path: Option<PathBuf>) -> Result<(), Error> {
-    let (place, paths) = match path {
-        Some(path) => (place(named)?, artifact::installed(&path)?),
-        None => {
-            let config = Config::find(named)?;
-            let models = [&config.signal_classifier, &config.volatility_predictor];
-            (
-                Place::of(&config),
-                models.into_iter().filter(|model| model.enabled).map(|m| m.model_path.clone()).collect(),
-            )
-        }
+    let (place, paths) = if let Some(path) = path {
+        (place(named)?, artifact::installed(&path)?)
+    } else {
+        let config = Config::find(named)?;
+        let models = [&config.signal_classifier, &config.volatility_predictor].into_iter();
+        (Place::of(&config), models.filter(|model| model.enabled).map(|model| model.model_path.clone()).collect())
     };
     let mut failures = Vec::new();
     for path in paths {
