@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
@@ -63,4 +63,6 @@ def _estimator(name: str, random_state: int) -> Any:
 
 
 def _predictor(fitted: Any) -> Predictor:
+    if isinstance(fitted, Pipeline) and isinstance(fitted[-1], RandomForestClassifier):
+        fitted[-1].set_params(n_jobs=None)  # threads would add up the trees in any order
     return lambda new: np.asarray(fitted.predict_proba(new)[:, 1], dtype=np.float64)

@@ -23,14 +23,20 @@ SCORE = "linear_score"
 
 _RAW = {name: column(index) for index, name in enumerate(SIGNAL_NAMES)}
 
+# Decay is -vega x volatility / (2 x time) but for interest: proportional to the volatility quoted.
+_VOL = absolute(_RAW["theta"]) * _RAW["days_to_expiry"] / maximum(_RAW["vega"], const(1e-9))
+# The edge is a share of the price, which falls with |delta|: their product is nearer to relative volatility.
+_EDGE = _RAW["edge_percent"] * absolute(_RAW["delta"])
+# The delta of the call at the same strike, so that calls and puts share what is learned about a strike.
+_CALL = _RAW["delta"] - minimum(sign(_RAW["delta"]), const(0.0))
+
 FORMULAS: Mapping[str, Expression] = MappingProxyType(
     {
-        # The edge is a share of the price, which falls with |delta|: their product is nearer to volatility points.
-        "edge_by_delta": _RAW["edge_percent"] * absolute(_RAW["delta"]),
-        # Decay is -vega x volatility / (2 x time) but for interest: proportional to the volatility quoted.
-        "implied_vol": absolute(_RAW["theta"]) * _RAW["days_to_expiry"] / maximum(_RAW["vega"], const(1e-9)),
-        # The delta of the call at the same strike, so that calls and puts share what is learned about a strike.
-        "call_delta": _RAW["delta"] - minimum(sign(_RAW["delta"]), const(0.0)),
+        "edge_by_delta": _EDGE,
+        "implied_vol": _VOL,
+        "call_delta": _CALL,
+        "edge_in_vol": _EDGE * _VOL,  # nearer to volatility points, in which spreads are quoted
+        "call_delta_held": sign(_RAW["edge_percent"]) * _CALL,  # a buyer's odds differ from a seller's
         # For estimators that measure distances, the long tails are pulled in.
         "bounded_edge": _RAW["edge_percent"] / (absolute(_RAW["edge_percent"]) + const(20.0)),
         "root_volume": sqrt(_RAW["volume"]),
@@ -42,9 +48,9 @@ FORMULAS: Mapping[str, Expression] = MappingProxyType(
 
 _NAMED = {**_RAW, **FORMULAS}
 
-FOR_TREES = ("edge_by_delta", "implied_vol", "call_delta", SCORE)
+FOR_TREES = ("edge_by_delta", "implied_vol", "call_delta", "edge_in_vol", "call_delta_held", SCORE)
 FOR_DISTANCES = (
-    *("bounded_edge", "edge_by_delta", "implied_vol", "delta", "call_delta"),
+    *("bounded_edge", "edge_by_delta", "implied_vol", "delta", "call_delta", "call_delta_held"),
     *("root_volume", "root_open_interest", "root_days", SCORE),
 )
 

@@ -12,6 +12,7 @@ from train.signals import Floats, Index
 
 BINS = 10
 THRESHOLDS = (0.5, 0.7, 0.8)
+TOP_SHARES = (0.1, 0.2)
 RESAMPLES = 200
 
 _TINY = 1e-15
@@ -118,6 +119,16 @@ def confident_trades(outcome: Index, confidence: Floats, threshold: float) -> di
         f"precision > {threshold}": Figure.share(int(chosen.sum()), len(chosen)),
         f"coverage > {threshold}": Figure.share(len(chosen), len(outcome)),
     }
+
+
+def top_trades(outcome: Index, confidence: Floats, share: float) -> dict[str, Figure]:
+    """Precision among the `share` of rows with the highest confidence: comparable between models, thresholds are not.
+
+    Rows that tie with the last one are all counted, so that the order of rows does not matter.
+    """
+    least = np.sort(confidence)[-max(1, round(share * len(confidence)))]
+    chosen = outcome[confidence >= least]
+    return {f"precision, top {share:.0%}": Figure.share(int(chosen.sum()), len(chosen))}
 
 
 def _resampled(of: Callable[[Index, Floats], float], outcome: Index, confidence: Floats, seed: int) -> Figure:

@@ -73,6 +73,7 @@ def evaluate(
     test_rows: int = 20_000,
     paths: int = 400,
     sizes: tuple[int, ...] = (50_000, 100_000, 200_000, 400_000),
+    repeats: int = 5,
     estimators: tuple[EstimatorName, ...] = ESTIMATORS,
     show: Show = print,
 ) -> Benchmark:
@@ -87,6 +88,7 @@ def evaluate(
         test_rows: fresh signals on which all are compared.
         paths: inner simulations per fresh signal.
         sizes: training rows at which the attainable accuracy is estimated, ascending.
+        repeats: training sets of the ablation.
         estimators: which ones to compare.
         show: called with each line of progress and of the report.
     """
@@ -106,7 +108,9 @@ def evaluate(
     comparison = compare(fresh.profitable, answers, truth=truth)
     show(comparison.text("fresh simulated signals"))
     best = attainable.estimate(fresh.features, truth, sizes=sizes, seed=random_state + 2, show=show)
-    ablation = attainable.ablation(fresh.features, truth, rows=len(known.features), seed=random_state + 3, show=show)
+    ablation = attainable.ablation(
+        fresh.features, truth, rows=len(known.features), seed=random_state + 3, repeats=repeats, show=show
+    )
     rule = rule_based(rows=len(known.features), random_state=random_state, cv_folds=cv_folds, show=show)
     targets = _targets(comparison, best, rule, fresh.profitable, answers)
     for target in targets:

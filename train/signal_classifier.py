@@ -24,7 +24,7 @@ from train.estimators import (
     settle,
 )
 from train.evaluation import brier
-from train.files import json_bytes, write_atomic
+from train.files import explain_os_errors, json_bytes, write_atomic
 from train.market import simulate
 from train.model_io import save_skops
 from train.plots import draw_all
@@ -80,6 +80,8 @@ def train(
         PipelineError: as `read_history`, `hold_out` and `folds`, or the folder cannot be written.
     """
     started = time.perf_counter()
+    with explain_os_errors(out, "write"):
+        out.mkdir(parents=True, exist_ok=True)
     labelled = load(data, rows=rows, random_state=random_state, show=show)
     training, test = hold_out(labelled, share=test_split, random_state=random_state)
     known, unseen = labelled.take(training), labelled.take(test)

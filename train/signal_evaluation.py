@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from train.baselines import BASELINES, fit_baseline
-from train.evaluation import METRICS, THRESHOLDS, Figure, confident_trades
+from train.evaluation import METRICS, THRESHOLDS, TOP_SHARES, Figure, confident_trades, top_trades
 from train.record import QualityRow
 from train.signals import Floats, Index, Labelled
 
@@ -49,14 +49,14 @@ class Comparison:
     def text(self, title: str) -> str:
         """A table for the terminal, at least 100 columns wide: one row per metric, one column per model."""
         table = Table(title=f"{title}: {self.rows:,} rows, 95 % intervals", title_justify="left")
-        table.add_column("")
+        table.add_column("", no_wrap=True)
         for model in self.figures:
             table.add_column(model, justify="right")
         first = next(iter(self.figures.values()))
         for name in first:
             table.add_row(name, *(figures[name].text() for figures in self.figures.values()))
         stream = io.StringIO()
-        Console(file=stream, width=20 + 17 * len(self.figures)).print(table)
+        Console(file=stream, width=24 + 17 * len(self.figures)).print(table)
         return stream.getvalue().rstrip()
 
     def quality(self, model: str) -> list[QualityRow]:
@@ -93,6 +93,8 @@ def compare(outcome: Index, answers: Answers, *, truth: Floats | None = None, se
         rows = {metric.name: metric.of(outcome, confidence, seed) for metric in METRICS}
         for threshold in THRESHOLDS:
             rows |= confident_trades(outcome, confidence, threshold)
+        for share in TOP_SHARES:
+            rows |= top_trades(outcome, confidence, share)
         if truth is not None:
             rows |= _against_truth(confidence, truth)
         figures[model] = rows
