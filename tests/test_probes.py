@@ -103,6 +103,20 @@ def test_visits_do_not_count_a_split_that_rows_leave_on_one_side_only():
     assert (visits.visited, visits.splits) == (1, 1)
 
 
+def test_a_tree_without_any_split_is_no_trouble():
+    model = make_pipeline(StandardScaler(), DecisionTreeClassifier()).fit(X, np.zeros(len(X), dtype=int))
+    probes = tree_probes(tree_groups(model), X, spans_of([None] * 6, X))
+    assert (probes.visits.visited, probes.visits.splits) == (0, 0)
+
+
+def test_splits_that_no_start_can_reach_leave_the_others_probed():
+    wide = np.column_stack([X, X])
+    model = make_pipeline(StandardScaler(), forest(n_estimators=2, max_depth=3)).fit(wide, y)
+    start = np.repeat(wide[:1], 3, axis=0)  # nothing to move columns by: no raw column is seen to matter
+    visits = tree_probes(tree_groups(model), start, spans_of([None] * 12, start)).visits
+    assert 0 <= visits.visited <= visits.splits
+
+
 def test_a_model_without_trees_has_no_split_probes():
     probes = tree_probes(tree_groups(SVC().fit(X, y)), X, spans_of([None] * 6, X))
     assert probes.visits.splits == 0

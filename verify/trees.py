@@ -92,6 +92,8 @@ def _as_numbers(before: Transform, *, single: bool) -> Transform:
     """Classic trees see float32; its numbers are kept in float64 here. Values too large become infinite."""
 
     def transform(rows: Floats) -> Floats:
+        if not len(rows):  # which scikit-learn refuses
+            return transform(np.zeros((1, rows.shape[1])))[:0]
         seen = np.asarray(before(rows), dtype=np.float64)
         if single:
             with np.errstate(over="ignore"):
