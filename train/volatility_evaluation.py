@@ -18,7 +18,7 @@ _DRAWS = 500
 
 
 @dataclass(frozen=True)
-class Tested:
+class Evaluated:
     """One series: `outcome` and each of `forecasts` float64 [day, horizon] in the unit of avg_iv; days in order.
 
     `lower` and `upper` bound the network's interval.
@@ -69,7 +69,7 @@ def diebold_mariano(loss: Floats, rival: Floats, horizon: int) -> tuple[float, f
     return statistic, float(2.0 * stats.t.sf(abs(statistic), df=count - 1))
 
 
-def quality_rows(tested: Sequence[Tested], *, seed: int) -> list[QualityRow]:
+def quality_rows(tested: Sequence[Evaluated], *, seed: int) -> list[QualityRow]:
     """Per horizon: the network's MSE relative to persistence beside its best rival's, and the interval's coverage.
 
     Several series count alike (mean of their ratios), whatever their level.
@@ -105,7 +105,7 @@ def quality_rows(tested: Sequence[Tested], *, seed: int) -> list[QualityRow]:
     return rows
 
 
-def _interval(tested: Sequence[Tested], column: int, seed: int) -> tuple[float, float]:
+def _interval(tested: Sequence[Evaluated], column: int, seed: int) -> tuple[float, float]:
     """95 % interval of the mean ratio, by a bootstrap of blocks of two months."""
     rng = np.random.default_rng(seed)
     draws = np.zeros(_DRAWS)

@@ -143,7 +143,7 @@ def fit_residual(
         batch_size=batch,
         verbose=0,
         callbacks=[
-            keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True),
+            keras.callbacks.EarlyStopping(patience=3, min_delta=2e-5, restore_best_weights=True),
             keras.callbacks.ReduceLROnPlateau(patience=1, factor=0.3),
             keras.callbacks.LambdaCallback(
                 on_epoch_end=lambda epoch, logs: show(

@@ -24,7 +24,7 @@ from train.record import DataRecord, TrainingRecord, library_versions, write_rec
 from train.surface_simulator import simulate_surfaces
 from train.surfaces import read_days
 from train.volatility_baselines import baseline_forecasts
-from train.volatility_evaluation import NETWORK, Tested, quality_rows
+from train.volatility_evaluation import NETWORK, Evaluated, quality_rows
 from train.volatility_fit import (
     Prepared,
     fit_linear,
@@ -148,7 +148,7 @@ def predict_original(model: Any, history: Floats) -> dict[str, Floats]:
     return {name: np.concatenate([np.asarray(part[name], dtype=np.float64) for part in parts]) for name in parts[0]}
 
 
-def evaluate(model: Any, series: Sequence[Series], first: Sequence[int], fit_stop: Sequence[int]) -> list[Tested]:
+def evaluate(model: Any, series: Sequence[Series], first: Sequence[int], fit_stop: Sequence[int]) -> list[Evaluated]:
     """Forecast every day of each series from day first[i] on, beside the rivals fitted before day fit_stop[i]."""
     tested = []
     for one, begin, stop in zip(series, first, fit_stop, strict=True):
@@ -157,7 +157,7 @@ def evaluate(model: Any, series: Sequence[Series], first: Sequence[int], fit_sto
         rivals = baseline_forecasts(one.iv, fit_stop=stop, days=ends.day)
         outcome = one.iv[ends.day, None] * np.exp(log_changes([one], ends))
         forecasts = rivals | {NETWORK: answer["predicted"]}
-        tested.append(Tested(one.name, outcome, forecasts, answer["lower"], answer["upper"]))
+        tested.append(Evaluated(one.name, outcome, forecasts, answer["lower"], answer["upper"]))
     return tested
 
 
