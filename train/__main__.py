@@ -61,9 +61,9 @@ def _train(model: str, options: argparse.Namespace, config: Config) -> TrainingR
     training = config.training
     # Each trainer is imported when it is needed: TensorFlow takes seconds to load.
     if model == SIGNAL_CLASSIFIER:
-        from train import signal_classifier
+        from train.signal_classifier import train as train_signal_classifier
 
-        return signal_classifier.train(
+        return train_signal_classifier(
             out=out,
             data=options.data,
             test_split=training.test_split,
@@ -73,9 +73,9 @@ def _train(model: str, options: argparse.Namespace, config: Config) -> TrainingR
             show=cli.show,
         )
     if model == VOLATILITY_PREDICTOR:
-        from train import volatility_predictor
+        from train.volatility_predictor import train as train_volatility_predictor
 
-        return volatility_predictor.train(
+        return train_volatility_predictor(
             out=out,
             data=options.data,
             random_state=training.random_state,
