@@ -26,6 +26,7 @@ from verify.foreign import open_foreign
 from verify.originals import sklearn_original
 from verify.probes import AT_SPLITS, GIVEN, RowSource, Span, spans_of, special_rows, tree_probes
 from verify.stream import accepted_answers
+from verify.ties import tie_rows, undecided
 from verify.trees import Visits, tree_groups
 from verify.windows import random_windows, window_probes
 
@@ -137,6 +138,23 @@ def test_random_rows_are_the_same_for_the_same_seed_and_differ_for_another():
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert {0.25, np.nextafter(0.25, 1), np.nextafter(0.25, 0)} <= set(first[:, 0].tolist())
+
+
+def test_exact_ties_are_found_where_votes_can_tie():
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(20, random_state=0)).fit(X, y)
+    source = tree_probes(tree_groups(model), X, spans_of([None] * 6, X)).source
+    answers = model.predict_proba(tie_rows(model.predict_proba, source))
+    assert (answers[:, 0] == answers[:, 1]).mean() > 0.5
+    assert (undecided(answers) == 0.0).any()
+
+
+def test_rows_are_moved_to_the_marks_of_a_decision():
+    model = make_pipeline(StandardScaler(), forest(n_estimators=30)).fit(X, y)
+    source = tree_probes(tree_groups(model), X, spans_of([None] * 6, X)).source
+    rows = tie_rows(lambda rows: model.predict_proba(rows)[:, 1:], source, marks=(0.7,))
+    random = source.chunk(len(rows), random=np.random.default_rng(5))
+    near, far = (undecided(model.predict_proba(r)[:, 1:], (0.7,)) for r in (rows, random))
+    assert near.max() < 0.1 * np.median(far)
 
 
 def test_rows_that_the_original_refuses_are_found_one_by_one():

@@ -182,6 +182,37 @@ def test_a_missing_rust_binary_names_make(house, verify, monkeypatch, tmp_path):
     assert "run `make`" in ended.err
 
 
+FAKE_BINARY = """#!/bin/sh
+# arguments: evaluate VERSION --input ROWS --output ANSWERS, or check VERSION
+[ "$1" = check ] && {check}
+rows=$(( $(wc -c < "$4") / 64 ))
+{evaluate}
+"""
+ZEROS = 'head -c $(( rows * 8 )) /dev/zero > "$6"'
+
+
+@pytest.mark.parametrize(
+    ("check", "evaluate", "code", "message"),
+    [
+        ("exit 0", ZEROS, 1, "NOT in parity"),
+        ("{ echo 'error: golden case 3 differs' >&2; exit 2; }", ZEROS, 1, "golden case 3 differs"),
+        ("exit 0", 'head -c 8 /dev/zero > "$6"', 2, "1 answers for 32 rows"),
+        ("exit 0", "echo 'error: no onnxruntime library' >&2; exit 2", 2, "no onnxruntime library"),
+        ("exit 0", "exit 0", 2, "answers.f64"),
+    ],
+    ids=["wrong answers", "golden replay fails", "too few answers", "evaluate fails", "no answers"],
+)
+def test_a_binary_that_answers_wrongly_is_caught(house, verify, monkeypatch, tmp_path, check, evaluate, code, message):
+    binary = tmp_path / "dollarbill-ml"
+    binary.write_text(FAKE_BINARY.format(check=check, evaluate=evaluate))
+    binary.chmod(0o755)
+    monkeypatch.setattr("verify.runtimes.RustRuntime.__init__.__defaults__", (binary, "rust"))
+    ended = verify(house, runtime="python,rust")
+    assert ended.code == code
+    assert message in ended.out + ended.err
+    assert version(house, "current.json") is None
+
+
 def test_an_unknown_runtime_is_named(house, verify):
     ended = verify(house, runtime="python,node")
     assert ended.code == 2

@@ -21,6 +21,7 @@ from verify.promote import version_to_check
 from verify.runtimes import Runtime, open_runtimes
 from verify.session import tensor_shape
 from verify.stream import Tally, compare_stream
+from verify.ties import NEAR_A_TIE, tie_rows
 from verify.windows import random_windows, window_probes
 
 Floats = npt.NDArray[np.float64]
@@ -119,11 +120,15 @@ def check_model(
     return checked
 
 
-def decision_rules() -> dict[str, Decide]:
-    """TRADE or AVOID at the configured threshold and at the two fixed ones."""
+def trade_thresholds() -> tuple[float, ...]:
+    """The configured threshold and the two fixed ones."""
     configured = load_config(DEFAULT_CONFIG).trade_threshold if DEFAULT_CONFIG.is_file() else 0.7
-    thresholds = dict.fromkeys((configured, *FIXED_THRESHOLDS))
-    return {f"TRADE above {threshold:g}": above(threshold) for threshold in thresholds}
+    return tuple(dict.fromkeys((configured, *FIXED_THRESHOLDS)))
+
+
+def decision_rules() -> dict[str, Decide]:
+    """TRADE or AVOID at each threshold."""
+    return {f"TRADE above {threshold:g}": above(threshold) for threshold in trade_thresholds()}
 
 
 def _check_signals(
@@ -132,8 +137,10 @@ def _check_signals(
     columns = checked.manifest.inputs[0].columns
     with cli.console.status("signal_classifier: looking for a row at every split"):
         probes = tree_probes(original.groups, base, spans_of(columns, base), seed=seed)
+        near = tie_rows(original.answer, probes.source, marks=trade_thresholds(), seed=seed)
     checked.splits, checked.visited = probes.visits.splits, probes.visits.visited
-    _run(checked, original, runtimes, probes.families, probes.source.chunks(rows, seed=seed), rows, decision_rules())
+    families = probes.families | {NEAR_A_TIE: near}
+    _run(checked, original, runtimes, families, probes.source.chunks(rows, seed=seed), rows, decision_rules())
 
 
 def _check_windows(

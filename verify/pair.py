@@ -13,6 +13,7 @@ from verify.originals import Original, one_job
 from verify.parity import ParityResult, Tolerance, absolute_difference, agreement, compare, label
 from verify.probes import AT_SPLITS, Probes, Span, tree_probes
 from verify.stream import accepted_answers
+from verify.ties import NEAR_A_TIE, tie_rows
 from verify.trees import Group
 
 Floats = npt.NDArray[np.float64]
@@ -110,9 +111,12 @@ def compare_pair(
     groups = original.groups
     tolerance = Tolerance() if _plain_trees(original) else Tolerance(absolute=1e-12, relative=1e-12)
     probes = pair_probes(original, groups, base, seed=seed)
+    families = dict(probes.families)
+    if hasattr(original.estimator, "classes_"):
+        families[NEAR_A_TIE] = tie_rows(original.answer, probes.source, seed=seed)
     found = PairResult(tolerance, visited=probes.visits.visited, splits=probes.visits.splits)
     wrong: list[tuple[Floats, Floats, Floats]] = []
-    for name, family in probes.families.items():
+    for name, family in families.items():
         found.families[name] = compare_rows(original, graph, family, tolerance, wrong)
     found.families["random rows"] = FamilyResult()
     for chunk in probes.source.chunks(rows, seed=seed):
