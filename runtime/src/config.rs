@@ -192,7 +192,7 @@ impl Config {
         Ok(Self { path: path.to_path_buf(), ..config })
     }
 
-    fn from_value(value: &Value, root: &Path) -> Result<Self, String> {
+    pub(crate) fn from_value(value: &Value, root: &Path) -> Result<Self, String> {
         if !value.is_object() {
             return Err("must hold a JSON object with sections such as 'models'".to_owned());
         }

@@ -19,6 +19,8 @@ pub mod error;
 pub mod fallback;
 mod files;
 mod forecasts;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod graph;
 pub mod history;
 mod json;

@@ -229,3 +229,30 @@ fn a_manifest_of_other_features_or_days_is_refused() {
         house.run(&["predict", "--no-fallback", "abc.csv"]).refused(expected);
     }
 }
+
+/// `observe` is killed at a random moment; what it acknowledged must be there. `DOLLARBILL_ML_KILLS` sets how often.
+#[test]
+#[cfg(unix)]
+fn a_kill_while_observing_loses_no_acknowledged_day() {
+    let kills: usize = std::env::var("DOLLARBILL_ML_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    let house = House::new();
+    house.write("abc.csv", format!("{HEADER}{}", surface("", 0.3)));
+    let mut acknowledged = Vec::new();
+    for (index, date) in weekdays(kills).iter().enumerate() {
+        let mut command = house.command();
+        command.args(["observe", "abc.csv", "--date", &date.to_string()]);
+        let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+        // Pauses from nothing to longer than the whole command takes, in another order each time.
+        std::thread::sleep(std::time::Duration::from_micros((index as u64 * 7919 % 40) * 500));
+        let _ = child.kill();
+        if child.wait().unwrap().success() {
+            acknowledged.push(*date);
+        }
+    }
+    let store = dollarbill_ml::history::HistoryStore::open(&house.path("data/vol_history.sqlite")).unwrap();
+    let kept: Vec<_> = store.days("ABC", 100_000).unwrap().into_iter().filter_map(|day| day.date).collect();
+    eprintln!("{kills} kills: {} acknowledged, {} kept", acknowledged.len(), kept.len());
+    for date in &acknowledged {
+        assert!(kept.contains(date), "{date} was acknowledged and is lost");
+    }
+}

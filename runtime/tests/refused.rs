@@ -376,3 +376,15 @@ fn wrong_arguments_exit_2_and_help_teaches_by_example() {
     assert_eq!(house.run(&["observe", "x.csv", "--date", "tomorrow"]).code, Some(2));
     assert!(house.run(&["--help"]).good().contains("dollarbill-ml classify '{"));
 }
+
+#[test]
+#[cfg(unix)]
+fn a_folder_with_binary_library_models_and_config_runs_in_an_empty_environment() {
+    let house = House::new();
+    fs::create_dir(house.path("lib")).unwrap();
+    fs::copy(library(), house.path("lib/libonnxruntime.so.1")).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_dollarbill-ml"), house.path("dollarbill-ml")).unwrap();
+    let mut command = Command::new(house.path("dollarbill-ml"));
+    let done = outcome(command.args(["classify", SIGNAL]).env_clear().current_dir(house.path("")), b"");
+    assert_eq!(done.good(), "0.439\n");
+}
