@@ -17,12 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.contract import DAILY_FEATURES, HORIZONS, VOLATILITY_PREDICTOR
+from train.contract import HORIZONS, VOLATILITY_PREDICTOR
 from train.errors import PipelineError
-from train.files import read_bytes, sha256_hex, write_atomic
+from train.files import read_bytes, write_atomic
 from train.record import DataRecord, TrainingRecord, library_versions, write_record
-from train.surface_simulator import simulate_surfaces
-from train.surfaces import read_days
 from train.volatility_baselines import baseline_forecasts
 from train.volatility_evaluation import NETWORK, Evaluated, quality_rows
 from train.volatility_fit import (
@@ -36,7 +34,8 @@ from train.volatility_fit import (
     scaled_errors,
     set_up_tensorflow,
 )
-from train.volatility_windows import GAP, Ends, Series, every_end, hide_features, log_changes, shorten, windows
+from train.volatility_pool import Pool, feature_ranges, golden_sample, read_pool, simulated_series
+from train.volatility_windows import GAP, Series, every_end, log_changes, shorten, windows
 
 MODEL_FILE = "model.keras"
 Floats = NDArray[np.float64]
@@ -54,16 +53,6 @@ class Budget:
     batch: int = 256
     test_symbols: int = 12
     samples: int = 24
-
-
-@dataclass(frozen=True)
-class _Pool:
-    """Real series with their first day for validation and for tests."""
-
-    series: list[Series]
-    validation: list[int]
-    test: list[int]
-    record: DataRecord
 
 
 def train(
@@ -90,7 +79,7 @@ def train(
     """
     began = time.monotonic()
     budget = budget or Budget()
-    pool = _read_pool(data) if data else None
+    pool = read_pool(data) if data else None
     show("volatility_predictor: starting TensorFlow")
     device = set_up_tensorflow(random_state)
     show(f"volatility_predictor: simulating {budget.symbols} symbols, training on {device}")
@@ -105,13 +94,13 @@ def train(
         seconds=time.monotonic() - began,
         libraries=library_versions("tensorflow", "keras", "numpy"),
         quality=quality_rows(tested, seed=random_state),
-        feature_ranges=_ranges(series),
+        feature_ranges=feature_ranges(series),
         settings={
             "window_days": int(fitted.input_shape[1]),
             "minimum_days": sequence_length,
             "horizons": list(HORIZONS),
         },
-        sample=_sample(series, first, sequence_length, budget.samples, random_state),
+        sample=golden_sample(series, first, sequence_length, budget.samples, random_state),
     )
     _save(fitted, out / MODEL_FILE)
     write_record(out, record)
@@ -168,42 +157,13 @@ def _describe(model: Any, sequence_length: int) -> str:
     return f"HAR + LSTM({sequence_length} days), LSTM in use for {', '.join(useful) or 'no horizon'}"
 
 
-def _read_pool(paths: Sequence[Path]) -> _Pool:
-    series, validation, test, dates = [], [], [], []
-    for path in paths:
-        history = read_days(path)
-        count = len(history.features)
-        if history.dates[0] is None or count < 300:
-            raise PipelineError(
-                f"{path}: training needs at least 300 dated days, found {count}; add days or leave --data out"
-            )
-        series.append(Series(history.symbol, history.features))
-        validation.append(int(count * 0.6))
-        test.append(int(count * 0.75))
-        dates += [history.dates[0], history.dates[-1]]
-    known = [date for date in dates if date is not None]
-    record = DataRecord(
-        source=", ".join(path.name for path in paths),
-        sha256=sha256_hex(b"".join(read_bytes(path) for path in paths)),
-        rows=sum(len(one.features) for one in series),
-        first_date=min(known).isoformat(),
-        last_date=max(known).isoformat(),
-    )
-    return _Pool(series, validation, test, record)
-
-
-def _simulated(symbols: int, days: int, seed: int) -> list[Series]:
-    features = simulate_surfaces(symbols, days, seed=seed).features
-    return [Series(f"simulated {number}", one) for number, one in enumerate(features)]
-
-
-def _fit(pool: _Pool | None, length: int, seed: int, budget: Budget, show: Callable[[str], None]) -> Any:
+def _fit(pool: Pool | None, length: int, seed: int, budget: Budget, show: Callable[[str], None]) -> Any:
     from train.volatility_network import WINDOW_DAYS, full_model
 
     rng = np.random.default_rng(seed)
 
     def simulated(symbols: int, count: int, offset: int) -> Prepared:
-        series = _simulated(symbols, budget.days, seed + offset)
+        series = simulated_series(symbols, budget.days, seed + offset)
         ends = every_end([WINDOW_DAYS - 1] * symbols, [budget.days - GAP] * symbols, length=WINDOW_DAYS)
         some = ends.part(np.sort(rng.permutation(len(ends))[:count]))
         return prepare(series, shorten(some, share=0.4, minimum=length, rng=rng), length, hide=rng)
@@ -231,34 +191,14 @@ def _fit(pool: _Pool | None, length: int, seed: int, budget: Budget, show: Calla
     return full_model(length, linear=linear, scale=scale, residual=residual, quantiles=fit_quantiles(left))
 
 
-def _test_part(pool: _Pool | None, seed: int, budget: Budget) -> tuple[list[Series], list[int], list[int]]:
+def _test_part(pool: Pool | None, seed: int, budget: Budget) -> tuple[list[Series], list[int], list[int]]:
     """Series, the first day to forecast, and the first day that the rivals' fits may not see."""
     if pool:
         return pool.series, [day + GAP for day in pool.test], pool.test
     count = budget.test_symbols
-    series = _simulated(count, max(2 * budget.days, 600), seed + 2)
+    series = simulated_series(count, max(2 * budget.days, 600), seed + 2)
     half = len(series[0].iv) // 2
     return series, [half + GAP] * count, [half] * count
-
-
-def _ranges(series: Sequence[Series]) -> dict[str, tuple[float, float]]:
-    table = np.concatenate([one.features for one in series])
-    known = {column.name: table[~np.isnan(table[:, i]), i] for i, column in enumerate(DAILY_FEATURES)}
-    return {name: (float(values.min()), float(values.max())) for name, values in known.items() if len(values)}
-
-
-def _sample(series: Sequence[Series], first: Sequence[int], minimum: int, count: int, seed: int) -> list[Any]:
-    """Windows for the golden cases: half of them short, some without most features, rounded to keep the file small."""
-    from train.volatility_network import WINDOW_DAYS
-
-    rng = np.random.default_rng(seed)
-    ends = every_end(list(first), [len(one.iv) for one in series], length=WINDOW_DAYS)
-    chosen = ends.part(np.sort(rng.permutation(len(ends))[:count]))
-    cycle = (WINDOW_DAYS, minimum, 40, minimum + 1, WINDOW_DAYS, 22, 150, 64)
-    lengths = [cycle[i % len(cycle)] for i in range(len(chosen))]
-    shown = Ends(chosen.series, chosen.day, np.array(lengths, dtype=np.int64))
-    history = hide_features(windows(series, shown, days=WINDOW_DAYS), rng)
-    return [[[None if np.isnan(v) else float(f"{v:.5g}") for v in day] for day in window] for window in history]
 
 
 def _save(model: Any, path: Path) -> None:

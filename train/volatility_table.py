@@ -26,7 +26,7 @@ def table(tested: Sequence[Evaluated]) -> list[str]:
     """The lines of the table, in Markdown."""
     names = list(tested[0].forecasts)
     lines = [
-        f"| series | days ahead | {' | '.join(names)} | p against persistence | p against best rival | in the interval |",
+        f"| series | days ahead | {' | '.join(names)} | p, persistence | p, best rival | in the interval |",
         f"|---|---|{'---|' * (len(names) + 3)}",
     ]
     for one in tested:
