@@ -1,4 +1,4 @@
-//! The history store: one row per symbol and day, in SQLite; `train/history.py` reads and writes the same file.
+//! The history store: one row per symbol and day, in `SQLite`; `train/history.py` reads and writes the same file.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,9 +9,9 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use crate::error::Error;
 use crate::surface::{N_DAILY, SurfaceDay, is_weekend};
 
-/// Marks the file as ours ("DBVH"), in SQLite's `application_id`.
+/// Marks the file as ours ("DBVH"), in `SQLite`'s `application_id`.
 const APPLICATION: i64 = 0x4442_5648;
-/// SQLite's `user_version`; raised with every change of the table, which then needs a migration in both languages.
+/// `SQLite`'s `user_version`; raised with every change of the table, which then needs a migration in both languages.
 const SCHEMA: i64 = 1;
 const TABLE: &str = "CREATE TABLE day (
     symbol TEXT NOT NULL,
@@ -28,7 +28,7 @@ const TABLE: &str = "CREATE TABLE day (
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A SQLite file that remembers each observed day.
+/// A `SQLite` file that remembers each observed day.
 ///
 /// Write-ahead log with full synchronisation: a day that [`HistoryStore::observe`] has accepted survives a crash, and
 /// readers and writers in other processes do not disturb each other. A missing feature is stored as NULL.

@@ -130,6 +130,7 @@ impl<'a> Days<'a> {
         Ok(SurfaceHistory { days: self.kept.into_iter().map(day).collect(), dropped: self.dropped })
     }
 
+    #[expect(clippy::float_cmp, reason = "the same text is the same number")]
     fn index_day(&self, rows: &[Row]) -> Result<[f64; N_DAILY], Error> {
         let first = rows.first().map_or(f64::NAN, |row| row.quote.iv);
         if let Some(row) = rows.iter().find(|row| row.quote.iv != first) {

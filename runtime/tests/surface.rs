@@ -90,10 +90,7 @@ fn the_order_of_the_rows_of_a_day_does_not_matter() {
 #[test]
 fn the_engines_own_files_and_the_long_history_are_read() {
     let shared = data().join("../../../shared/data");
-    if !shared.exists() {
-        eprintln!("skipped: {} is not there", shared.display());
-        return;
-    }
+    assert!(shared.exists(), "the real data sets lie beside the checkout: {} is missing", shared.display());
     for (name, days) in [
         ("dollarbill/tsla_vol_surface.csv", 1),
         ("dollarbill/spy_vol_surface.csv", 1),

@@ -1,6 +1,8 @@
 //! One day's quotes -> the seven daily features. What they mean and where they come from is written in
 //! `train/daily_features.py`; this repeats it operation by operation, with correctly rounded operators only.
 
+#![expect(clippy::float_cmp, reason = "equal numbers of a file are equal to the bit")]
+
 use std::cmp::Ordering;
 
 use super::N_DAILY;
@@ -94,7 +96,7 @@ pub(super) fn daily_features(quotes: &[Quote]) -> Option<[f64; N_DAILY]> {
     let skews: Vec<_> = wings().map(|expiry| (expiry.tenor, expiry.nodes[1] - expiry.nodes[3])).collect();
     let bends: Vec<_> = wings()
         .filter(|expiry| expiry.seen[2])
-        .map(|expiry| (expiry.tenor, (expiry.nodes[1] + expiry.nodes[3]) / 2.0 - expiry.nodes[2]))
+        .map(|expiry| (expiry.tenor, f64::midpoint(expiry.nodes[1], expiry.nodes[3]) - expiry.nodes[2]))
         .collect();
     let sloped = first.tenor <= SLOPE_FROM && last.tenor >= SLOPE_TO;
     Some([
