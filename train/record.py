@@ -28,7 +28,10 @@ class DataRecord(_Strict):
 
 
 class QualityRow(_Strict):
-    """One figure on data the model never saw, beside the best simple baseline; `low`, `high`: its 95 % interval."""
+    """One figure on data the model never saw, beside the best simple baseline; `low`, `high`: its 95 % interval.
+
+    `higher_is_better` is None where the value should be near the baseline's (a coverage near its nominal level).
+    """
 
     metric: str
     value: float
@@ -36,7 +39,7 @@ class QualityRow(_Strict):
     high: float | None = None
     baseline: str
     baseline_value: float
-    higher_is_better: bool
+    higher_is_better: bool | None
 
 
 class TrainingRecord(_Strict):

@@ -28,6 +28,7 @@ SIGNAL: dict[str, float] = {
     "days_to_expiry": 45,
 }
 SURFACE = Path("examples/surface.csv")
+WIDTH = 132
 
 
 def summary(artifacts: Path, *, binary: Path = BINARY) -> None:
@@ -36,7 +37,8 @@ def summary(artifacts: Path, *, binary: Path = BINARY) -> None:
     Raises:
         PipelineError: a model has no version in use, or the Rust binary gives no answer.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    # As wide as the tables: a log file has no width of its own, and folded cells are hard to read.
+    console = Console(highlight=False, width=max(WIDTH, Console().width))
     quality = Table(title="Quality on data the model never saw", title_justify="left")
     parity = Table(title="Parity with the original", title_justify="left")
     for name in ("model", "metric", "value", "95 % interval", "baseline", "its value"):
@@ -62,10 +64,10 @@ def summary(artifacts: Path, *, binary: Path = BINARY) -> None:
     console.print(quality)
     console.print(parity)
     signal = json.dumps(SIGNAL)
-    console.print(f"$ dollarbill-ml classify '{signal}'", markup=False)
-    console.print(_ask(binary, "classify", signal), markup=False)
-    console.print(f"$ dollarbill-ml predict {SURFACE}", markup=False)
-    console.print(_ask(binary, "predict", str(SURFACE)), markup=False)
+    console.print(f"$ dollarbill-ml classify '{signal}'", markup=False, soft_wrap=True)
+    console.print(_ask(binary, "classify", signal), markup=False, soft_wrap=True)
+    console.print(f"$ dollarbill-ml predict {SURFACE}", markup=False, soft_wrap=True)
+    console.print(_ask(binary, "predict", str(SURFACE)), markup=False, soft_wrap=True)
 
 
 def _add_quality(table: Table, manifest: Manifest) -> None:
@@ -82,8 +84,8 @@ def _add_parity(table: Table, manifest: Manifest, folder: Path) -> None:
         raise PipelineError(f"{path}: this version was never proven; run `python -m verify {manifest.model}`")
     proof: dict[str, Any] = read_json(path)
     limits = manifest.parity
-    exact = limits.absolute == limits.relative == 0
-    allowed = "0 bits" if exact else f"{limits.absolute:g} + {limits.relative:g} x |original|"
+    sizes = {"absolute": limits.absolute, "relative": limits.relative}
+    allowed = " + ".join(f"{size:g} {kind}" for kind, size in sizes.items() if size) or "0 bits"
     for runtime, found in proof["runtimes"].items():
         table.add_row(
             manifest.model,
