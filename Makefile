@@ -12,12 +12,8 @@ BINARY := runtime/target/release/dollarbill-ml
 STAMPS := build/stamps
 MODELS := build/models
 
-# TensorFlow's own start-up messages are not progress.
-export TF_CPP_MIN_LOG_LEVEL ?= 3
-export TF_ENABLE_ONEDNN_OPTS ?= 0
-
 TRAIN_COMMON := $(addprefix train/,__main__.py cli.py config.py contract.py errors.py files.py record.py)
-TRAIN_VOLATILITY := $(wildcard train/*volatility*.py train/*surface*.py train/daily*.py train/history*.py)
+TRAIN_VOLATILITY := $(wildcard train/volatility*.py train/surface*.py train/daily*.py train/history.py train/tensorflow*.py)
 TRAIN_SIGNAL := $(filter-out $(TRAIN_COMMON) $(TRAIN_VOLATILITY),$(wildcard train/*.py))
 RUST_SOURCES := runtime/Cargo.toml runtime/Cargo.lock $(shell find runtime/src -name '*.rs' 2>/dev/null)
 
@@ -109,6 +105,18 @@ test-python: $(STAMPS)/venv-dev $(STAMPS)/binary  ## Python unit, property and e
 test-rust: $(STAMPS)/venv | $(STAMPS)/cargo  ## Rust unit, property, doc and end-to-end tests
 	@echo "== Rust tests"
 	@cargo test --manifest-path runtime/Cargo.toml --release --locked
+
+# ------------------------------------------------------------------------------------------------- the long ones
+
+.PHONY: fuzz soak bundle
+fuzz: | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000)
+	@sh runtime/fuzz/run.sh $(or $(RUNS),1000000)
+
+soak: $(STAMPS)/venv | $(STAMPS)/cargo  ## Many threads, calls and reloads, some of broken versions (CALLS=5000000)
+	@cd runtime && cargo run --release --locked --example soak -- tests/fixtures/artifacts/signal_classifier $(or $(CALLS),5000000)
+
+bundle: $(STAMPS)/verified  ## One folder that runs without Python (TO=build/bundle)
+	@sh runtime/bundle.sh $(or $(TO),build/bundle)
 
 # ------------------------------------------------------------------------------------------------------- the rest
 

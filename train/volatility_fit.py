@@ -1,6 +1,5 @@
 """Fits the parts of the network: linear path, scale, LSTM, quantiles. TensorFlow is imported when it is needed."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from train.contract import HORIZONS
+from train.tensorflow_start import start_tensorflow
 from train.volatility_windows import Ends, Series, hide_features, log_changes, windows
 
 Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ class Prepared:
 
 def set_up_tensorflow(random_state: int) -> str:
     """Seeds, deterministic operators, and the name of the device that training will use."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    start_tensorflow()
     import keras
     import tensorflow as tf
 

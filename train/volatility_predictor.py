@@ -6,7 +6,6 @@ Simulated symbols are split by symbol, real series by time with a gap: the first
 training and set the interval, the last 25 % are for the figures and seen by nothing else.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from train.contract import HORIZONS, VOLATILITY_PREDICTOR
 from train.errors import PipelineError
 from train.files import read_bytes, write_atomic
 from train.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.tensorflow_start import start_tensorflow
 from train.volatility_baselines import baseline_forecasts
 from train.volatility_evaluation import NETWORK, Evaluated, quality_rows
 from train.volatility_fit import (
@@ -116,7 +116,7 @@ def load_original(folder: Path) -> Any:
     path = folder / MODEL_FILE
     if not path.is_file():
         raise PipelineError(f"{path}: no trained model here; run `python -m train {VOLATILITY_PREDICTOR}` first")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    start_tensorflow()
     import keras
 
     try:
