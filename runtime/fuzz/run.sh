@@ -8,7 +8,7 @@ flags="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
 flags="$flags -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
 flags="$flags -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions=on"
 # --target keeps the flags away from build scripts.
-RUSTFLAGS="$flags" cargo build --release --locked --target "$target" --quiet
+RUSTFLAGS="$flags" cargo build --release --locked --target "$target"
 mkdir -p corpus artifacts
 seed() { # number of the reader, file
     { printf "\\$(printf %03o "$1")"; cat "$2"; } > "corpus/seed-$1-$(basename "$2")"
