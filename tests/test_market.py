@@ -11,7 +11,8 @@ from train.black_scholes import Floats
 from train.contract import SIGNAL_FEATURES, SIGNAL_NAMES, check_signal
 from train.errors import PipelineError
 from train.heston import Heston, daily_returns, fair_vol
-from train.market import BLOCK, RATE, MarketSettings, Signals, profit, simulate, true_probability
+from train.market import BLOCK, Signals, profit, simulate, true_probability
+from train.market_settings import RATE, MarketSettings
 
 FREE = MarketSettings(drift=RATE, stock_cost=0.0, commission=0.0)
 

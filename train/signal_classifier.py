@@ -134,8 +134,8 @@ def fit(known: Labelled, *, estimator: EstimatorName, random_state: int, cv_fold
         scores[held] = raw_scores(one, rows[held])
         if hasattr(one, "predict_proba"):
             plain[held] = one.predict_proba(rows[held])[:, 1]
-    # A support vector machine's score is known to the last digits only, and the steep steps of an isotonic curve
-    # would magnify them beyond what the compiler answers for; tree scores are exact.
+    # The compiler knows a support vector machine's score to 7e-13 only, and an isotonic curve has slopes that would
+    # magnify this beyond its promise of 1e-12; the scores of trees are exact or nearly so.
     steps = estimator not in ("svm", "voting")
     by_method = _calibration_scores(scores, plain, outcome, parts, steps=steps)
     chosen = min(by_method, key=lambda method: by_method[method])
