@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from train.contract import SIGNAL_NAMES
-from train.engineering import FOR_TREES, TradeFeatures
+from train.engineering import FOR_TREES, FORMULAS, TradeFeatures
 from train.estimators import make_estimator, settle
 from train.evaluation import Figure
 from train.market import simulate, true_probability
@@ -52,7 +52,7 @@ def estimate(features: Floats, truth: Floats, *, sizes: tuple[int, ...], seed: i
     show(f"attainable accuracy: simulating {sizes[-1]:,} signals, {_SOFT_PATHS} inner simulations each")
     signals = simulate(sizes[-1], seed=seed)
     soft = true_probability(signals.deals, paths=_SOFT_PATHS, seed=seed)
-    expand = TradeFeatures(FOR_TREES).fit(signals.features, signals.profitable)
+    expand = TradeFeatures(tuple(FORMULAS)).fit(signals.features)
     known, fresh = expand.transform(signals.features), expand.transform(features)
     curve: dict[int, float] = {}
     answer = np.full(len(truth), 0.5)

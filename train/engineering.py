@@ -48,7 +48,7 @@ FORMULAS: Mapping[str, Expression] = MappingProxyType(
 
 _NAMED = {**_RAW, **FORMULAS}
 
-FOR_TREES = ("edge_by_delta", "implied_vol", "call_delta", "edge_in_vol", "call_delta_held", SCORE)
+FOR_TREES = ("edge_by_delta", "edge_in_vol", "call_delta_held", SCORE)
 FOR_DISTANCES = (
     *("bounded_edge", "edge_by_delta", "implied_vol", "delta", "call_delta", "call_delta_held"),
     *("root_volume", "root_open_interest", "root_days", SCORE),
