@@ -1,6 +1,7 @@
 """Files are written whole or not at all, and every file system error names its path in one line."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,15 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path: Path, m
         write_atomic(target, "new")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_or_a_device_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (tmp_path, pipe):
+        with pytest.raises(PipelineError, match="is not a regular file"):
+            write_atomic(path, "x")
+    assert pipe.is_fifo()
 
 
 def test_numbers_keep_their_bits_in_json() -> None:

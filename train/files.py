@@ -31,6 +31,9 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         PipelineError: the folder cannot be written, or the disk is full; no temporary file is left behind.
     """
     data = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():
+        # As root a rename would put a file in the place of a device or a pipe.
+        raise PipelineError(f"cannot write {path}: it is there and is not a regular file")
     with explain_os_errors(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -104,7 +104,9 @@ pub(crate) fn open<M>(
     } else {
         (Warning::ModelDisabled, format!("switched off in {}", config.path.display()))
     };
-    tracing::warn!("fallback: {name} does not answer: {cause}");
+    if config.fallback {
+        tracing::warn!("fallback: {name} does not answer: {cause}");
+    }
     Ok(Slot::Off { warning, cause })
 }
 

@@ -116,10 +116,8 @@ fn observe(config: &Config, surface: &Path, date: jiff::civil::Date) -> Result<(
 
 fn predict(config: &Config, surface: Option<PathBuf>, symbol: Option<String>, json: bool) -> Result<(), Error> {
     // The file first: a mistake in it should not wait for the model.
-    if let Some(path) = &surface
-        && !path.exists()
-    {
-        return Err(cannot("read", path, io::Error::from(io::ErrorKind::NotFound)));
+    if let Some(path) = &surface {
+        std::fs::metadata(path).map_err(|error| cannot("read", path, error))?;
     }
     let service = MlService::open_volatility(config)?;
     let forecast = match (surface, symbol) {
