@@ -108,7 +108,14 @@ test-rust: $(STAMPS)/venv | $(STAMPS)/cargo  ## Rust unit, property, doc and end
 
 # ------------------------------------------------------------------------------------------------- the long ones
 
-.PHONY: fuzz soak bundle
+.PHONY: bench fuzz soak bundle
+SHARED := ../shared/data
+bench: $(STAMPS)/verified  ## Quality, parity beside stock conversion, speed: the long tables
+	@$(PY) -m train.signal_benchmark
+	@$(PY) -m train.volatility_table $(wildcard $(SHARED)/spx_surface_1996_2015.csv.gz $(SHARED)/vix_1990_2019.csv)
+	@$(PY) -m verify survey
+	@cargo bench --manifest-path runtime/Cargo.toml --locked
+
 fuzz: | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000)
 	@sh runtime/fuzz/run.sh $(or $(RUNS),1000000)
 

@@ -1,15 +1,17 @@
 """The long evaluation on the market simulator, where the true P(profit) of every signal is known.
 
-Every estimator beside every baseline on fresh signals; the accuracy attainable from the eight features; what each
-engineered feature earns; a plain rule-based history; and the targets, met or missed.
+Run it with `python -m train.signal_benchmark` (some minutes). Every estimator beside every baseline on fresh signals;
+the accuracy attainable from the eight features; what each engineered feature earns; a plain rule-based history; and the
+targets, met or missed.
 """
 
-from collections.abc import Mapping
+import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from train import attainable
+from train import attainable, cli
 from train.baselines import BASELINES, LOGISTIC, OLD_RECIPE
 from train.engineering import FOR_TREES
 from train.estimators import ESTIMATORS, EstimatorName, make_estimator
@@ -160,3 +162,19 @@ def _targets(
     short = rule["bayes"] - rule["accuracy"]
     targets.append(Target("rule-based history, points below Bayes", "<= 0.005", short, short <= 0.005))
     return tuple(targets)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure everything with the settings of training."""
+    command = argparse.ArgumentParser(prog="python -m train.signal_benchmark", description=__doc__)
+    command.add_argument(
+        "--out", type=Path, default=Path("build/benchmark"), help="folder of benchmark.json and pictures"
+    )
+    command.add_argument("--rows", type=int, default=10_000, help="simulated signals to train on (default 10000)")
+    options = command.parse_args(arguments)
+    evaluate(out=options.out, rows=options.rows, show=cli.show)
+    return cli.EXIT_GOOD
+
+
+if __name__ == "__main__":
+    cli.run(main)
