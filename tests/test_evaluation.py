@@ -133,6 +133,13 @@ def test_the_best_baseline_is_found_in_either_direction() -> None:
     assert all(name in text for name in ("log loss", "coverage > 0.8", "precision, top 10%"))
 
 
+def test_a_model_no_better_than_the_base_rate_is_called_so() -> None:
+    answers = {"good": TRUTH, "bad": 1 - TRUTH, BASE_RATE: np.full(4_000, OUTCOME.mean())}
+    comparison = compare(OUTCOME, answers)
+    assert comparison.warnings("good") == []
+    assert "no better than the base rate's 0.25" in comparison.warnings("bad")[0]
+
+
 def test_pictures_are_drawn_even_without_confident_trades(tmp_path: Path) -> None:
     paths = plots.draw_all(tmp_path, OUTCOME, {"flat": np.full(4_000, 0.4), "true": TRUTH})
     assert [path.name for path in paths] == ["reliability.png", "roc.png", "threshold.png"]

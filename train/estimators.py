@@ -40,7 +40,7 @@ def make_estimator(name: str, *, rows: int, random_state: int) -> Any:
         share = min(1.0, max(0.25, _ROWS_PER_TREE / rows))
         forest = RandomForestClassifier(
             _TREES,
-            min_samples_leaf=max(5, int(share * rows) // _LEAVES),
+            min_samples_leaf=max(20, int(share * rows) // _LEAVES),
             max_features=4,
             max_samples=share,
             n_jobs=-1,

@@ -93,6 +93,8 @@ def train(
     answers |= baseline_answers(known, unseen.features, random_state=random_state)
     comparison = compare(unseen.profitable, answers)
     show(comparison.text(f"{estimator}, untouched data"))
+    for line in comparison.warnings(OURS):
+        show(line)
     record = _record(labelled, fitted, unseen, estimator=estimator, random_state=random_state, seconds=seconds)
     record = record.model_copy(update={"quality": comparison.quality(OURS)})
     save_skops(fitted.model, out / MODEL_FILE)

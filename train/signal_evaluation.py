@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from train.baselines import BASELINES, fit_baseline
+from train.baselines import BASE_RATE, BASELINES, fit_baseline
 from train.evaluation import METRICS, THRESHOLDS, TOP_SHARES, Figure, confident_trades, top_trades
 from train.record import QualityRow
 from train.signals import Floats, Index, Labelled
@@ -58,6 +58,13 @@ class Comparison:
         stream = io.StringIO()
         Console(file=stream, width=24 + 17 * len(self.figures)).print(table)
         return stream.getvalue().rstrip()
+
+    def warnings(self, model: str) -> list[str]:
+        """One line if the probabilities of `model` are no better than the base rate's: do not bet on them."""
+        mine, simple = (self.figures[name]["Brier"].value for name in (model, BASE_RATE))
+        if mine < simple:
+            return []
+        return [f"warning: Brier {mine:.4f} is no better than the base rate's {simple:.4f}: do not trade on this model"]
 
     def quality(self, model: str) -> list[QualityRow]:
         """Each metric of `model` beside the best baseline, for the training record."""
