@@ -1,1 +1,1 @@
-"""Compile fitted models to ONNX and write versioned artifacts (skl2onnx, tf2onnx, onnx)."""
+"""Compile fitted models to ONNX and write versioned artifacts (onnx, skl2onnx)."""

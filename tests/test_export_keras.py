@@ -145,3 +145,21 @@ def test_an_lstm_with_another_cell_is_refused() -> None:
     model = keras.Model(entry, {"y": keras.layers.LSTM(3, activation="relu")(entry)})
     with pytest.raises(PipelineError, match="default cell"):
         compile_keras(model, name="m")
+
+
+def test_ours_is_smaller_than_tf2onnx_and_answers_where_days_are_missing(compiled: onnx.ModelProto) -> None:
+    import tensorflow as tf
+    import tf2onnx
+
+    model = loud_keras()
+    days, features = model.inputs[0].shape[1:]
+    signature = [tf.TensorSpec((None, days, features), tf.float64, name="history")]
+    stock, _ = tf2onnx.convert.from_function(
+        tf.function(lambda history: model(history, training=False), input_signature=signature), signature, opset=18
+    )
+    history = simulated_windows(16)
+    history[:, : days // 2] = np.nan
+    stock_session = ort.InferenceSession(stock.SerializeToString())
+    answers = stock_session.run(None, {"history": history})
+    assert len(compiled.graph.node) < len(stock.graph.node)
+    assert any(np.isnan(answer).any() for answer in answers), "tf2onnx has learned to keep NaN apart: use it again"
