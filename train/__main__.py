@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("model", nargs="?", default="all", choices=[*MODELS, "all"], help="default: all")
     command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="default: the simulator")
     command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default: {DEFAULT_CONFIG}")
-    command.add_argument("--estimator", choices=ESTIMATORS, default="random_forest", help="of the signal classifier")
+    command.add_argument("--estimator", choices=ESTIMATORS, help="of the signal classifier (default: random_forest)")
     command.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"default: {DEFAULT_OUT}")
     return command
 
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     if options.data and options.model == "all":
         raise PipelineError(f"--data needs the model it is for: python -m train {MODELS[0]} --data ...")
+    if options.estimator is not None and options.model == VOLATILITY_PREDICTOR:
+        raise PipelineError(f"--estimator is a choice of the {SIGNAL_CLASSIFIER}; leave it out for {options.model}")
     config = load_config(options.config)
     for model in MODELS if options.model == "all" else (options.model,):
         record = _train(model, options, config)
@@ -69,7 +71,7 @@ def _train(model: str, options: argparse.Namespace, config: Config) -> TrainingR
             test_split=training.test_split,
             random_state=training.random_state,
             cv_folds=training.cv_folds,
-            estimator=options.estimator,
+            estimator="random_forest" if options.estimator is None else options.estimator,
             show=cli.show,
         )
     if model == VOLATILITY_PREDICTOR:

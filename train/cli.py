@@ -40,5 +40,7 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
 
 def fail(message: str) -> int:
     """Print one error line and return exit code 2."""
-    show("error: " + " ".join(message.split()))
+    # Names from a file may hold line breaks and escape sequences: a terminal must show them, not obey them.
+    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in " ".join(message.split()))
+    show("error: " + line)
     return EXIT_COULD_NOT

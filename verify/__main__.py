@@ -111,7 +111,7 @@ def _command(name: str, arguments: Sequence[str]) -> int:
 def _check(options: argparse.Namespace) -> int:
     from verify.check import Checked, check_model
     from verify.promote import promote
-    from verify.show import print_checked
+    from verify.show import print_checked, verdict
 
     runtimes = tuple(dict.fromkeys(name.strip() for name in options.runtime.split(",")))
     models = MODELS if options.model == "all" else (options.model,)
@@ -129,6 +129,8 @@ def _check(options: argparse.Namespace) -> int:
             splits = (checked.visited, checked.splits)
             promote(checked.folder, checked.totals(), tolerance=checked.tolerance, splits=splits)
         print_checked(checked)
+        if not (checked.proven or checked.differs):
+            cli.fail(verdict(checked))
         done.append(checked)
     if options.report is not None:
         from verify.report import write_report

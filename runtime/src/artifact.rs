@@ -58,7 +58,8 @@ pub fn installed(path: &Path) -> Result<Vec<PathBuf>, Error> {
         .map_err(crate::files::io_error("read", path))?
         .flatten()
         .map(|entry| entry.path())
-        .filter(|entry| entry.join("current.json").exists())
+        // A model's folder without a version in use is a broken set-up, not one model less.
+        .filter(|entry| entry.join("current.json").exists() || is_model_folder(entry))
         .collect();
     found.sort();
     if found.is_empty() {
@@ -66,6 +67,10 @@ pub fn installed(path: &Path) -> Result<Vec<PathBuf>, Error> {
         return Err(Error::Artifact { path: path.to_path_buf(), reason });
     }
     Ok(found)
+}
+
+fn is_model_folder(path: &Path) -> bool {
+    path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(|name| contract_of(name).is_some())
 }
 
 /// Integrity, contract and golden replay of one model folder (its current version), version folder, or `model.onnx`.

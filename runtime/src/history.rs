@@ -159,12 +159,26 @@ fn stamp(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
 /// Makes an empty file a store; refuses what is not one, or is one of a newer version.
 fn prepare(path: &Path, connection: &mut Connection) -> Result<(), Error> {
     let failed = |error: rusqlite::Error| refused(path, &error);
-    let unfit = |reason: String| Error::History { path: path.to_path_buf(), reason };
+    // Looked at before anything is set: the journal mode is written into the file, and another program's is not ours.
+    acceptable(path, connection)?;
     // Cannot be set within a transaction; a second process that comes here at the same time sets the same.
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    match stamp(&transaction).map_err(failed)? {
-        (APPLICATION, SCHEMA) => return Ok(()), // another process was faster
+    if acceptable(path, &transaction)? {
+        return Ok(()); // another process was faster
+    }
+    transaction.execute_batch(TABLE).map_err(failed)?;
+    transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", SCHEMA).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+/// Whether the file is a store already (true) or empty (false); anything else is an error.
+fn acceptable(path: &Path, connection: &Connection) -> Result<bool, Error> {
+    let failed = |error: rusqlite::Error| refused(path, &error);
+    let unfit = |reason: String| Error::History { path: path.to_path_buf(), reason };
+    match stamp(connection).map_err(failed)? {
+        (APPLICATION, SCHEMA) => return Ok(true),
         (APPLICATION, version) if version > SCHEMA => {
             return Err(unfit(format!(
                 "was written by a newer version (schema {version}, this one knows {SCHEMA}); update dollarbill-ml"
@@ -172,7 +186,7 @@ fn prepare(path: &Path, connection: &mut Connection) -> Result<(), Error> {
         }
         (0, 0) => {
             let tables: i64 =
-                transaction.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(failed)?;
+                connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(failed)?;
             if tables > 0 {
                 return Err(unfit("is another program's database; name a different file".to_owned()));
             }
@@ -183,10 +197,7 @@ fn prepare(path: &Path, connection: &mut Connection) -> Result<(), Error> {
             )));
         }
     }
-    transaction.execute_batch(TABLE).map_err(failed)?;
-    transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
-    transaction.pragma_update(None, "user_version", SCHEMA).map_err(failed)?;
-    transaction.commit().map_err(failed)
+    Ok(false)
 }
 
 fn refused(path: &Path, error: &rusqlite::Error) -> Error {

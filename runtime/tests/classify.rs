@@ -213,3 +213,23 @@ fn a_reader_that_stops_early_is_no_error() {
     assert_eq!(done.stderr, "");
     assert!(done.stdout.starts_with(HEADER));
 }
+
+#[test]
+fn a_signal_on_stdin_that_is_too_long_is_refused_and_not_cut() {
+    let house = House::new();
+    let input = format!("{SIGNAL}{}garbage", " ".repeat(70_000));
+    house.run_with_input(&["classify", "-"], input.as_bytes()).refused("longer than 65536 bytes");
+}
+
+#[test]
+fn an_error_stays_one_line_whatever_names_the_input_holds() {
+    let house = House::new();
+    for name in ["del\\nta", "\\u001b[31mdelta", "\\u202edelta"] {
+        let done = house.run(&["classify", &SIGNAL.replacen("delta", name, 1)]);
+        done.refused("field");
+        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        assert!(!done.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", done.stderr);
+    }
+    let long = format!("{{\"{}\": 1}}", "x".repeat(100_000));
+    assert!(house.run(&["classify", &long]).stderr.len() < 3000);
+}

@@ -388,3 +388,12 @@ fn a_folder_with_binary_library_models_and_config_runs_in_an_empty_environment()
     let done = outcome(command.args(["classify", SIGNAL]).env_clear().current_dir(house.path("")), b"");
     assert_eq!(done.good(), "0.439\n");
 }
+
+#[test]
+fn check_does_not_pass_over_a_model_without_a_version_in_use() {
+    let house = House::new();
+    fs::remove_file(house.path("artifacts/signal_classifier/current.json")).unwrap();
+    let done = house.run(&["check", house.path("artifacts").to_str().unwrap()]);
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    assert!(done.stderr.contains("signal_classifier"), "{}", done.stderr);
+}

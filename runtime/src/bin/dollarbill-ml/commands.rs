@@ -50,7 +50,12 @@ fn classify(config: &Config, signal: &str, json: bool) -> Result<(), Error> {
 
 fn standard_input() -> Result<String, Error> {
     let mut text = String::new();
-    io::stdin().take(LONGEST_SIGNAL).read_to_string(&mut text).map_err(|source| cannot("read", "stdin", source))?;
+    let read = io::stdin().take(LONGEST_SIGNAL + 1).read_to_string(&mut text);
+    let length = read.map_err(|source| cannot("read", "stdin", source))?;
+    if length as u64 > LONGEST_SIGNAL {
+        let reason = format!("is longer than {LONGEST_SIGNAL} bytes, which no signal is; classify-batch reads files");
+        return Err(Error::Signal { place: "stdin".to_owned(), reason });
+    }
     Ok(text)
 }
 
@@ -139,6 +144,9 @@ fn check(named: Option<&Path>, path: Option<PathBuf>) -> Result<(), Error> {
         let models = [&config.signal_classifier, &config.volatility_predictor].into_iter();
         (Place::of(&config), models.filter(|model| model.enabled).map(|model| model.model_path.clone()).collect())
     };
+    if paths.is_empty() {
+        let _ = writeln!(io::stderr(), "nothing to check: the config switches every model off");
+    }
     let mut failures = Vec::new();
     for path in paths {
         match artifact::check(&path, &place) {

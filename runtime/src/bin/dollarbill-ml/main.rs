@@ -26,8 +26,30 @@ fn main() -> ExitCode {
         // The reader of our output has seen enough.
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
+            let _ = writeln!(io::stderr(), "error: {}", one_line(&error.to_string()));
             ExitCode::from(if matches!(error, Error::Parity { .. }) { 1 } else { 2 })
         }
     }
+}
+
+/// The most characters of a message: names from a file can be of any length.
+const LONGEST_MESSAGE: usize = 2000;
+
+/// One line that a terminal shows as it is: names from a file may hold line breaks, escape sequences, marks that turn
+/// the direction of writing.
+fn one_line(message: &str) -> String {
+    let mut line = String::with_capacity(message.len());
+    for character in message.chars().take(LONGEST_MESSAGE) {
+        match character {
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                line.extend(character.escape_unicode())
+            }
+            _ if character.is_control() => line.extend(character.escape_debug()),
+            _ => line.push(character),
+        }
+    }
+    if message.chars().nth(LONGEST_MESSAGE).is_some() {
+        line.push_str(" ...");
+    }
+    line
 }
