@@ -8,7 +8,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from typing_extensions import override
 
-from export.classifier import ClassifierGraph
+from export.classifier import ClassifierGraph, Lower
 from export.columns import ColumnScope
 from export.forest import Floats, Term, Tree, sklearn_tree, sum_of_trees
 from export.preprocess import refuse
@@ -75,6 +75,11 @@ class BoostedClassifier(ClassifierGraph):
     """Both boosting classifiers; the label comes from the raw score, whose bits are scikit-learn's."""
 
     exact_decision = True
+
+    def __init__(self, estimator: Any, scope: ColumnScope, lower: Lower) -> None:
+        super().__init__(estimator, scope, lower)
+        if self.n_classes < 2:
+            raise refuse(estimator, "it has seen one class only", supported="two classes or more")
 
     @property
     @override

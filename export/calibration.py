@@ -128,6 +128,9 @@ def interpolate(calibrator: Any, score: str, build: GraphBuilder) -> str:
     """
     if calibrator.out_of_bounds != "clip":
         raise refuse(calibrator, f"out_of_bounds={calibrator.out_of_bounds!r}", supported="out_of_bounds='clip'")
+    if calibrator.X_thresholds_.dtype != np.float64:
+        # scikit-learn then rounds every score to the type of the knots before it looks it up.
+        raise refuse(calibrator, "its knots are not float64: it was fitted on float32 rows", supported="float64 rows")
     x, y = (np.asarray(v, dtype=np.float64) for v in (calibrator.X_thresholds_, calibrator.y_thresholds_))
     with np.errstate(all="ignore"):
         slopes = np.append(np.diff(y) / np.diff(x), 0.0)

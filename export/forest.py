@@ -27,6 +27,10 @@ LEQ = 0
 SUM = 1
 
 
+SAFELY_NORMAL = 1e-280
+"""Values above it keep all their bits through divisions and differences that a forest can make of them."""
+
+
 @dataclass(frozen=True)
 class Tree:
     """A binary tree as arrays over its nodes; node 0 is the root and children come after their parent.
@@ -80,13 +84,18 @@ def mean_of_trees(estimator: Any, scope: ColumnScope, *, outputs: Sequence[int])
     """The forest's `predict_proba` columns `outputs` (or its regression value), float64 [batch, output]."""
     trees = trees_of(estimator)
     n = len(trees)
-    whole = n & (n - 1) == 0
+    whole = n & (n - 1) == 0 and all(_far_from_zero(tree.value) for tree in trees)
     if whole:
-        # Dividing by a power of two rounds nothing, wherever it is done: spare the graph a node.
+        # Dividing by a power of two rounds nothing but next to zero, wherever it is done: spare the graph a node.
         trees = [replace(tree, value=tree.value / n) for tree in trees]
     terms = [Term(tree, output, target) for target, output in enumerate(outputs) for tree in range(n)]
     total = sum_of_trees(trees, terms, scope)
     return total if whole else scope.builder.node("Div", total, scope.builder.constant(float(n)))
+
+
+def _far_from_zero(values: Floats) -> bool:
+    """Whether every value is 0 or so large that no sum or share of it loses bits to subnormal numbers."""
+    return bool(np.all((values == 0.0) | (np.abs(values) > SAFELY_NORMAL)))
 
 
 def sum_of_trees(trees: Sequence[Tree], terms: Sequence[Term], scope: ColumnScope, *, cast: Cast = to_float32) -> str:

@@ -88,8 +88,9 @@ def compile_sklearn(
             a regressor's `variable`, float64 [batch, 1]. A classifier without `predict_proba` (hard voting, a bare
             SVC) gives a one there for the label of `predict` and zeros elsewhere. "confidence" gives `confidence`,
             float64 [batch], which is `predict_proba(X)[:, 1]` of a classifier of the classes 0 and 1. The label of
-            `predict` is the first of the largest probabilities; only GradientBoosting of two classes answers the
-            second class at a raw score of exactly 0, a tie at 0.5.
+            `predict` is the first of the largest probabilities. Models that decide by a raw score (boosting, logistic
+            regression) may answer otherwise where two probabilities are equal to the last bit but the scores are not,
+            or are exactly 0; the label output of `register` follows them there.
         doc_metadata: custom metadata to add to the model.
 
     Returns:

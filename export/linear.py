@@ -72,7 +72,8 @@ class SupportVectorClassifier(ClassifierGraph):
     def label(self) -> str:
         pairs = self._pairs()
         if self.n_classes == 2:
-            return self.label_by_sign(pairs, "Greater")
+            # libsvm votes for the first class only above 0, and scikit-learn has turned the sign: 0 is class 1.
+            return self.label_by_sign(pairs, "GreaterOrEqual")
         return self.label_by_largest(self._votes(self.build.node("Greater", pairs, self.build.constant(0.0)), win=True))
 
     @property

@@ -258,3 +258,30 @@ def test_metadata_and_names_are_written():
     assert {entry.key: entry.value for entry in model.metadata_props} == {"model": "x", "version": "7"}
     assert [value.name for value in model.graph.input] == ["features"]
     assert [value.name for value in model.graph.output] == ["probabilities"]
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_a_support_vector_score_of_exactly_zero_is_the_second_class(kernel: str) -> None:
+    machine = SVC(kernel=kernel).fit([[-1.0], [1.0]], [0, 1])
+    rows = np.array([[0.0], [50.0], [-50.0], [0.5], [-0.5]])
+    assert machine.decision_function(rows)[0] == 0.0
+    assert np.argmax(run(compiled(machine), rows), axis=1).tolist() == machine.predict(rows).tolist()
+
+
+def test_an_isotonic_calibration_fitted_on_float32_is_refused() -> None:
+    X, y = TWO
+    calibrated = CalibratedClassifierCV(LogisticRegression(), method="isotonic", cv=3).fit(X.astype(np.float32), y)
+    with pytest.raises(PipelineError, match="float32"):
+        compiled(calibrated)
+
+
+def test_boosting_that_saw_one_class_is_refused() -> None:
+    one_class = histogram().fit(TWO[0], np.zeros(len(TWO[0])))
+    with pytest.raises(PipelineError, match="HistGradientBoostingClassifier exactly: it has seen one class"):
+        compiled(one_class)
+
+
+def test_subnormal_leaves_keep_their_last_bit() -> None:
+    X = TWO[0]
+    tiny = RandomForestRegressor(4, max_depth=4, random_state=0).fit(X, X[:, 0] * 1e-310)
+    assert same_bits(run(compiled(tiny), X), answer(tiny, X))
