@@ -83,6 +83,12 @@ BAD_DATA = {
     "a column too many": ("a,b,c,d,e,f,g,h,i\n" + ",".join("123456789") + "\n", "9 columns, the model takes 8"),
     "a word": ("a,b,c,d,e,f,g,h\n1,2,3,4,5,6,7,x\n", "column 'h' holds something that is not a number"),
     "no rows": ("a,b,c,d,e,f,g,h\n", "no rows"),
+    "more cells than columns": ("a,b,c,d,e,f,g,h\n1,2,3,4,5,6,7,8,9,10\n1,2\n", "not a CSV file"),
+    "a column without values": ("a,b,c,d,e,f,g,h\n1,,3,4,5,6,7,8\n2,,3,4,5,6,7,8\n", "column 'b' holds no number"),
+    "an infinite value": (
+        "a,b,c,d,e,f,g,h\ninf,2,3,4,5,6,7,8\n1,2,3,4,5,6,7,8\n",
+        "column 'a' holds an infinite number",
+    ),
     "empty": ("", "not a CSV file"),
 }
 

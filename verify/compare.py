@@ -1,6 +1,7 @@
 """`verify compare`: an ONNX file, from whatever converter, against the scikit-learn model that it was made from."""
 
 import argparse
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,11 @@ def read_rows(path: Path, original: Original) -> Floats:
         PipelineError: not such a file; names the column.
     """
     try:
-        with explain_os_errors(path, "read"):
-            table = pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        with explain_os_errors(path, "read"), warnings.catch_warnings():
+            # Left alone, pandas takes surplus cells for an index and moves every column.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(path, index_col=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
         raise PipelineError(f"{path}: not a CSV file with a header: {str(error).strip()}") from error
     names = getattr(original.estimator, "feature_names_in_", None)
     width = int(original.estimator.n_features_in_)
@@ -62,6 +65,10 @@ def read_rows(path: Path, original: Original) -> Floats:
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name]):
             raise PipelineError(f"{path}: column {name!r} holds something that is not a number")
+        if table[name].isna().all():
+            raise PipelineError(f"{path}: column {name!r} holds no number at all; leave such rows out")
+        if np.isinf(table[name]).any():
+            raise PipelineError(f"{path}: column {name!r} holds an infinite number, which no model of ours takes")
     return table.to_numpy(dtype=np.float64)
 
 
