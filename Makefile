@@ -114,7 +114,7 @@ bench: $(STAMPS)/verified  ## Quality, parity beside stock conversion, speed: th
 	@$(PY) -m train.signal_benchmark
 	@$(PY) -m train.volatility_table $(wildcard $(SHARED)/spx_surface_1996_2015.csv.gz $(SHARED)/vix_1990_2019.csv)
 	@$(PY) -m verify survey
-	@cargo bench --manifest-path runtime/Cargo.toml --locked
+	@cargo bench --manifest-path runtime/Cargo.toml --locked --bench serving
 
 fuzz: | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000)
 	@sh runtime/fuzz/run.sh $(or $(RUNS),1000000)
