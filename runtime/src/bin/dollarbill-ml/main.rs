@@ -42,7 +42,7 @@ fn one_line(message: &str) -> String {
     for character in message.chars().take(LONGEST_MESSAGE) {
         match character {
             '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                line.extend(character.escape_unicode())
+                line.extend(character.escape_unicode());
             }
             _ if character.is_control() => line.extend(character.escape_debug()),
             _ => line.push(character),
