@@ -40,8 +40,6 @@ def test_every_broken_surface_file_is_refused_with_its_name() -> None:
     + [(f"dollarbill/{symbol}_vol_surface.csv", 1) for symbol in ("tsla", "spy", "gld")],
 )
 def test_the_shared_files_are_read_and_every_feature_is_within_the_contract(name: str, days: int) -> None:
-    if not (SHARED / name).exists():
-        pytest.skip(f"../shared/data/{name} is not there")
     features = read_days(SHARED / name).features
     assert features.shape == (days, len(DAILY_FEATURES))
     assert np.isfinite(features[:, 0]).all()

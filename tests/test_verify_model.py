@@ -12,7 +12,6 @@ from tests.verified import House, build_house, change_one_number, run_verify, wi
 from train.contract import SIGNAL_CLASSIFIER
 from verify.parity import ParityResult, Tolerance, compare
 from verify.promote import promote
-from verify.runtimes import BINARY
 
 SIGNAL = (
     '{"edge_percent": 15.5, "delta": 0.65, "gamma": 0.004, "vega": 45.2, "theta": -8.5, "volume": 1200, '
@@ -68,7 +67,6 @@ def test_the_proof_is_written_once_and_the_current_version_can_be_checked_again(
     assert path.read_bytes() == first
 
 
-@pytest.mark.skipif(not BINARY.is_file(), reason="the Rust binary is not built: run make")
 def test_the_rust_binary_gives_the_same_bits(house, verify):
     ended = verify(house, runtime="python,rust")
     assert ended.code == 0, ended.err
