@@ -60,10 +60,12 @@ def test_a_newer_a_foreign_and_a_broken_file_are_refused(tmp_path: Path) -> None
         connection.execute("PRAGMA user_version = 2")
     with sqlite3.connect(foreign) as connection:
         connection.execute("CREATE TABLE mine (x)")
+    untouched = foreign.read_bytes()
     text.write_text("not a database, and long enough to be looked at as if it were one " * 9)
     for path, word in ((newer, "newer version"), (foreign, "another program"), (text, "not a SQLite file")):
         with pytest.raises(PipelineError, match=word):
             HistoryStore(path)
+    assert foreign.read_bytes() == untouched
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import math
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,8 +40,7 @@ class HistoryStore:
             self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         try:
             with self._explained():
-                if self._stamp() != (APPLICATION, SCHEMA):
-                    self._prepare()
+                self._prepare_patiently()
                 self._connection.execute("PRAGMA synchronous = FULL")
         except BaseException:
             self._connection.close()
@@ -95,28 +95,50 @@ class HistoryStore:
         first, second = (int(self._connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names)
         return first, second
 
+    def _prepare_patiently(self) -> None:
+        """SQLite does not wait where waiting could be a deadlock: several set a new file's journal mode at once."""
+        start = time.monotonic()
+        while self._stamp() != (APPLICATION, SCHEMA):
+            try:
+                self._prepare()
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+                if not busy or time.monotonic() - start > PATIENCE:
+                    raise
+                time.sleep(0.005)
+
     def _prepare(self) -> None:
         """Make an empty file a store; refuse what is not one, or is one of a newer version."""
+        # Looked at before anything is set: the journal mode is written into the file, and a foreign one is not ours.
+        with self._transaction("DEFERRED"):
+            if self._is_store():
+                return
         self._connection.execute("PRAGMA journal_mode = WAL")
         with self._transaction():
-            application, version = self._stamp()
-            if (application, version) == (APPLICATION, SCHEMA):
-                return
-            if application == APPLICATION:
-                raise PipelineError(
-                    f"history store {self.path}: was written by a newer version (schema {version}, this one knows "
-                    f"{SCHEMA}); update dollarbill-ml"
-                )
-            tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if (application, version) != (0, 0) or tables:
-                raise PipelineError(f"history store {self.path}: is another program's database; name a different file")
+            if self._is_store():
+                return  # another process was faster
             self._connection.execute(_TABLE)
             self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
             self._connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
+    def _is_store(self) -> bool:
+        """Whether the file is a store already, or empty; within a transaction, so that both reads see one state."""
+        application, version = self._stamp()
+        if (application, version) == (APPLICATION, SCHEMA):
+            return True
+        if application == APPLICATION and version > SCHEMA:
+            raise PipelineError(
+                f"history store {self.path}: was written by a newer version (schema {version}, this one knows "
+                f"{SCHEMA}); update dollarbill-ml"
+            )
+        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if (application, version) != (0, 0) or tables:
+            raise PipelineError(f"history store {self.path}: is another program's database; name a different file")
+        return False
+
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
+        self._connection.execute(f"BEGIN {kind}")
         try:
             yield
         except BaseException:

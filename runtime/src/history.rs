@@ -1,10 +1,10 @@
 //! The history store: one row per symbol and day, in `SQLite`; `train/history.py` reads and writes the same file.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 
 use crate::error::Error;
 use crate::surface::{N_DAILY, SurfaceDay, is_weekend};
@@ -63,8 +63,18 @@ impl HistoryStore {
         let failed = |error: rusqlite::Error| refused(path, &error);
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
         connection.busy_timeout(PATIENCE).map_err(failed)?;
-        if stamp(&connection).map_err(failed)? != (APPLICATION, SCHEMA) {
-            prepare(path, &mut connection)?;
+        // SQLite does not wait where waiting could be a deadlock, as when several come to a new file at once and each
+        // sets the journal mode.
+        let start = Instant::now();
+        while stamp(&connection).map_err(failed)? != (APPLICATION, SCHEMA) {
+            match prepare(&mut connection) {
+                Ok(Content::Unfit(reason)) => return Err(Error::History { path: path.to_path_buf(), reason }),
+                Err(error) if is_busy(&error) && start.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) => return Err(failed(error)),
+                Ok(Content::Store | Content::Nothing) => {}
+            }
         }
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         Ok(Self { connection, path: path.to_path_buf() })
@@ -156,54 +166,57 @@ fn stamp(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
     Ok((number("application_id")?, number("user_version")?))
 }
 
-/// Makes an empty file a store; refuses what is not one, or is one of a newer version.
-fn prepare(path: &Path, connection: &mut Connection) -> Result<(), Error> {
-    let failed = |error: rusqlite::Error| refused(path, &error);
-    // Looked at before anything is set: the journal mode is written into the file, and another program's is not ours.
-    acceptable(path, connection)?;
-    // Cannot be set within a transaction; a second process that comes here at the same time sets the same.
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    if acceptable(path, &transaction)? {
-        return Ok(()); // another process was faster
-    }
-    transaction.execute_batch(TABLE).map_err(failed)?;
-    transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
-    transaction.pragma_update(None, "user_version", SCHEMA).map_err(failed)?;
-    transaction.commit().map_err(failed)
+/// What a `SQLite` file holds.
+enum Content {
+    Store,
+    Nothing,
+    /// With the reason.
+    Unfit(String),
 }
 
-/// Whether the file is a store already (true) or empty (false); anything else is an error.
-fn acceptable(path: &Path, connection: &Connection) -> Result<bool, Error> {
-    let failed = |error: rusqlite::Error| refused(path, &error);
-    let unfit = |reason: String| Error::History { path: path.to_path_buf(), reason };
-    match stamp(connection).map_err(failed)? {
-        (APPLICATION, SCHEMA) => return Ok(true),
-        (APPLICATION, version) if version > SCHEMA => {
-            return Err(unfit(format!(
-                "was written by a newer version (schema {version}, this one knows {SCHEMA}); update dollarbill-ml"
-            )));
-        }
-        (0, 0) => {
-            let tables: i64 =
-                connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(failed)?;
-            if tables > 0 {
-                return Err(unfit("is another program's database; name a different file".to_owned()));
-            }
-        }
-        (application, version) => {
-            return Err(unfit(format!(
-                "is another program's database (id {application}, version {version}); name a different file"
-            )));
-        }
+/// Makes an empty file a store.
+fn prepare(connection: &mut Connection) -> rusqlite::Result<Content> {
+    // Looked at before anything is set: the journal mode is written into the file, and another program's is not ours.
+    let found = content(&connection.transaction()?)?;
+    if !matches!(found, Content::Nothing) {
+        return Ok(found);
     }
-    Ok(false)
+    // Cannot be set within a transaction; a second process that comes here at the same time sets the same.
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = content(&transaction)?;
+    if matches!(found, Content::Nothing) {
+        transaction.execute_batch(TABLE)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", SCHEMA)?;
+        transaction.commit()?;
+    }
+    Ok(found)
+}
+
+/// In a transaction, or a store made between two reads would look like another program's database.
+fn content(transaction: &Transaction<'_>) -> rusqlite::Result<Content> {
+    let tables = || transaction.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0));
+    Ok(match stamp(transaction)? {
+        (APPLICATION, SCHEMA) => Content::Store,
+        (APPLICATION, version) if version > SCHEMA => Content::Unfit(format!(
+            "was written by a newer version (schema {version}, this one knows {SCHEMA}); update dollarbill-ml"
+        )),
+        (0, 0) if tables()? == 0 => Content::Nothing,
+        (application, version) => Content::Unfit(format!(
+            "is another program's database (id {application}, version {version}); name a different file"
+        )),
+    })
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 fn refused(path: &Path, error: &rusqlite::Error) -> Error {
-    use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, NotADatabase, PermissionDenied, ReadOnly};
+    use rusqlite::ErrorCode::{CannotOpen, NotADatabase, PermissionDenied, ReadOnly};
     let reason = match error.sqlite_error_code() {
-        Some(DatabaseBusy | DatabaseLocked) => "is locked by another process for more than ten seconds".to_owned(),
+        _ if is_busy(error) => "is locked by another process for more than ten seconds".to_owned(),
         Some(ReadOnly | PermissionDenied) => "is read-only; make the file and its folder writable".to_owned(),
         Some(NotADatabase) => "is not a SQLite file".to_owned(),
         Some(CannotOpen) => "cannot be opened; is its folder there and writable?".to_owned(),
