@@ -39,7 +39,7 @@ class _Model(_Section):
     @field_validator("model_path")
     @classmethod
     def _compiled(cls, path: str) -> str:
-        if path.endswith((".pkl", ".h5")):
+        if path.lower().endswith((".pkl", ".h5")):
             raise ValueError(
                 f"{path!r} is not a compiled model; compile it with `make` (or `python -m train`, `python -m export`, "
                 "`python -m verify`) and name the folder artifacts/<model> here"

@@ -80,10 +80,10 @@ def train(
         PipelineError: as `read_history`, `hold_out` and `folds`, or the folder cannot be written.
     """
     started = time.perf_counter()
-    with explain_os_errors(out, "write"):
-        out.mkdir(parents=True, exist_ok=True)
     labelled = load(data, rows=rows, random_state=random_state, show=show)
     training, test = hold_out(labelled, share=test_split, random_state=random_state)
+    with explain_os_errors(out, "write"):
+        out.mkdir(parents=True, exist_ok=True)
     known, unseen = labelled.take(training), labelled.take(test)
     fitted = fit(known, estimator=estimator, random_state=random_state, cv_folds=cv_folds, show=show)
     seconds = time.perf_counter() - started

@@ -319,7 +319,7 @@ fn check_model_path(key: &Key, value: &Value) -> Result<(), String> {
         return Err("must name the folder artifacts/<model>".to_owned());
     }
     let ending = Path::new(text).extension();
-    if ending.is_some_and(|ending| ending == "pkl" || ending == "h5") {
+    if ["pkl", "h5"].iter().any(|old| ending.is_some_and(|ending| ending.eq_ignore_ascii_case(old))) {
         let model = key.path.split('.').nth(1).unwrap_or("<model>");
         return Err(format!(
             "{text:?} is not a compiled model; run `python -m train {model} && python -m export {model} && \
