@@ -52,7 +52,7 @@ fn serve(criterion: &mut Criterion, name: &str, config: &Config) -> Result<(), E
     group.throughput(Throughput::Elements(1));
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/surface.csv");
     group.bench_function("forecast from a file", |bencher| {
-        bencher.iter(|| black_box(ml.forecast_file(black_box(&file))));
+        bencher.iter(|| black_box(ml.forecast_file(black_box(&file), None)));
     });
     group.finish();
     Ok(())

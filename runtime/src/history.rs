@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 
 use crate::error::Error;
-use crate::surface::{N_DAILY, SurfaceDay, is_weekend};
+use crate::surface::{N_DAILY, SurfaceDay, is_copy, no_trading_day};
 
 /// Marks the file as ours ("DBVH"), in `SQLite`'s `application_id`.
 const APPLICATION: i64 = 0x4442_5648;
@@ -80,24 +80,89 @@ impl HistoryStore {
         Ok(Self { connection, path: path.to_path_buf() })
     }
 
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    /// As [`HistoryStore::open`], and when the file is not there.
+    pub fn open_existing(path: &Path) -> Result<Self, Error> {
+        if path.exists() {
+            return Self::open(path);
+        }
+        let reason = "is not there; `dollarbill-ml observe` makes it".to_owned();
+        Err(Error::History { path: path.to_path_buf(), reason })
+    }
+
     /// Stores one day under `date`, whatever date it carries itself; a second observation of the same symbol and date
     /// replaces the first.
     ///
     /// # Errors
-    /// [`Error::History`]: the date is a Saturday, a Sunday or in the future, or the store cannot be written; nothing
-    /// is stored then.
+    /// [`Error::History`]: the date is a Saturday, a Sunday, before 1970 or in the future, or the store cannot be
+    /// written; nothing is stored then.
     pub fn observe(&self, day: &SurfaceDay, date: Date) -> Result<(), Error> {
-        self.check_date(date)?;
-        self.warn_of_copy(day, date)?;
-        let [avg_iv, atm_iv, skew, curvature, term_slope, volume, quotes] =
-            day.features.map(|value| value.is_finite().then_some(value));
-        self.connection
-            .execute(
-                "INSERT OR REPLACE INTO day VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                params![day.symbol, date.to_string(), avg_iv, atm_iv, skew, curvature, term_slope, volume, quotes],
-            )
+        self.observe_all(&[SurfaceDay { date: Some(date), ..day.clone() }])
+    }
+
+    /// Stores many days, each under its own date, in one transaction: all of them or none.
+    ///
+    /// # Errors
+    /// As [`HistoryStore::observe`], and when a day has no date.
+    pub fn observe_all(&self, days: &[SurfaceDay]) -> Result<(), Error> {
+        for day in days {
+            let Some(date) = day.date else { return Err(self.error("a day without a date; nothing is stored")) };
+            if let Some(reason) = no_trading_day(date) {
+                return Err(self.error(&format!("date {date} {reason}; nothing is stored")));
+            }
+        }
+        self.insert(days).map_err(|error| refused(&self.path, &error))?;
+        self.warn_of_copies(days)
+    }
+
+    fn insert(&self, days: &[SurfaceDay]) -> rusqlite::Result<()> {
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+        let mut statement =
+            transaction.prepare_cached("INSERT OR REPLACE INTO day VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+        for day in days {
+            let [avg_iv, atm_iv, skew, curvature, term_slope, volume, quotes] =
+                day.features.map(|value| value.is_finite().then_some(value));
+            let date = day.date.map(|date| date.to_string());
+            statement
+                .execute(params![day.symbol, date, avg_iv, atm_iv, skew, curvature, term_slope, volume, quotes])?;
+        }
+        drop(statement);
+        transaction.commit()
+    }
+
+    /// Removes a day that was observed by mistake.
+    ///
+    /// # Errors
+    /// [`Error::History`]: there is no such day, or the store cannot be written.
+    pub fn forget(&self, symbol: &str, date: Date) -> Result<(), Error> {
+        let removed = self
+            .connection
+            .execute("DELETE FROM day WHERE symbol = ?1 AND date = ?2", params![symbol, date.to_string()])
             .map_err(|error| refused(&self.path, &error))?;
+        if removed == 0 {
+            return Err(self.error(&format!("holds no {date} of {symbol}; `dollarbill-ml days` lists what it holds")));
+        }
         Ok(())
+    }
+
+    /// Every symbol with its number of days, its first and its last day, in alphabetical order.
+    ///
+    /// # Errors
+    /// [`Error::History`]: the store cannot be read.
+    pub fn symbols(&self) -> Result<Vec<(String, usize, Date, Date)>, Error> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut statement = self
+                .connection
+                .prepare("SELECT symbol, count(*), min(date), max(date) FROM day GROUP BY symbol ORDER BY symbol")?;
+            let rows = statement.query_map([], |row| {
+                let days: i64 = row.get(1)?;
+                Ok((row.get(0)?, usize::try_from(days).unwrap_or_default(), day_of(row, 2)?, day_of(row, 3)?))
+            })?;
+            rows.collect()
+        };
+        read().map_err(|error| refused(&self.path, &error))
     }
 
     /// The last `limit` days of `symbol`, oldest first; none if it was never observed.
@@ -116,10 +181,7 @@ impl HistoryStore {
     fn query(&self, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<Vec<SurfaceDay>> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows = statement.query_map(parameters, |row| {
-            let date: String = row.get(1)?;
-            let date: Date = date.parse().map_err(|error| {
-                rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error))
-            })?;
+            let date = day_of(row, 1)?;
             let mut features = [f64::NAN; N_DAILY];
             for (index, feature) in features.iter_mut().enumerate() {
                 *feature = row.get::<_, Option<f64>>(index + 2)?.unwrap_or(f64::NAN);
@@ -129,36 +191,30 @@ impl HistoryStore {
         rows.collect()
     }
 
-    fn check_date(&self, date: Date) -> Result<(), Error> {
-        let reason = if is_weekend(date) {
-            "is a Saturday or Sunday, no trading day"
-        } else if date > latest_day() {
-            "lies in the future"
-        } else {
-            return Ok(());
-        };
-        let reason = format!("date {date} {reason}; nothing is stored");
-        Err(Error::History { path: self.path.clone(), reason })
-    }
-
     /// A snapshot that was not renewed looks like the day before to the last bit.
-    fn warn_of_copy(&self, day: &SurfaceDay, date: Date) -> Result<(), Error> {
+    fn warn_of_copies(&self, days: &[SurfaceDay]) -> Result<(), Error> {
         let sql = "SELECT * FROM day WHERE symbol = ?1 AND date < ?2 ORDER BY date DESC LIMIT 1";
-        let before =
-            self.query(sql, params![day.symbol, date.to_string()]).map_err(|error| refused(&self.path, &error))?;
-        let bits = |day: &SurfaceDay| day.features.map(f64::to_bits);
-        if let Some(before) = before.first().filter(|before| bits(before) == bits(day)) {
-            let last = before.date.map(|date| date.to_string()).unwrap_or_default();
-            tracing::warn!("{}: {date} is a copy of {last}; was the snapshot not renewed?", day.symbol);
+        for day in days {
+            let date = day.date.map(|date| date.to_string()).unwrap_or_default();
+            let before = self.query(sql, params![day.symbol, date]).map_err(|error| refused(&self.path, &error))?;
+            if let Some(before) = before.first().filter(|before| is_copy(day, before)) {
+                let last = before.date.map(|date| date.to_string()).unwrap_or_default();
+                tracing::warn!("{}: {date} is a copy of {last}; was the snapshot not renewed?", day.symbol);
+            }
         }
         Ok(())
     }
+
+    fn error(&self, reason: &str) -> Error {
+        Error::History { path: self.path.clone(), reason: reason.to_owned() }
+    }
 }
 
-/// Today, or tomorrow: it is tomorrow somewhere already.
-fn latest_day() -> Date {
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    today.tomorrow().unwrap_or(today)
+fn day_of(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Date> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
 }
 
 fn stamp(connection: &Connection) -> rusqlite::Result<(i64, i64)> {

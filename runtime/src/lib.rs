@@ -15,6 +15,7 @@
 pub mod artifact;
 pub mod batch;
 pub mod config;
+mod days;
 pub mod error;
 pub mod fallback;
 mod files;
@@ -28,6 +29,7 @@ mod library;
 mod manifest;
 mod meter;
 mod model;
+mod observe;
 mod service;
 pub mod signal;
 mod slots;
@@ -41,8 +43,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub use config::Config;
 pub use error::Error;
 pub use files::AtomicFile;
-pub use forecasts::{Observed, observe};
 pub use manifest::Version;
+pub use observe::{Observed, ObservedSymbol, observe};
 pub use service::{MlService, SIGNAL_CLASSIFIER, VOLATILITY_PREDICTOR};
 pub use signal::{Classification, Recommendation, Source, TradeSignal, Warning, Warnings};
 pub use volatility::{Direction, HorizonForecast, ShortForecast, VolatilityForecast};
@@ -93,7 +95,7 @@ pub fn classify_signal_quality(signal: &TradeSignal) -> f64 {
 }
 
 /// The change of the symbol's average implied volatility in percent that the model expects at the configured horizon:
-/// the `change_percent` of [`MlService::forecast`].
+/// the `change_percent` of [`MlService::forecast`], which says where the days come from.
 ///
 /// # Errors
 /// As [`Config::find`], [`MlService::open`] and [`MlService::forecast`].

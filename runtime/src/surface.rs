@@ -4,6 +4,7 @@
 //! `train/daily_features.py`: the same file gives the same bits, or the same refusal, on both sides.
 
 mod features;
+mod name;
 mod reader;
 
 use std::path::Path;
@@ -12,6 +13,8 @@ use jiff::civil::{Date, Weekday};
 
 use crate::error::Error;
 use features::{Quote, daily_features};
+pub(crate) use name::{date_in_name, symbol_of};
+pub(crate) use reader::NOT_A_SURFACE;
 use reader::{Row, Shape};
 
 /// Number of daily features.
@@ -21,9 +24,14 @@ pub const N_DAILY: usize = 7;
 pub const DAILY_FEATURES: [&str; N_DAILY] = ["avg_iv", "atm_iv", "skew", "curvature", "term_slope", "volume", "quotes"];
 
 /// So many quotes, all with the same implied volatility as on the day before, are a copy; fewer may repeat by chance.
-const COPY_QUOTES: usize = 5;
+const COPY_QUOTES: u32 = 5;
 /// Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries.
 const SPOT_DRIFT: f64 = 0.005;
+
+/// How the refusal of a file of junk begins.
+pub(crate) const NO_USABLE_DAY: &str = "no usable day";
+/// No date lies before it: what does is a mistake of the clock or of the format.
+pub(crate) const FIRST_DAY: Date = jiff::civil::date(1970, 1, 1);
 
 /// One day of one symbol's surface, reduced to the features that the forecast is made from.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,13 +95,6 @@ pub fn read_history(path: &Path) -> Result<SurfaceHistory, Error> {
     days.history(&symbol)
 }
 
-/// The symbol a file is named for: `vix_1990_2019.csv` is VIX's.
-fn symbol_of(path: &Path) -> String {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = name.split(['.', '_']).next().unwrap_or_default().to_uppercase();
-    if stem.is_empty() { "UNKNOWN".to_owned() } else { stem }
-}
-
 /// Collects the days of one file.
 struct Days<'a> {
     path: &'a Path,
@@ -123,7 +124,7 @@ impl<'a> Days<'a> {
     fn history(self, symbol: &str) -> Result<SurfaceHistory, Error> {
         if self.kept.is_empty() {
             let reason = self.dropped.first().map_or("it has a header and no rows", String::as_str);
-            let reason = format!("no usable day: {reason}");
+            let reason = format!("{NO_USABLE_DAY}: {reason}");
             return Err(Error::Surface { path: self.path.to_path_buf(), reason });
         }
         let day = |(date, features)| SurfaceDay { date, symbol: symbol.to_owned(), features };
@@ -157,7 +158,7 @@ impl<'a> Days<'a> {
         };
         if date.is_some_and(|date| !is_weekend(date)) {
             let marks: Vec<_> = quotes.iter().map(|quote| (quote.strike, quote.kind, quote.iv)).collect();
-            if marks.len() >= COPY_QUOTES && marks == self.previous {
+            if marks.len() >= COPY_QUOTES as usize && marks == self.previous {
                 return Ok(Err("a copy of the day before"));
             }
             self.previous = marks;
@@ -186,6 +187,31 @@ impl<'a> Days<'a> {
         }
         Ok(())
     }
+}
+
+/// Why nothing can have been observed on that day; `None` for a day on which something can.
+pub(crate) fn no_trading_day(date: Date) -> Option<&'static str> {
+    if date < FIRST_DAY {
+        Some("lies before 1970-01-01")
+    } else if is_weekend(date) {
+        Some("is a Saturday or Sunday, no trading day")
+    } else if date > latest_day() {
+        Some("lies in the future")
+    } else {
+        None
+    }
+}
+
+/// Today, or tomorrow: it is tomorrow somewhere already.
+fn latest_day() -> Date {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    today.tomorrow().unwrap_or(today)
+}
+
+/// A day with the same features to the bit as the one before, on so many quotes, was not observed anew.
+pub(crate) fn is_copy(day: &SurfaceDay, before: &SurfaceDay) -> bool {
+    let bits = |day: &SurfaceDay| day.features.map(f64::to_bits);
+    day.features[N_DAILY - 1] >= f64::from(COPY_QUOTES) && bits(day) == bits(before)
 }
 
 /// Whether no exchange trades on that day of the week.

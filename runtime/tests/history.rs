@@ -47,14 +47,43 @@ fn observing_a_day_again_replaces_it() {
 }
 
 #[test]
-fn weekends_and_the_future_are_refused_and_nothing_is_stored() {
+fn weekends_the_future_and_days_before_1970_are_refused_and_nothing_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.sqlite");
     let store = HistoryStore::open(&path).unwrap();
-    for (at, word) in [(date(2024, 3, 9), "Saturday"), (date(2024, 3, 10), "Sunday"), (date(2999, 3, 1), "future")] {
+    let days = [(date(2024, 3, 9), "Saturday"), (date(2024, 3, 10), "Sunday"), (date(2999, 3, 1), "future")];
+    for (at, word) in days.into_iter().chain([(date(1969, 12, 31), "before 1970-01-01")]) {
         let error = store.observe(&day("TSLA", 0.3), at).unwrap_err().to_string();
         assert!(error.contains(word) && error.contains(&at.to_string()), "{error}");
     }
+    assert!(levels(&path, "TSLA", 10).is_empty());
+}
+
+#[test]
+fn of_many_days_all_are_stored_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let store = HistoryStore::open(&path).unwrap();
+    let dated = |at| SurfaceDay { date: Some(at), ..day("TSLA", 0.3) };
+    let error = store.observe_all(&[dated(date(2024, 3, 4)), dated(date(2024, 3, 9))]).unwrap_err().to_string();
+    assert!(error.contains("2024-03-09 is a Saturday") && error.contains("nothing is stored"), "{error}");
+    assert!(store.observe_all(&[dated(date(2024, 3, 4)), day("TSLA", 0.3)]).is_err());
+    assert!(levels(&path, "TSLA", 10).is_empty());
+    store.observe_all(&[dated(date(2024, 3, 4)), dated(date(2024, 3, 5))]).unwrap();
+    assert_eq!(store.symbols().unwrap(), [("TSLA".to_owned(), 2, date(2024, 3, 4), date(2024, 3, 5))]);
+}
+
+#[test]
+fn a_forgotten_day_is_gone_and_one_that_never_was_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    assert!(HistoryStore::open_existing(&path).unwrap_err().to_string().contains("is not there"));
+    assert!(!path.exists());
+    let store = HistoryStore::open(&path).unwrap();
+    store.observe(&day("TSLA", 0.3), date(2024, 3, 4)).unwrap();
+    let error = store.forget("TSLA", date(2024, 3, 5)).unwrap_err().to_string();
+    assert!(error.contains("holds no 2024-03-05 of TSLA"), "{error}");
+    store.forget("TSLA", date(2024, 3, 4)).unwrap();
     assert!(levels(&path, "TSLA", 10).is_empty());
 }
 

@@ -116,11 +116,11 @@ fn the_engines_own_snapshot_is_refused_for_its_missing_history() {
 fn days_observed_one_by_one_make_a_forecast() {
     let house = House::new();
     for (index, date) in weekdays(10).iter().enumerate() {
-        house.write("data/abc_vol_surface.csv", format!("{HEADER}{}", surface("", 0.2 + index as f64 / 1000.0)));
+        house.write("today.csv", format!("{HEADER}{}", surface("", 0.2 + index as f64 / 1000.0)));
         if index > 0 {
             house.run(&["predict", "--symbol", "ABC"]).refused(&format!("needs 10 known days, found {index}"));
         }
-        let done = house.run(&["observe", "data/abc_vol_surface.csv", "--date", &date.to_string()]);
+        let done = house.run(&["observe", "today.csv", "--date", &date.to_string()]);
         assert_eq!(done.good(), "");
         assert!(done.stderr.contains(&format!("{} days known", index + 1)), "{}", done.stderr);
     }
@@ -129,8 +129,6 @@ fn days_observed_one_by_one_make_a_forecast() {
         let forecast: Value = serde_json::from_str(done.good()).unwrap();
         assert!((number(&forecast["current_avg_iv"]) - 0.209).abs() < 1e-12);
     }
-    fs::remove_file(house.path("data/abc_vol_surface.csv")).unwrap();
-    house.run(&["predict", "--symbol", "ABC"]).good();
 }
 
 #[test]
@@ -144,6 +142,143 @@ fn a_dated_file_and_observed_days_are_one_history() {
     let done = house.run(&["predict", "--symbol", "ABC"]);
     let forecast: Value = serde_json::from_str(done.good()).unwrap();
     assert!((number(&forecast["current_avg_iv"]) - 0.5).abs() < 1e-12);
+    house.run(&["predict", "--symbol", "ABC", "--date", "2024-03-18"]).refused("has dates of its own");
+}
+
+/// A house with `days` observed days of ABC, at 0.200, 0.201 and so on.
+fn observed(days: usize) -> House {
+    let house = House::new();
+    house.write("history.csv", dated(days));
+    let done = house.run(&["observe", "history.csv"]);
+    done.good();
+    assert!(done.stderr.contains(&format!("{days} days known")), "{}", done.stderr);
+    house
+}
+
+/// The engine's snapshot, last written at this time.
+fn engine_file(house: &House, iv: f64, modified: &str) {
+    let path = house.write("data/abc_vol_surface.csv", format!("{HEADER}{}", surface("", iv)));
+    let time: jiff::Timestamp = modified.parse().unwrap();
+    fs::File::options().write(true).open(path).unwrap().set_modified(time.into()).unwrap();
+}
+
+fn whole(house: &House, arguments: &[&str]) -> Value {
+    serde_json::from_str(house.run(&[&["predict", "--json"], arguments].concat()).good()).unwrap()
+}
+
+#[test]
+fn the_engines_file_is_the_newest_day_on_top_of_those_observed() {
+    let house = observed(9);
+    // The ninth day is a Thursday; Friday, 22:00 in UTC.
+    engine_file(&house, 0.5, "2024-03-15T22:00:00Z");
+    for arguments in [&["--symbol", "ABC"][..], &["data/abc_vol_surface.csv"]] {
+        let forecast = whole(&house, arguments);
+        assert_eq!((&forecast["date"], &forecast["known_days"]), (&json!("2024-03-15"), &json!(10)), "{arguments:?}");
+        assert!((number(&forecast["current_avg_iv"]) - 0.5).abs() < 1e-12);
+    }
+    // Nothing of it is kept.
+    assert!(!house.run(&["days", "--symbol", "ABC"]).good().contains("2024-03-15"));
+}
+
+#[test]
+fn a_snapshots_time_counts_by_new_yorks_clock_and_a_weekend_is_its_friday() {
+    let house = observed(9);
+    for (modified, day) in [
+        ("2024-03-16T04:59:59Z", "2024-03-15"),
+        ("2024-03-17T20:00:00Z", "2024-03-15"),
+        ("2024-03-18T04:59:59Z", "2024-03-15"),
+        ("2024-03-18T05:00:00Z", "2024-03-18"),
+    ] {
+        engine_file(&house, 0.5, modified);
+        assert_eq!(whole(&house, &["--symbol", "ABC"])["date"], day, "{modified}");
+    }
+}
+
+#[test]
+fn a_date_given_goes_before_the_name_and_the_name_before_the_time() {
+    let house = observed(9);
+    engine_file(&house, 0.5, "2024-03-15T22:00:00Z");
+    assert_eq!(whole(&house, &["--symbol", "ABC", "--date", "2024-03-18"])["date"], "2024-03-18");
+    house.write("abc_2024-03-19.csv", format!("{HEADER}{}", surface("", 0.4)));
+    assert_eq!(whole(&house, &["abc_2024-03-19.csv"])["date"], "2024-03-19");
+    assert_eq!(whole(&house, &["abc_2024-03-19.csv", "--date", "2024-03-20"])["date"], "2024-03-20");
+}
+
+#[test]
+fn a_snapshot_of_an_observed_day_stands_in_for_it() {
+    let house = observed(10);
+    engine_file(&house, 0.5, "2024-03-15T22:00:00Z");
+    let forecast = whole(&house, &["--symbol", "ABC"]);
+    assert_eq!((&forecast["date"], &forecast["known_days"]), (&json!("2024-03-15"), &json!(10)));
+    assert!((number(&forecast["current_avg_iv"]) - 0.5).abs() < 1e-12);
+}
+
+#[test]
+fn a_snapshot_that_was_observed_already_is_no_new_day() {
+    let house = observed(10);
+    engine_file(&house, 0.2 + 9.0 / 1000.0, "2024-03-20T22:00:00Z");
+    let forecast = whole(&house, &["--symbol", "ABC"]);
+    assert_eq!((&forecast["date"], &forecast["known_days"]), (&json!("2024-03-15"), &json!(10)));
+}
+
+#[test]
+fn a_snapshot_older_than_the_newest_day_is_left_out_with_a_warning_or_refused_where_it_was_named() {
+    let house = observed(11);
+    engine_file(&house, 0.5, "2024-03-15T22:00:00Z");
+    let done = house.run(&["predict", "--symbol", "ABC"]);
+    let forecast: Value = serde_json::from_str(done.good()).unwrap();
+    assert!((number(&forecast["current_avg_iv"]) - 0.21).abs() < 1e-12);
+    let older = "is of 2024-03-15 (its modification time), older than the newest day observed, 2024-03-18";
+    assert!(done.stderr.contains(&format!("{older}; it is left out")), "{}", done.stderr);
+    house.run(&["predict", "data/abc_vol_surface.csv"]).refused(older);
+    house.run(&["predict", "--symbol", "ABC", "--date", "2024-03-14"]).refused("is of 2024-03-14 (--date), older than");
+}
+
+#[test]
+fn a_snapshot_long_after_the_days_observed_is_used_with_a_warning() {
+    let house = observed(10);
+    engine_file(&house, 0.5, "2024-06-14T22:00:00Z");
+    let done = house.run(&["predict", "--symbol", "ABC"]);
+    done.good();
+    assert!(done.stderr.contains("2024-03-15 and 2024-06-14 are 91 days apart"), "{}", done.stderr);
+}
+
+#[test]
+fn the_engines_file_of_another_symbol_is_refused() {
+    let house = observed(10);
+    engine_file(&house, 0.5, "2024-03-18T22:00:00Z");
+    fs::rename(house.path("data/abc_vol_surface.csv"), house.path("data/xyz_vol_surface.csv")).unwrap();
+    house.run(&["predict", "--symbol", "XYZ"]).refused("its rows are of ABC, not of XYZ");
+}
+
+#[test]
+fn a_date_that_no_day_can_have_is_refused() {
+    let house = observed(10);
+    engine_file(&house, 0.5, "2024-03-18T22:00:00Z");
+    house.write("abc.csv", format!("{HEADER}{}", surface("", 0.3)));
+    for (date, word) in [
+        ("2024-03-16", "Saturday or Sunday"),
+        ("2999-03-01", "lies in the future"),
+        ("1969-12-31", "lies before 1970-01-01"),
+        ("2024-3-4", "must be YYYY-MM-DD"),
+        ("20240304", "must be YYYY-MM-DD"),
+        ("2024-03-04T10:00", "must be YYYY-MM-DD"),
+        ("2024-02-30", "is not a day of the calendar"),
+    ] {
+        for arguments in [&["predict", "--symbol", "ABC"][..], &["predict", "abc.csv"], &["observe", "abc.csv"]] {
+            let done = house.run(&[arguments, &["--date", date]].concat());
+            assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""), "{date}");
+            assert!(done.stderr.contains(word), "{date}: {}", done.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_symbol_never_observed_is_told_how_to_begin() {
+    let house = House::new();
+    let done = house.run(&["predict", "--symbol", "ABC"]);
+    done.refused("symbol ABC: never observed (no day in history store ");
+    done.refused("abc_vol_surface.csv): needs 10 known days, found 0; run `dollarbill-ml observe SNAPSHOT.csv --date");
 }
 
 #[test]
@@ -153,12 +288,129 @@ fn what_is_no_snapshot_of_that_day_is_not_observed() {
     house.run(&["observe", "two.csv", "--date", "2024-03-04"]).refused("holds more than one day");
     house.write("one.csv", dated(1));
     house.run(&["observe", "one.csv", "--date", "2024-03-05"]).refused("is dated 2024-03-04, not 2024-03-05");
+    house.write("one_2024-03-06.csv", dated(1));
+    house.run(&["observe", "one_2024-03-06.csv"]).refused("is dated 2024-03-04, not 2024-03-06");
     house.write("snapshot.csv", format!("{HEADER}{}", surface("", 0.3)));
+    house.run(&["observe", "snapshot.csv"]).refused("snapshot.csv: a snapshot without a date; add --date YYYY-MM-DD");
     house.run(&["observe", "snapshot.csv", "--date", "2024-03-09"]).refused("Saturday or Sunday");
     house.run(&["observe", "nowhere.csv", "--date", "2024-03-04"]).refused("nowhere.csv");
-    house.run(&["predict", "--symbol", "ABC"]).refused("abc_vol_surface.csv");
     house.configure(|config| config["runtime"] = json!({"history_path": "snapshot.csv/store.sqlite"}));
     house.run(&["observe", "snapshot.csv", "--date", "2024-03-04"]).refused("snapshot.csv");
+}
+
+/// A folder of ten dated snapshots in the forms that names take.
+fn folder_of_snapshots(house: &House) {
+    for (index, date) in weekdays(10).iter().enumerate() {
+        let name = if index % 2 == 0 { format!("days/abc_{date}.csv") } else { format!("days/{date}.csv") };
+        house.write(&name, format!("{HEADER}{}", surface("", 0.2 + index as f64 / 1000.0)));
+    }
+}
+
+#[test]
+fn a_folder_of_snapshots_is_observed_in_one_call_and_says_what_was_left_out() {
+    let house = House::new();
+    folder_of_snapshots(&house);
+    house.write("days/abc_2024-03-09.csv", format!("{HEADER}{}", surface("", 0.5)));
+    house.write("days/abc.csv", format!("{HEADER}{}", surface("", 0.5)));
+    house.write("days/prices.csv", "Date,Open,Close,Volume\n2024-03-04,1,2,3\n");
+    house.write("days/notes.txt", "nothing");
+    house.write("days/.abc_2024-03-05.csv.swp", "nothing");
+    house.write("days/sub/abc_2024-03-04.csv", "nothing");
+    house.write("days/xyz_2024-03-04.csv", format!("{HEADER}XYZ,100,0.1,5.0,1.0,Call,1\n"));
+    let done = house.run(&["observe", "days"]);
+    assert_eq!(done.good(), "");
+    for (name, reason) in [
+        ("abc_2024-03-09.csv", "2024-03-09: a Saturday or Sunday"),
+        ("abc.csv", "a snapshot without a date in its rows or its name"),
+        ("prices.csv", "not a surface file by its header"),
+        ("notes.txt", "neither .csv nor .csv.gz"),
+        (".abc_2024-03-05.csv.swp", "a hidden file"),
+        ("sub", "a folder"),
+        ("xyz_2024-03-04.csv", "no usable day"),
+    ] {
+        assert!(done.stderr.contains(&format!("skipped: days/{name}: {reason}")), "{name}: {}", done.stderr);
+    }
+    assert!(done.stderr.contains("ABC 10 days from 2024-03-04 to 2024-03-15 kept"), "{}", done.stderr);
+    house.run(&["predict", "--symbol", "ABC"]).good();
+    assert_eq!(house.run(&["days"]).good(), "symbol,days,first,last\nABC,10,2024-03-04,2024-03-15\n");
+    let listed = house.run(&["days", "--symbol", "abc"]);
+    assert!(listed.good().starts_with("date,avg_iv,atm_iv,skew,curvature,term_slope,volume,quotes\n2024-03-04,0."));
+    assert_eq!(listed.stdout.lines().count(), 11);
+}
+
+#[test]
+fn a_folder_with_a_wrong_file_is_refused_and_nothing_of_it_is_stored() {
+    let wrong: [(&str, String, &str); 7] = [
+        (
+            "zzz_2024-03-04.csv",
+            HEADER.to_owned() + "ZZZ,100,0.1,-0.3,1.0,Call,1\n",
+            "zzz_2024-03-04.csv: row 2: column",
+        ),
+        ("zzz_2024-03-04.csv", String::new(), "the file is empty"),
+        ("zzz_2024-02-30.csv", HEADER.to_owned() + &surface("", 0.3), "'2024-02-30' in its name is not a day"),
+        ("zzz_2024-03-04_2024-03-05.csv", HEADER.to_owned() + &surface("", 0.3), "its name holds two dates"),
+        ("zzz_2999-03-01.csv", HEADER.to_owned() + &surface("", 0.3), "2999-03-01 lies in the future"),
+        ("zzz_1969-12-31.csv", HEADER.to_owned() + &surface("", 0.3), "1969-12-31 lies before 1970-01-01"),
+        ("zzz_2024-03-04.csv", HEADER.to_owned() + &surface("", 0.3), "holds 2024-03-04 of ABC, and so does"),
+    ];
+    for (name, content, expected) in wrong {
+        let house = House::new();
+        folder_of_snapshots(&house);
+        house.write(&format!("days/{name}"), content);
+        house.run(&["observe", "days"]).refused(expected);
+        let listed = house.run(&["days"]);
+        assert!(listed.code == Some(2) || listed.stdout == "symbol,days,first,last\n", "{}", listed.stdout);
+    }
+}
+
+#[test]
+fn a_folder_without_snapshots_or_with_a_date_is_refused() {
+    let house = House::new();
+    house.write("days/notes.txt", "nothing");
+    house.run(&["observe", "days"]).refused("a folder without a dated snapshot");
+    house.run(&["observe", "days", "--date", "2024-03-04"]).refused("leave --date out");
+}
+
+#[test]
+fn a_wrong_day_can_be_removed() {
+    let house = observed(10);
+    house.run(&["forget", "--symbol", "abc", "--date", "2024-03-05"]).good();
+    house.run(&["predict", "--symbol", "ABC"]).refused("needs 10 known days, found 9");
+    house.run(&["forget", "--symbol", "ABC", "--date", "2024-03-05"]).refused("holds no 2024-03-05 of ABC");
+    house.run(&["days", "--symbol", "XYZ"]).refused("holds no day of XYZ");
+    fs::remove_file(house.path("data/vol_history.sqlite")).unwrap();
+    house.run(&["forget", "--symbol", "ABC", "--date", "2024-03-06"]).refused("is not there");
+    house.run(&["days"]).refused("is not there");
+}
+
+#[test]
+fn the_engines_own_files_are_observed_and_forecast() {
+    let shared = repository().join("../shared/data/dollarbill");
+    assert!(shared.exists(), "this test needs ../shared/data beside the checkout");
+    let house = House::new();
+    for symbol in ["tsla", "spy", "gld"] {
+        let file = shared.join(format!("{symbol}_vol_surface.csv"));
+        let text = fs::read_to_string(&file).unwrap();
+        for date in weekdays(9) {
+            // Real snapshots of other days there are none: every day another quote is missing.
+            let kept =
+                text.lines().enumerate().filter(|(at, _)| *at == 0 || at % 9 != date.day().unsigned_abs() as usize % 9);
+            let kept: Vec<_> = kept.map(|(_, line)| line).collect();
+            house.write(&format!("days/{symbol}_{date}.csv"), kept.join("\n"));
+        }
+    }
+    house.run(&["observe", "days"]).good();
+    for symbol in ["tsla", "spy", "gld"] {
+        let file = shared.join(format!("{symbol}_vol_surface.csv"));
+        let forecast = whole(&house, &[file.to_str().unwrap(), "--date", "2024-03-15"]);
+        assert_eq!(forecast["symbol"], symbol.to_uppercase());
+        assert_eq!((&forecast["known_days"], &forecast["source"]), (&json!(10), &json!("model")));
+        house.run(&["observe", file.to_str().unwrap(), "--date", "2024-03-15"]).good();
+        house.run(&["predict", "--symbol", symbol]).good();
+    }
+    // What lies in the engine's folder without a date is named, and nothing is guessed.
+    let done = house.run(&["observe", shared.to_str().unwrap()]);
+    done.refused("gld_vol_surface.csv: a snapshot without a date in its rows or its name");
 }
 
 #[test]
@@ -255,4 +507,32 @@ fn a_kill_while_observing_loses_no_acknowledged_day() {
     for date in &acknowledged {
         assert!(kept.contains(date), "{date} was acknowledged and is lost");
     }
+}
+
+/// A folder's import is killed at a random moment: all of its days are there or none, and all where it was acknowledged.
+#[test]
+#[cfg(unix)]
+fn a_kill_while_a_folder_is_observed_leaves_all_of_it_or_nothing() {
+    let kills: usize = std::env::var("DOLLARBILL_ML_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    let house = House::new();
+    folder_of_snapshots(&house);
+    let (mut whole, mut nothing) = (0, 0);
+    for index in 0..kills {
+        let store = format!("data/{index}.sqlite");
+        house.configure(|config| config["runtime"]["history_path"] = store.as_str().into());
+        let mut command = house.command();
+        let mut child = command.args(["observe", "days"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_micros((index as u64 * 7919 % 40) * 500));
+        let _ = child.kill();
+        let acknowledged = child.wait().unwrap().success();
+        let path = house.path(&store);
+        let kept = if path.exists() {
+            dollarbill_ml::history::HistoryStore::open(&path).unwrap().days("ABC", 100).unwrap().len()
+        } else {
+            0
+        };
+        assert!(kept == 10 || (kept == 0 && !acknowledged), "{kept} days kept, acknowledged: {acknowledged}");
+        if kept == 10 { whole += 1 } else { nothing += 1 }
+    }
+    eprintln!("{kills} kills: {whole} whole, {nothing} nothing");
 }

@@ -13,6 +13,8 @@ use crate::files::read_limited;
 
 /// Of the unpacked text.
 const MAX_BYTES: u64 = 1 << 30;
+/// How the refusal of another kind of file begins.
+pub(crate) const NOT_A_SURFACE: &str = "row 1: not the header of a surface file";
 const SNAPSHOT: [&str; 7] = ["symbol", "strike", "timetoexpiry", "impliedvol", "moneyness", "optiontype", "volume"];
 const OLD: [&str; 5] = ["date", "strike", "implied_vol", "volume", "moneyness"];
 const INDEX: [&str; 2] = ["date", "close"];
@@ -103,9 +105,6 @@ impl<'a> Rows<'a> {
         lines.read_record(&mut record).map_err(|error| not_csv(path, &error))?;
         let (shape, at) = shape(path, &record)?;
         let width = record.len();
-        // It is tomorrow somewhere already.
-        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        let limit = today.tomorrow().unwrap_or(today);
         Ok(Self {
             path,
             lines,
@@ -118,7 +117,7 @@ impl<'a> Rows<'a> {
             date_text: String::new(),
             date: None,
             symbol: None,
-            limit,
+            limit: super::latest_day(),
         })
     }
 
@@ -197,6 +196,9 @@ impl<'a> Rows<'a> {
             .ok_or_else(|| error(format!("'{text}' is not a day of the calendar")))?;
         if date > self.limit {
             return Err(error(format!("'{text}' lies in the future")));
+        }
+        if date < super::FIRST_DAY {
+            return Err(error(format!("'{text}' lies before {}", super::FIRST_DAY)));
         }
         if let Some(before) = self.date.filter(|before| date < *before) {
             return Err(error(format!("'{text}' comes after {before}; sort the rows by date, oldest first")));
@@ -308,7 +310,7 @@ fn shape(path: &Path, header: &StringRecord) -> Result<(Shape, Columns), Error> 
         return Ok((Shape::Index, Columns { date: at("date"), iv: at("close"), ..Columns::default() }));
     }
     let found: String = header.iter().collect::<Vec<_>>().join(",").chars().take(200).collect();
-    Err(refused(format!("row 1: not the header of a surface file: '{found}'; expected {HEADERS}")))
+    Err(refused(format!("{NOT_A_SURFACE}: '{found}'; expected {HEADERS}")))
 }
 
 /// The three numbers of a date whose parts have exactly so many ASCII digits.

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use jiff::civil::Date;
 
 const EXAMPLES: &str = r#"Examples:
   dollarbill-ml classify '{"edge_percent": 15.5, "delta": 0.65, "gamma": 0.004, "vega": 45.2, "theta": -8.5,
                            "volume": 1200, "open_interest": 8500, "days_to_expiry": 45}'
   dollarbill-ml classify-batch signals.csv -o answers.csv
   dollarbill-ml observe data/tsla_vol_surface.csv --date 2026-03-06
+  dollarbill-ml observe snapshots/
   dollarbill-ml predict --symbol TSLA
   dollarbill-ml check
 
@@ -50,25 +52,44 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Keep a day's surface snapshot in the history store
+    /// Keep surface snapshots in the history store: one file, or all files of a folder at once or none
     Observe {
-        /// The snapshot
+        /// A snapshot, a file with dates (every day of it), or a folder of them (tsla_2024-03-04.csv and the like)
         surface: PathBuf,
-        /// The trading day it shows
-        #[arg(long, value_name = "YYYY-MM-DD")]
-        date: jiff::civil::Date,
+        /// The trading day that a snapshot shows [default: the date in its rows or its name]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+        date: Option<Date>,
     },
     /// The volatility forecast: four keys as JSON
     #[command(group = clap::ArgGroup::new("what").required(true).args(["surface", "symbol"]))]
     Predict {
-        /// A surface file with dates
+        /// A surface file with dates, or a snapshot on top of the days observed
         surface: Option<PathBuf>,
         /// A symbol: its file in the data folder and the days observed
         #[arg(long)]
         symbol: Option<String>,
+        /// The trading day that a snapshot without a date shows [default: the day of its modification time, a Saturday or
+        /// Sunday being the Friday before]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+        date: Option<Date>,
         /// Print everything that is known
         #[arg(long)]
         json: bool,
+    },
+    /// What the history store holds, as CSV: each symbol, or each day of one
+    Days {
+        /// The symbol
+        #[arg(long)]
+        symbol: Option<String>,
+    },
+    /// Remove a day that was observed by mistake
+    Forget {
+        /// The symbol
+        #[arg(long)]
+        symbol: String,
+        /// The day
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+        date: Date,
     },
     /// Integrity, contract and golden cases of what is installed
     Check {
@@ -91,4 +112,17 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
     },
+}
+
+/// A day as `--date` takes it: in one form only, so that no other could be meant.
+fn day(text: &str) -> Result<Date, String> {
+    let shaped = text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    if !shaped {
+        return Err("must be YYYY-MM-DD".to_owned());
+    }
+    text.parse().map_err(|_| "is not a day of the calendar".to_owned())
 }

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use clap::CommandFactory;
 use dollarbill_ml::artifact::{self, Evaluator, Place};
 use dollarbill_ml::{AtomicFile, Config, Error, MlService, Source, TradeSignal, batch};
+use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::args::{Arguments, Command};
+use crate::store;
 
 /// Rows that `evaluate` holds in memory.
 const EVALUATE_CHUNK: usize = 8192;
@@ -29,8 +31,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     match arguments.command {
         Command::Classify { signal, json } => classify(&config()?, &signal, json),
         Command::ClassifyBatch { file, output } => classify_batch(&config()?, &file, output.as_deref()),
-        Command::Observe { surface, date } => observe(&config()?, &surface, date),
-        Command::Predict { surface, symbol, json } => predict(&config()?, surface, symbol, json),
+        Command::Observe { surface, date } => store::observe(&config()?, &surface, date),
+        Command::Days { symbol } => store::days(&config()?, symbol.as_deref()),
+        Command::Forget { symbol, date } => store::forget(&config()?, &symbol, date),
+        Command::Predict { surface, symbol, date, json } => {
+            predict(&config()?, surface.as_deref(), symbol.as_deref(), date, json)
+        }
         Command::Check { path } => check(named, path),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -112,22 +118,22 @@ impl Progress {
     }
 }
 
-fn observe(config: &Config, surface: &Path, date: jiff::civil::Date) -> Result<(), Error> {
-    let kept = dollarbill_ml::observe(config, surface, date)?;
-    let store = config.history_path.display();
-    let _ = writeln!(io::stderr(), "{} {date} kept in {store}; {} days known", kept.symbol, kept.known_days);
-    Ok(())
-}
-
-fn predict(config: &Config, surface: Option<PathBuf>, symbol: Option<String>, json: bool) -> Result<(), Error> {
+fn predict(
+    config: &Config,
+    surface: Option<&Path>,
+    symbol: Option<&str>,
+    date: Option<Date>,
+    json: bool,
+) -> Result<(), Error> {
     // The file first: a mistake in it should not wait for the model.
-    if let Some(path) = &surface {
+    if let Some(path) = surface {
         std::fs::metadata(path).map_err(|error| cannot("read", path, error))?;
     }
     let service = MlService::open_volatility(config)?;
-    let forecast = match (surface, symbol) {
-        (Some(path), _) => service.forecast_file(&path)?,
-        (None, symbol) => service.forecast(&symbol.unwrap_or_default())?,
+    let forecast = match (surface, symbol, date) {
+        (Some(path), _, date) => service.forecast_file(path, date)?,
+        (None, symbol, Some(date)) => service.forecast_on(symbol.unwrap_or_default(), date)?,
+        (None, symbol, None) => service.forecast(symbol.unwrap_or_default())?,
     };
     // What made the fallback answer is on stderr already.
     for warning in forecast.warnings.iter().filter(|_| forecast.source == Source::Model) {
@@ -212,7 +218,7 @@ fn print_json(value: &impl Serialize) -> Result<(), Error> {
     print(&(text + "\n"))
 }
 
-fn print(text: &str) -> Result<(), Error> {
+pub(crate) fn print(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|source| cannot("write", "stdout", source))
 }
