@@ -31,10 +31,10 @@ def test_observing_a_day_again_replaces_it(tmp_path: Path) -> None:
         assert len(store.days("ABC", 10).dates) == 1
 
 
-def test_a_dated_file_is_imported_and_the_newest_days_are_asked_for(tmp_path: Path) -> None:
+def test_every_day_of_a_dated_file_is_observed_and_the_newest_days_are_asked_for(tmp_path: Path) -> None:
     history = read_days(SURFACES / "dated.csv")
     with HistoryStore(tmp_path / "h.sqlite") as store:
-        assert store.import_file(SURFACES / "dated.csv") == len(history.dates)
+        assert len(store.observe(SURFACES / "dated.csv")[0]) == len(history.dates)
         newest = store.days("ABC", 3)
     assert newest.dates == history.dates[-3:]
     assert np.array_equal(newest.features, history.features[-3:], equal_nan=True)
@@ -45,12 +45,36 @@ def test_a_symbol_never_observed_has_no_days(tmp_path: Path) -> None:
         assert store.days("XYZ", 10).features.shape == (0, 7)
 
 
-@pytest.mark.parametrize(("date", "word"), [(dt.date(2024, 3, 9), "Saturday"), (dt.date(2999, 3, 1), "future")])
+@pytest.mark.parametrize(
+    ("date", "word"),
+    [
+        (dt.date(2024, 3, 9), "Saturday"),
+        (dt.date(2999, 3, 1), "future"),
+        (dt.date(1969, 12, 31), "before 1970-01-01"),
+    ],
+)
 def test_no_trading_day_and_the_future_are_refused(tmp_path: Path, date: dt.date, word: str) -> None:
     with HistoryStore(tmp_path / "h.sqlite") as store:
         with pytest.raises(PipelineError, match=word):
             store.observe(SNAPSHOT, date)
         assert store.days("ABC", 10).dates == ()
+
+
+def test_a_forgotten_day_is_gone_and_one_that_never_was_is_an_error(tmp_path: Path) -> None:
+    with HistoryStore(tmp_path / "h.sqlite") as store:
+        store.observe(SNAPSHOT, MONDAY)
+        with pytest.raises(PipelineError, match="holds no 2024-03-05 of ABC"):
+            store.forget("abc", MONDAY + dt.timedelta(days=1))
+        store.forget("abc", MONDAY)
+        assert store.days("ABC", 10).dates == ()
+
+
+def test_a_symbol_is_stored_in_capitals(tmp_path: Path) -> None:
+    snapshot = tmp_path / "abc.csv"
+    snapshot.write_text(SNAPSHOT.read_text(encoding="utf-8-sig").replace("ABC", "abc"))
+    with HistoryStore(tmp_path / "h.sqlite") as store:
+        store.observe(snapshot, MONDAY)
+        assert store.days("abc", 10).dates == store.days("ABC", 10).dates == (MONDAY,)
 
 
 def test_a_newer_a_foreign_and_a_broken_file_are_refused(tmp_path: Path) -> None:

@@ -1,19 +1,27 @@
 """The history store of `runtime/src/history.rs` from Python: the same file, the same table, the same refusals."""
 
+import argparse
 import contextlib
 import datetime as dt
 import math
 import sqlite3
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
+from train import cli
 from train.contract import DAILY_FEATURES, DAILY_NAMES
 from train.errors import PipelineError
-from train.surfaces import SurfaceHistory, read_days
+from train.files import explain_os_errors
+from train.observe import FoundDay, find_days
+from train.surface_name import checked_symbol, day_argument, no_trading_day
+from train.surfaces import SurfaceHistory
 
+DEFAULT_STORE = Path("data/vol_history.sqlite")
 APPLICATION = 0x4442_5648
 SCHEMA = 1
 """Raised with every change of the table, which then needs a migration in both languages."""
@@ -52,43 +60,55 @@ class HistoryStore:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def observe(self, snapshot: Path, date: dt.date) -> None:
-        """Store an undated snapshot's features under `date`; the same symbol and date again replaces them.
+    def observe(self, path: Path, date: dt.date | None = None) -> tuple[list[FoundDay], list[str]]:
+        """Store the days of a file or folder (`train.observe.find_days`) in one transaction: all of them or none.
+
+        The same symbol and date again replaces what was there.
+
+        Returns:
+            The days stored, and a line for each that was left out.
 
         Raises:
-            PipelineError: the file is wrong, the date no trading day or in the future, or the store cannot be written.
+            PipelineError: as `find_days`; a date is a Saturday, a Sunday, before 1970 or in the future; the store
+                cannot be written.
         """
-        limit = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)  # it is tomorrow somewhere already
-        if date.weekday() >= 5 or date > limit:
-            reason = "is a Saturday or Sunday, no trading day" if date.weekday() >= 5 else "lies in the future"
-            raise PipelineError(f"history store {self.path}: date {date} {reason}; nothing is stored")
-        self._write(read_days(snapshot, date=date))
+        found, skipped = find_days(path, date)
+        for day in found:
+            if reason := no_trading_day(day.date):
+                raise PipelineError(f"history store {self.path}: date {day.date} {reason}; nothing is stored")
+        marks = ", ".join("?" * (2 + len(DAILY_FEATURES)))
+        rows = [
+            (day.symbol, str(day.date), *(None if math.isnan(value) else value for value in day.features))
+            for day in found
+        ]
+        with self._explained(), self._transaction():
+            self._connection.executemany(f"INSERT OR REPLACE INTO day VALUES ({marks})", rows)
+        return found, skipped
 
-    def import_file(self, path: Path) -> int:
-        """Store every day of a dated file; returns how many."""
-        history = read_days(path)
-        if history.dates[0] is None:
-            raise PipelineError(f"{path}: a snapshot without a date; observe it under one")
-        self._write(history)
-        return len(history.dates)
+    def forget(self, symbol: str, date: dt.date) -> None:
+        """Remove a day that was observed by mistake.
+
+        Raises:
+            PipelineError: there is no such day, or the store cannot be written.
+        """
+        symbol = checked_symbol(symbol)
+        with self._explained():
+            query = "DELETE FROM day WHERE symbol = ? AND date = ?"
+            removed = self._connection.execute(query, (symbol, str(date))).rowcount
+        if not removed:
+            raise PipelineError(
+                f"history store {self.path}: holds no {date} of {symbol}; `dollarbill-ml days` lists what it holds"
+            )
 
     def days(self, symbol: str, limit: int) -> SurfaceHistory:
         """The last `limit` days of `symbol`, oldest first; none if it was never observed."""
+        symbol = checked_symbol(symbol)
         query = "SELECT * FROM day WHERE symbol = ? ORDER BY date DESC LIMIT ?"
         with self._explained():
             rows = self._connection.execute(query, (symbol, limit)).fetchall()[::-1]
         table = [[math.nan if value is None else value for value in row[2:]] for row in rows]
         features = np.array(table, dtype=np.float64).reshape(-1, len(DAILY_FEATURES))
         return SurfaceHistory(symbol, tuple(dt.date.fromisoformat(row[1]) for row in rows), features, ())
-
-    def _write(self, history: SurfaceHistory) -> None:
-        marks = ", ".join("?" * (2 + len(DAILY_FEATURES)))
-        rows = [
-            (history.symbol, str(date), *(None if math.isnan(value) else value for value in features))
-            for date, features in zip(history.dates, history.features.tolist(), strict=True)
-        ]
-        with self._explained(), self._transaction():
-            self._connection.executemany(f"INSERT OR REPLACE INTO day VALUES ({marks})", rows)
 
     def _stamp(self) -> tuple[int, int]:
         names = ("application_id", "user_version")
@@ -160,3 +180,35 @@ class HistoryStore:
             name = getattr(error, "sqlite_errorname", "") or ""
             reason = next((text for code, text in known.items() if name.startswith(code)), str(error))
             raise PipelineError(f"history store {self.path}: {reason}") from error
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Observe a file or a folder."""
+    command = argparse.ArgumentParser(
+        prog="python -m train.history",
+        description="Keep surface snapshots in the history store, as `dollarbill-ml observe` does.",
+        epilog="examples:\n  python -m train.history data/tsla_vol_surface.csv --date 2026-03-06\n"
+        "  python -m train.history snapshots/          every dated file of a folder, or nothing of it",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("surface", type=Path, help="a snapshot, a file with dates, or a folder of them")
+    command.add_argument("--date", metavar="YYYY-MM-DD", help="the day of a snapshot (default: in its rows or name)")
+    command.add_argument("--store", type=Path, default=DEFAULT_STORE, metavar="FILE", help=f"default: {DEFAULT_STORE}")
+    options = command.parse_args(arguments)
+    date = None if options.date is None else day_argument(options.date)
+    with explain_os_errors(options.store.parent, "write"):
+        options.store.parent.mkdir(parents=True, exist_ok=True)
+    with HistoryStore(options.store) as store:
+        found, skipped = store.observe(options.surface, date)
+        for line in skipped:
+            cli.show(f"skipped: {line}")
+        for symbol, days in groupby(sorted(found, key=lambda day: (day.symbol, day.date)), lambda day: day.symbol):
+            dates = [day.date for day in days]
+            what = str(dates[0]) if len(dates) == 1 else f"{len(dates)} days from {dates[0]} to {dates[-1]}"
+            known = len(store.days(symbol, sys.maxsize).dates)
+            cli.show(f"{symbol} {what} kept in {options.store}; {known} days known")
+    return cli.EXIT_GOOD
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from train.daily_features import CALL, IV_BOUNDS, NO_TENOR, NO_VOLUME, PUT, UNKNOWN, Quote
 from train.errors import PipelineError
 from train.files import read_bytes
+from train.surface_name import FIRST_DAY, latest_day
 
 MAX_BYTES = 1 << 30
 """Of the unpacked text."""
@@ -32,6 +33,8 @@ SNAPSHOT = ("symbol", "strike", "timetoexpiry", "impliedvol", "moneyness", "opti
 OLD = ("date", "strike", "implied_vol", "volume", "moneyness")
 INDEX = ("date", "close")
 INDEX_ALSO = ("open", "high", "low")
+NOT_A_SURFACE = "row 1: not the header of a surface file"
+"""How the refusal of another kind of file begins."""
 _HEADERS = (
     "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume (with or without a leading Date), "
     "date,strike,implied_vol,volume,moneyness, or date,close"
@@ -121,7 +124,7 @@ def _shape(path: Path, header: list[str]) -> Shape:
     if has.issuperset(INDEX) and has.issubset(INDEX + INDEX_ALSO):
         return Shape("index", len(names), at("date"), -1, -1, -1, at("close"), -1, -1, -1)
     found = ",".join(header)
-    raise PipelineError(f"{path}: row 1: not the header of a surface file: '{found[:200]}'; expected {_HEADERS}")
+    raise PipelineError(f"{path}: {NOT_A_SURFACE}: '{found[:200]}'; expected {_HEADERS}")
 
 
 class _Rows:
@@ -135,7 +138,7 @@ class _Rows:
         self._date_text = ""
         self._date: dt.date | None = None
         self._symbol_text: str | None = None
-        self._limit = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)  # it is tomorrow somewhere already
+        self._limit = latest_day()
 
     def read(self, lines: Iterator[list[str]]) -> Iterator[Row]:
         while True:
@@ -187,6 +190,8 @@ class _Rows:
             raise self._error(f"'{text}' is not a day of the calendar", "date") from None
         if date > self._limit:
             raise self._error(f"'{text}' lies in the future", "date")
+        if date < FIRST_DAY:
+            raise self._error(f"'{text}' lies before {FIRST_DAY}", "date")
         if self._date is not None and date < self._date:
             raise self._error(f"'{text}' comes after {self._date}; sort the rows by date, oldest first", "date")
         self._date_text, self._date = text, date

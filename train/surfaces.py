@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from train.contract import DAILY_FEATURES
 from train.daily_features import Quote, daily_features
 from train.errors import PipelineError
+from train.surface_name import symbol_of
 from train.surface_reader import Row, read_rows
 
 COPY_QUOTES = 5
 """So many quotes, all with the same IV as on the day before, are a copy; fewer may repeat by chance."""
+NO_USABLE_DAY = "no usable day"
+"""How the refusal of a file of junk begins."""
 SPOT_DRIFT = 0.005
 """Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries."""
 
@@ -55,11 +58,6 @@ def read_days(path: Path, *, date: dt.date | None = None) -> SurfaceHistory:
     return days.history(symbol or symbol_of(path))
 
 
-def symbol_of(path: Path) -> str:
-    """The symbol a file is named for: `vix_1990_2019.csv` is VIX's."""
-    return path.name.split(".")[0].split("_")[0].upper() or "UNKNOWN"
-
-
 class _Days:
     """Collects the days of one file."""
 
@@ -84,7 +82,7 @@ class _Days:
     def history(self, symbol: str) -> SurfaceHistory:
         if not self._features:
             reason = self._dropped[0] if self._dropped else "it has a header and no rows"
-            raise PipelineError(f"{self._path}: no usable day: {reason}")
+            raise PipelineError(f"{self._path}: {NO_USABLE_DAY}: {reason}")
         features = np.array(self._features, dtype=np.float64).reshape(-1, len(DAILY_FEATURES))
         return SurfaceHistory(symbol, tuple(self._dates), features, tuple(self._dropped))
 
