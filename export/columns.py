@@ -9,7 +9,7 @@ from export.graph import GraphBuilder
 from train.errors import PipelineError
 from train.expressions import Expression, columns_of, const, evaluate
 
-_NODE = {
+ELEMENTWISE = {
     "add": "Add",
     "sub": "Sub",
     "mul": "Mul",
@@ -20,6 +20,7 @@ _NODE = {
     "minimum": "Min",
     "maximum": "Max",
 }
+"""Exact operation -> ONNX operator, element by element."""
 
 _LONG_SUM = 4
 """From this number of terms on, one running sum is quicker than an addition for each."""
@@ -45,22 +46,18 @@ class ColumnScope:
         """The same input seen through other columns."""
         return ColumnScope(self.builder, self.source, self.n_inputs, columns)
 
-    def beside_input(self, expressions: Sequence[Expression]) -> str:
-        """The input's columns followed by those of `expressions`; quickest when equal operations are neighbours."""
-        return self.matrix(expressions, after=[self.source])
-
     def matrix(self, expressions: Sequence[Expression] | None = None, *, after: Sequence[str] = ()) -> str:
         """A float64 tensor [batch, expression] with the given expressions, by default this scope's columns.
 
         The columns of the tensors `after` stand in front of them.
         """
-        wanted = [_folded(e) for e in (self.columns if expressions is None else expressions)]
+        wanted = [folded(e) for e in (self.columns if expressions is None else expressions)]
         if not wanted:
             raise PipelineError("cannot compile a pipeline whose preprocessing drops every column")
         groups: dict[str, list[int]] = {}
         for position, expression in enumerate(wanted):
-            long_sum = len(_terms(expression)) >= _LONG_SUM
-            groups.setdefault(f"sum {position}" if long_sum else expression.op, []).append(position)
+            group = f"sum {position}" if is_long_sum(expression) else expression.op
+            groups.setdefault(group, []).append(position)
         parts = [self._block([wanted[i] for i in positions]) for positions in groups.values()]
         order = np.argsort([i for positions in groups.values() for i in positions])
         if np.array_equal(order, np.arange(len(order))):
@@ -68,16 +65,22 @@ class ColumnScope:
         ordered = self.builder.node("Gather", self._joined(parts), self.builder.constant(order, np.int64), axis=1)
         return self._joined([*after, ordered])
 
+    def running_sum(self, terms: Sequence[Expression]) -> str:
+        """Float64 [batch, term]: the sums of the first one, two, ... terms.
+
+        It adds from first to last, as nested additions do: the bits of the sum stand in the last column.
+        """
+        return self.builder.node("CumSum", self.matrix(terms), self.builder.constant(1, np.int64))
+
     def _joined(self, parts: Sequence[str]) -> str:
         return parts[0] if len(parts) == 1 else self.builder.node("Concat", *parts, axis=1)
 
     def _block(self, same: list[Expression]) -> str:
         """Expressions with one operation at their root, as one tensor [batch, expression]."""
         build, op = self.builder, same[0].op
-        if len(terms := _terms(same[0])) >= _LONG_SUM:
-            # A running sum adds from first to last, as the nested additions do: the same bits from three nodes.
-            running = build.node("CumSum", self.matrix(terms), build.constant(1, np.int64))
-            return build.node("Gather", running, build.constant([len(terms) - 1], np.int64), axis=1)
+        if is_long_sum(same[0]):
+            terms = terms_of(same[0])
+            return build.node("Gather", self.running_sum(terms), build.constant([len(terms) - 1], np.int64), axis=1)
         if op == "column":
             indices = [int(expression.value) for expression in same]
             if indices == list(range(self.n_inputs)):
@@ -88,8 +91,8 @@ class ColumnScope:
             zero = build.node("Mul", self._is_nan(first), build.constant(0.0))
             return build.node("Add", zero, self._operand(same))
         arguments = [self._operand([e.args[k] for e in same]) for k in range(len(same[0].args))]
-        if op in _NODE:
-            return build.node(_NODE[op], *arguments)
+        if op in ELEMENTWISE:
+            return build.node(ELEMENTWISE[op], *arguments)
         if op == "fill":
             return build.node("Where", build.node("IsNaN", arguments[0]), arguments[1], arguments[0])
         if op == "is_nan":
@@ -102,10 +105,10 @@ class ColumnScope:
 
     def _operand(self, expressions: list[Expression]) -> str:
         """Like `matrix`, but constants alone stay a row that broadcasts over the batch."""
-        folded = [_folded(expression) for expression in expressions]
-        if all(expression.op == "const" for expression in folded):
-            return self.builder.constant([expression.value for expression in folded])
-        return self.matrix(folded)
+        operands = [folded(expression) for expression in expressions]
+        if all(expression.op == "const" for expression in operands):
+            return self.builder.constant([expression.value for expression in operands])
+        return self.matrix(operands)
 
     def _is_nan(self, tensor: str) -> str:
         return self.builder.node("Cast", self.builder.node("IsNaN", tensor), to=TensorProto.DOUBLE)
@@ -119,7 +122,12 @@ class ColumnScope:
         return build.node("Where", build.node("Or", tiny, infinite), x, ratio)
 
 
-def _terms(expression: Expression) -> list[Expression]:
+def is_long_sum(expression: Expression) -> bool:
+    """Whether one running sum is quicker than an addition for each term."""
+    return len(terms_of(expression)) >= _LONG_SUM
+
+
+def terms_of(expression: Expression) -> list[Expression]:
     """The terms of a sum, ((a + b) + c) + ..., from first to last; the expression itself when it is no sum."""
     terms: list[Expression] = []
     while expression.op == "add":
@@ -128,7 +136,7 @@ def _terms(expression: Expression) -> list[Expression]:
     return [expression, *terms]
 
 
-def _folded(expression: Expression) -> Expression:
+def folded(expression: Expression) -> Expression:
     """An expression that reads no column is its value."""
     if expression.op == "const" or columns_of(expression):
         return expression

@@ -19,6 +19,7 @@ from export.columns import ColumnScope
 from export.graph import ML_DOMAIN
 from export.preprocess import refuse
 from export.thresholds import Cast, Chain, chains_of, fold, to_float32
+from export.wide import beside_input
 from train.expressions import Expression
 
 Floats = npt.NDArray[np.float64]
@@ -108,7 +109,9 @@ def sum_of_trees(trees: Sequence[Tree], terms: Sequence[Term], scope: ColumnScop
         cast: what the estimator does to its input before it compares.
     """
     folded, cores = fold_trees(trees, chains_of(scope.columns), n_inputs=scope.n_inputs, cast=cast)
-    features = scope.beside_input(cores) if cores else scope.source
+    features, places = beside_input(scope, cores)
+    column = np.array([*range(scope.n_inputs), *places, -1])  # a leaf's -1 stays what it is
+    folded = [replace(tree, feature=column[tree.feature]) for tree in folded]
     single = [(merge_equal_leaves(folded[term.tree], term.output), term.target) for term in terms]
     n_targets = 1 + max(term.target for term in terms)
     return scope.builder.node("TreeEnsemble", features, domain=ML_DOMAIN, **pack(single, n_targets=n_targets))

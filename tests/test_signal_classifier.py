@@ -161,7 +161,7 @@ def test_the_size_of_the_model_does_not_grow_with_folds_or_rows(known: Labelled)
     model = fit(known, estimator="random_forest", random_state=1, cv_folds=5).model
     forests = model if isinstance(model, Pipeline) else model.calibrated_classifiers_[0].estimator
     assert isinstance(forests[-1], RandomForestClassifier)
-    assert len(forests[-1].estimators_) == 150
+    assert len(forests[-1].estimators_) == 64
     for rows in (10_000, 1_000_000):
         forest = make_estimator("random_forest", rows=rows, random_state=0)[-1]
         assert forest.max_samples * rows / forest.min_samples_leaf <= 110
@@ -173,7 +173,7 @@ def test_sums_over_trees_are_exact_in_any_order(known: Labelled) -> None:
     expanded = pipeline[0].transform(known.features).astype(np.float32)
     leaves = np.array([tree.predict_proba(expanded)[:, 1] for tree in pipeline[-1].estimators_])
     assert (leaves.sum(axis=0) == leaves[::-1].sum(axis=0)).all()
-    assert (leaves.sum(axis=0) / 150 == confidence(pipeline, known.features)).all()
+    assert (leaves.sum(axis=0) / 64 == confidence(pipeline, known.features)).all()
 
 
 def test_the_answer_depends_on_its_own_row_only(known: Labelled) -> None:

@@ -23,8 +23,11 @@ EstimatorName = Literal["random_forest", "gradient_boosting", "svm", "voting"]
 Calibration = Literal["none", "sigmoid", "isotonic"]
 ESTIMATORS: tuple[EstimatorName, ...] = get_args(EstimatorName)
 
-_TREES = 150
-_LEAVES = 100  # a leaf holds at least this fraction of a tree's rows
+# As good as 150 trees of any depth (Brier score, AUC and distance to the true probabilities are equal to the third
+# digit), with a fifth of the splits; and dividing by a power of two rounds nothing.
+_TREES = 64
+_DEPTH = 7
+_LEAVES = 66  # a leaf holds at least this fraction of a tree's rows
 _ROWS_PER_TREE = 2_000
 _ISOTONIC_GRID = 64.0
 
@@ -40,6 +43,7 @@ def make_estimator(name: str, *, rows: int, random_state: int) -> Any:
         share = min(1.0, max(0.25, _ROWS_PER_TREE / rows))
         forest = RandomForestClassifier(
             _TREES,
+            max_depth=_DEPTH,
             min_samples_leaf=max(20, int(share * rows) // _LEAVES),
             max_features=4,
             max_samples=share,
