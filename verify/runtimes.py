@@ -96,13 +96,13 @@ class RustRuntime:
                 errors="replace",
                 timeout=TIME_LIMIT_SECONDS,
                 check=False,
-                env=_environment(),
+                env=onnxruntime_environment(),
             )
         except subprocess.TimeoutExpired as error:
             raise PipelineError(f"{self.binary} {arguments[0]}: no answer in {TIME_LIMIT_SECONDS} s") from error
 
 
-def _environment() -> dict[str, str]:
+def onnxruntime_environment() -> dict[str, str]:
     """The caller's, and the very library that this Python uses, unless the caller names another."""
     libraries = sorted((Path(ort.__file__).parent / "capi").glob("libonnxruntime.so.*"))
     chosen = {"ORT_DYLIB_PATH": str(libraries[-1])} if libraries else {}
