@@ -1,10 +1,11 @@
 //! Files of signals, as CSV or as one JSON object a line: answered in a stream, so they may be larger than memory.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, Read, Write};
 use std::rc::Rc;
 
 use crate::error::Error;
+use crate::lines::Lines;
 use crate::service::MlService;
 use crate::signal::{
     Classification, Limits, N_FIELDS, PASSED_THROUGH, RawSignal, SIGNAL_FIELDS, Source, TradeSignal, from_text_fields,
@@ -33,7 +34,7 @@ pub struct Summary {
 /// back to the same float64. `progress` is told the number of rows answered so far.
 ///
 /// # Errors
-/// [`Error::Rows`] or [`Error::Signal`] with `name` and the number of the row, counted from 1 without the header;
+/// [`Error::Rows`] or [`Error::Signal`] with `name` and the number of the row, which is the line of the file;
 /// [`Error::Io`] when `output` cannot be written. Rows before the one at fault are then written already.
 ///
 /// # Examples
@@ -80,12 +81,12 @@ struct Stream<'a, W, P> {
 }
 
 impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
-    fn answer(&mut self, signals: &[TradeSignal]) -> Result<(), Error> {
+    fn answer(&mut self, signals: &[TradeSignal], rows: &[u64]) -> Result<(), Error> {
         // Every signal is within the contract's limits already; the manifest's may be narrower.
         self.service.classify_batch(signals, &mut self.answers).map_err(|error| match error {
             Error::Signal { place, reason } => {
-                let index = place.rsplit(' ').next().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-                signal_error(self.name, self.summary.rows + index + 1, reason)
+                let index = place.rsplit(' ').next().and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+                signal_error(self.name, rows.get(index).copied().unwrap_or_default(), reason)
             }
             other => other,
         })
@@ -99,7 +100,8 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
 
     fn csv(&mut self, input: impl BufRead) -> Result<(), Error> {
         let budget = Rc::new(Cell::new(LONGEST_ROW));
-        let guarded = Guard { input, budget: Rc::clone(&budget) };
+        let lines = Rc::new(RefCell::new(Lines::default()));
+        let guarded = Guard { input, budget: Rc::clone(&budget), lines: Rc::clone(&lines) };
         let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(guarded);
         let wrong = |error: &csv::Error, row| csv_error(self.name, row, error);
         let header = reader.headers().map_err(|error| wrong(&error, None))?.clone();
@@ -110,22 +112,26 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
         writer.write_record(head).map_err(|error| csv_error(&name, None, &error))?;
         let limits = Limits::contract();
         let (mut records, mut signals) = (vec![csv::StringRecord::new(); CHUNK], Vec::with_capacity(CHUNK));
+        let mut rows = Vec::with_capacity(CHUNK);
         loop {
             signals.clear();
+            rows.clear();
             while signals.len() < CHUNK {
-                let row = self.summary.rows + signals.len() as u64 + 1;
                 budget.set(LONGEST_ROW);
                 let record = &mut records[signals.len()];
-                if !reader.read_record(record).map_err(|error| csv_error(&name, Some(row), &error))? {
+                let more = reader.read_record(record);
+                let row = lines.borrow_mut().of_record(reader.position().byte());
+                if !more.map_err(|error| csv_error(&name, Some(row), &error))? {
                     break;
                 }
+                rows.push(row);
                 let signal = from_text_fields(record, &columns, &limits);
                 signals.push(signal.map_err(|reason| signal_error(&name, row, reason))?);
             }
             if signals.is_empty() {
                 break;
             }
-            self.answer(&signals)?;
+            self.answer(&signals, &rows)?;
             for (record, answer) in records.iter().zip(&self.answers) {
                 let confidence = format!("{:?}", answer.confidence);
                 let fields = record.iter().chain([confidence.as_str(), answer.recommendation.as_str()]);
@@ -146,25 +152,28 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
         let limits = Limits::contract();
         let name = self.name.to_owned();
         let (mut lines, mut signals, mut row) = (vec![String::new(); CHUNK], Vec::with_capacity(CHUNK), 0);
+        let mut rows = Vec::with_capacity(CHUNK);
         loop {
             signals.clear();
+            rows.clear();
             while signals.len() < CHUNK {
                 let line = &mut lines[signals.len()];
                 let more = read_line(&mut input, line).map_err(|error| rows_error(&name, Some(row + 1), &error))?;
                 if !more {
                     break;
                 }
+                row += 1;
                 if line.trim().is_empty() {
                     continue;
                 }
-                row += 1;
+                rows.push(row);
                 let signal = RawSignal::parse(line).and_then(|raw| raw.signal(&PASSED_THROUGH, &limits));
                 signals.push(signal.map_err(|reason| signal_error(&name, row, reason))?);
             }
             if signals.is_empty() {
                 return Ok(());
             }
-            self.answer(&signals)?;
+            self.answer(&signals, &rows)?;
             let mut text = String::with_capacity(CHUNK * 256);
             for (line, answer) in lines.iter().zip(&self.answers) {
                 use std::fmt::Write;
@@ -201,11 +210,13 @@ fn read_line(input: &mut impl BufRead, line: &mut String) -> Result<bool, String
 struct Guard<R> {
     input: R,
     budget: Rc<Cell<usize>>,
+    lines: Rc<RefCell<Lines>>,
 }
 
 impl<R: Read> Read for Guard<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
+        self.lines.borrow_mut().read(buffer.get(..read).unwrap_or_default());
         let left = self.budget.get().checked_sub(read);
         self.budget.set(left.ok_or_else(|| io::Error::other(format!("a row is longer than {LONGEST_ROW} bytes")))?);
         Ok(read)

@@ -26,6 +26,7 @@ mod graph;
 pub mod history;
 mod json;
 mod library;
+mod lines;
 mod manifest;
 mod meter;
 mod model;

@@ -165,6 +165,10 @@ def broken_files() -> Iterator[tuple[str, bytes]]:
     yield "surface_column_twice.csv", (HEADER + ",strike\n").encode()
     whole = gzip.compress(dated("2024-03-05,ABC,100,0.25,0.3,1.0,Call,1"), mtime=0)
     yield "surface_truncated.csv.gz", whole[: len(whole) // 2]
+    # The row that is named is the line that an editor shows, whatever ends a line.
+    yield "surface_windows_lines.csv", dated("2024-03-05,ABC,100,0.25,-1,1.0,Call,1").replace(b"\n", b"\r\n")
+    yield "surface_empty_lines.csv", dated("\n\n2024-03-05,ABC,100,0.25,-1,1.0,Call,1")
+    yield "surface_quoted_line_end.csv", dated('2024-03-05,"A\nB",100,0.25,0.3,1.0,Call,1')
     yield "surface_short_line.csv", dated("2024-03-05,ABC,100,0.2")
     yield "surface_long_line.csv", dated("2024-03-05,ABC,100,0.25,0.3,1.0,Call,1,1")
     for name, iv in (
@@ -191,6 +195,7 @@ def broken_files() -> Iterator[tuple[str, bytes]]:
     yield "surface_date_text.csv", dated("yesterday,ABC,100,0.25,0.3,1.0,Call,1")
     yield "surface_date_calendar.csv", dated("2024-02-30,ABC,100,0.25,0.3,1.0,Call,1")
     yield "surface_date_order.csv", dated("2024-03-01,ABC,100,0.25,0.3,1.0,Call,1")
+    yield "surface_date_1969.csv", f"{HEADER}\n1969-12-31,ABC,95,0.25,0.31,0.95,Put,10\n".encode()
     yield "surface_date_future.csv", dated("2999-03-01,ABC,100,0.25,0.3,1.0,Call,1")
     yield "surface_two_symbols.csv", dated("2024-03-05,XYZ,100,0.25,0.3,1.0,Call,1")
     yield "surface_symbol.csv", dated("2024-03-05,../etc,100,0.25,0.3,1.0,Call,1")

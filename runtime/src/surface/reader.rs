@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use super::features::{CALL, NO_TENOR, NO_VOLUME, PUT, Quote, UNKNOWN, within_bounds};
 use crate::error::Error;
 use crate::files::read_limited;
+use crate::lines::Lines;
 
 /// Of the unpacked text.
 const MAX_BYTES: u64 = 1 << 30;
@@ -86,6 +87,7 @@ pub(super) struct Rows<'a> {
     path: &'a Path,
     lines: csv::Reader<&'a [u8]>,
     record: StringRecord,
+    lines_seen: Lines,
     shape: Shape,
     width: usize,
     at: Columns,
@@ -105,10 +107,13 @@ impl<'a> Rows<'a> {
         lines.read_record(&mut record).map_err(|error| not_csv(path, &error))?;
         let (shape, at) = shape(path, &record)?;
         let width = record.len();
+        let mut lines_seen = Lines::default();
+        lines_seen.read(text.as_bytes());
         Ok(Self {
             path,
             lines,
             record,
+            lines_seen,
             shape,
             width,
             at,
@@ -133,13 +138,13 @@ impl<'a> Rows<'a> {
     pub(super) fn next_row(&mut self) -> Result<Option<Row>, Error> {
         let mut record = std::mem::take(&mut self.record);
         let more = self.lines.read_record(&mut record).map_err(|error| not_csv(self.path, &error))?;
+        self.line = self.lines_seen.of_record(self.lines.position().byte());
         let row = if more { Some(self.row(&record)?) } else { None };
         self.record = record;
         Ok(row)
     }
 
     fn row(&mut self, record: &StringRecord) -> Result<Row, Error> {
-        self.line = record.position().map_or(0, csv::Position::line);
         if record.len() != self.width {
             let problem = format!("has {} fields, the header has {}; is the file cut short?", record.len(), self.width);
             return Err(self.error(None, &problem));
