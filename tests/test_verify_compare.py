@@ -159,6 +159,7 @@ def test_the_survey_finds_our_side_exact_and_the_stock_side_not():
     entry = survey_one("iris", "extra trees", rows=2000)
     assert entry.ours.refused == ""
     assert entry.ours.random_mismatched == entry.ours.probe_mismatched == entry.ours.labels == 0
-    assert entry.visited == entry.splits > 0
+    assert entry.proof.visited == entry.proof.splits > 0
+    assert entry.proof.thresholds.undecided == entry.proof.routes.undecided == 0
     assert entry.stock.probe_visible > 0
     assert json.dumps(entry.stock.causes)

@@ -12,6 +12,7 @@ from tests.verified import House, build_house, change_one_number, run_verify, wi
 from train.contract import SIGNAL_CLASSIFIER
 from verify.parity import ParityResult, Tolerance, compare
 from verify.promote import promote
+from verify.standing import SplitProof
 
 SIGNAL = (
     '{"edge_percent": 15.5, "delta": 0.65, "gamma": 0.004, "vega": 45.2, "theta": -8.5, "volume": 1200, '
@@ -56,7 +57,8 @@ def test_a_candidate_in_parity_becomes_current(house, verify):
     assert version(house, "candidate.json") is None
     proof = json.loads((house.model_folder / candidate / "parity.json").read_text())
     assert proof["runtimes"]["python"]["mismatched"] == 0
-    assert proof["splits"]["visited"] == proof["splits"]["all"] > 0
+    assert proof["splits"]["visited"] == proof["splits"]["told_apart"] == proof["splits"]["all"] > 0
+    assert proof["nan_routes"]["undecided"] == 0
 
 
 def test_the_proof_is_written_once_and_the_current_version_can_be_checked_again(house, verify):
@@ -236,7 +238,7 @@ def test_a_result_out_of_parity_cannot_be_promoted(house):
     wrong = compare([1.0], [2.0])
     for results in ({}, {"python": ParityResult()}, {"python": wrong}):
         with pytest.raises(ValueError, match="only a version in parity"):
-            promote(folder, results, tolerance=Tolerance(), splits=(0, 0))
+            promote(folder, results, tolerance=Tolerance(), proof=SplitProof())
     assert version(house, "current.json") is None
 
 

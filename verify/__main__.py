@@ -126,8 +126,7 @@ def _check(options: argparse.Namespace) -> int:
             seed=options.seed,
         )
         if checked.proven:
-            splits = (checked.visited, checked.splits)
-            promote(checked.folder, checked.totals(), tolerance=checked.tolerance, splits=splits)
+            promote(checked.folder, checked.totals(), tolerance=checked.tolerance, proof=checked.proof)
         print_checked(checked)
         if not (checked.proven or checked.differs):
             cli.fail(verdict(checked))

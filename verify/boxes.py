@@ -27,7 +27,7 @@ class Targets:
     missing: Bools
 
     def only(self, which: Indices) -> "Targets":
-        """The splits `which`."""
+        """The splits `which`; their order is kept."""
         return Targets(
             self.feature[which],
             self.threshold[which],
@@ -81,3 +81,17 @@ def _boxes(tree: Tree, width: int) -> tuple[Indices, Floats, Bools, Floats, Floa
         missing[right if tree.missing_left[node] else left, feature] = False
     at = tree.splits
     return tree.feature[at], tree.threshold[at], tree.missing_left[at], low[at], high[at], missing[at]
+
+
+def join(targets: list[Targets]) -> Targets:
+    """Several, one after the other."""
+    names = ("feature", "threshold", "missing_left", "low", "high", "missing")
+    return Targets(*(np.concatenate([getattr(target, name) for target in targets]) for name in names))
+
+
+def floor_single(values: Floats) -> Floats:
+    """The largest float32 at or below each number."""
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
+    below = np.nextafter(rounded, np.float32(-np.inf))
+    return np.where(rounded.astype(np.float64) > values, below, rounded).astype(np.float64)

@@ -20,6 +20,7 @@ from verify.probes import CHUNK_ROWS, spans_of, tree_probes
 from verify.promote import version_to_check
 from verify.runtimes import Runtime, open_runtimes
 from verify.session import tensor_shape
+from verify.standing import SplitProof
 from verify.stream import Tally, compare_stream
 from verify.ties import NEAR_A_TIE, tie_rows
 from verify.windows import random_windows, window_probes
@@ -42,8 +43,7 @@ class Checked:
         folder: of the version.
         manifest: its manifest.
         families: name of a family of rows -> what was compared; the golden replay comes first.
-        visited: splits of the original's trees that probes left by both sides.
-        splits: all of them; 0 for a model without trees.
+        proof: what the probes show about the splits of the original's trees.
         refusals: what a runtime's own check said against the version.
         causes: why the first mismatched rows differ.
         original: where the original is; "" when it is missing, and golden replay was all that could be done.
@@ -52,8 +52,7 @@ class Checked:
     folder: Path
     manifest: Manifest
     families: dict[str, Tally] = field(default_factory=dict)
-    visited: int = 0
-    splits: int = 0
+    proof: SplitProof = field(default_factory=SplitProof)
     refusals: list[str] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     original: str = ""
@@ -136,9 +135,16 @@ def _check_signals(
 ) -> None:
     columns = checked.manifest.inputs[0].columns
     with cli.console.status("signal_classifier: looking for a row at every split"):
-        probes = tree_probes(original.groups, base, spans_of(columns, base), seed=seed)
+        probes = tree_probes(
+            original.groups,
+            base,
+            spans_of(columns, base),
+            judge=original.judge(checked.tolerance),
+            takes_missing=original.takes_missing(base),
+            seed=seed,
+        )
         near = tie_rows(original.answer, probes.source, marks=trade_thresholds(), seed=seed)
-    checked.splits, checked.visited = probes.visits.splits, probes.visits.visited
+    checked.proof = probes.proof
     families = probes.families | {NEAR_A_TIE: near}
     _run(checked, original, runtimes, families, probes.source.chunks(rows, seed=seed), rows, decision_rules())
 

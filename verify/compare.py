@@ -83,8 +83,8 @@ def print_pair(title: str, found: PairResult, *, answer_type: str) -> None:
         table.add_row(name, rows, mismatched, f"{family.visible:,}", f"{family.labels:,}", largest, ulp)
     out.print(table)
     total = found.total
-    if found.splits:
-        out.print(f"splits visited on both sides: {found.visited:,} of {found.splits:,}")
+    for line in found.proof.lines():
+        out.print(line)
     if total.refused:
         out.print(f"rows that the original itself refuses: {total.refused:,}, not compared")
     problem = next((f.result.problem for f in found.families.values() if f.result.problem), "")

@@ -14,24 +14,68 @@ from export.manifest import Manifest
 from train.contract import SIGNAL_CLASSIFIER
 from train.errors import PipelineError
 from train.model_io import load_skops, original_input
-from verify.trees import Group, tree_groups
+from verify.parity import Tolerance, agreement
+from verify.standing import Judge
+from verify.stream import accepted_answers
+from verify.trees import Bools, Group, tree_groups
+from verify.turned import Turn, turned_model
 
 Floats = npt.NDArray[np.float64]
 KERAS_BATCH = 1000
+JUDGED_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
 class Original:
-    """A fitted model; `estimator` is None unless it is scikit-learn's."""
+    """A fitted model.
+
+    Attributes:
+        name: for messages.
+        answer: flat rows -> flat answers.
+        estimator: None unless it is scikit-learn's.
+        read: asks another estimator of the same shape as `answer` asks this one.
+        second_class_only: whether `answer` gives the probability of the second class alone.
+    """
 
     name: str
     answer: Callable[[Floats], Floats]
     estimator: Any = None
+    read: Callable[[Any, Floats], Floats] | None = None
+    second_class_only: bool = False
 
     @property
     def groups(self) -> tuple[Group, ...]:
         """Its trees, if it has any."""
-        return () if self.estimator is None else tree_groups(self.estimator)
+        if self.estimator is None:
+            return ()
+        return tree_groups(self.estimator, second_class_only=self.second_class_only)
+
+    def takes_missing(self, rows: Floats) -> bool:
+        """Whether it answers rows like these with missing values."""
+        trial = rows[:8].copy()
+        trial[np.arange(len(trial)), np.arange(len(trial)) % trial.shape[1]] = np.nan
+        return bool(accepted_answers(self.answer, trial)[1].any())
+
+    def judge(self, tolerance: Tolerance) -> Judge:
+        """Whether it would answer otherwise if one split sent a row to its other side; see `verify.standing`."""
+        # Answers within a tolerance may be off by that much on either side before the turn is seen.
+        wide = Tolerance(4.0 * tolerance.absolute, 4.0 * tolerance.relative)
+        read = self.read
+        assert read is not None, "only scikit-learn's models have splits"
+
+        def differs(rows: Floats, turn: Turn) -> Bools:
+            parts = [np.empty(0, dtype=bool)]
+            for start in range(0, len(rows), JUDGED_AT_ONCE):
+                some = slice(start, start + JUDGED_AT_ONCE)
+                expected, accepted = accepted_answers(self.answer, rows[some])
+                kept = np.arange(len(rows))[some][accepted]
+                turned = read(turned_model(self.estimator, turn.only(kept)), rows[kept])
+                answered = accepted.copy()
+                answered[accepted] = ~agreement(expected[accepted], turned, wide).all(axis=1)
+                parts.append(answered)
+            return np.concatenate(parts)
+
+        return differs
 
 
 def load_original(manifest: Manifest, folder: Path) -> Original | None:
@@ -49,16 +93,25 @@ def load_original(manifest: Manifest, folder: Path) -> Original | None:
 
 def sklearn_original(estimator: Any, *, name: str) -> Original:
     """A classifier's `predict_proba` [row, class], or a regressor's `predict` [row, 1]."""
+    return Original(name, lambda rows: _read(estimator, rows), estimator, _read)
+
+
+def _read(estimator: Any, rows: Floats) -> Floats:
     predict = getattr(estimator, "predict_proba", None)
     if predict is None and hasattr(estimator, "classes_"):
-        return Original(name, _one_hot(estimator), estimator)
-    return Original(name, _table(estimator, predict or estimator.predict), estimator)
+        return _one_hot(estimator)(rows)
+    return _table(estimator, predict or estimator.predict)(rows)
+
+
+def _read_second(estimator: Any, rows: Floats) -> Floats:
+    return _table(estimator, estimator.predict_proba)(rows)[:, 1:2]
 
 
 def _signal_original(path: Path) -> Original:
     estimator = load_skops(path)
-    both = _table(estimator, estimator.predict_proba)
-    return Original(str(path), lambda rows: both(rows)[:, 1:2], estimator)
+    return Original(
+        str(path), lambda rows: _read_second(estimator, rows), estimator, _read_second, second_class_only=True
+    )
 
 
 def _keras_original(manifest: Manifest, folder: Path) -> Original:

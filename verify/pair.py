@@ -11,7 +11,8 @@ from verify.causes import Cause, name_causes
 from verify.foreign import ForeignGraph
 from verify.originals import Original, one_job
 from verify.parity import ParityResult, Tolerance, absolute_difference, agreement, compare, label
-from verify.probes import AT_SPLITS, Probes, Span, tree_probes
+from verify.probes import Probes, Span, tree_probes, visiting_rows
+from verify.standing import SplitProof
 from verify.stream import accepted_answers
 from verify.ties import NEAR_A_TIE, tie_rows
 from verify.trees import Group
@@ -51,8 +52,7 @@ class PairResult:
     tolerance: Tolerance
     families: dict[str, FamilyResult] = field(default_factory=dict)
     causes: list[Cause] = field(default_factory=list)
-    visited: int = 0
-    splits: int = 0
+    proof: SplitProof = field(default_factory=SplitProof)
 
     @property
     def total(self) -> FamilyResult:
@@ -86,14 +86,23 @@ def starting_rows(original: Original) -> Floats:
     return random.permutation(np.concatenate([narrow, wide]))
 
 
-def pair_probes(original: Original, groups: Sequence[Group], base: Floats | None, *, seed: int) -> Probes:
+def pair_probes(
+    original: Original, groups: Sequence[Group], base: Floats | None, *, tolerance: Tolerance, seed: int
+) -> Probes:
     """Probes of a model; without data the first probes show where its splits are, and serve as data."""
     if base is None:
         base = starting_rows(original)
-        first = tree_probes(groups, base, _spans(base), seed=seed).families.get(AT_SPLITS)
-        if first is not None:
+        first = visiting_rows(groups, base, _spans(base), seed=seed)
+        if len(first):
             base = _shuffled_columns(first, np.random.default_rng(seed))
-    return tree_probes(groups, base, _spans(base), seed=seed)
+    return tree_probes(
+        groups,
+        base,
+        _spans(base),
+        judge=original.judge(tolerance),
+        takes_missing=original.takes_missing(base),
+        seed=seed,
+    )
 
 
 def compare_pair(
@@ -110,11 +119,11 @@ def compare_pair(
     """
     groups = original.groups
     tolerance = Tolerance() if _plain_trees(original) else Tolerance(absolute=1e-12, relative=1e-12)
-    probes = pair_probes(original, groups, base, seed=seed)
+    probes = pair_probes(original, groups, base, tolerance=tolerance, seed=seed)
     families = dict(probes.families)
     if hasattr(original.estimator, "classes_"):
         families[NEAR_A_TIE] = tie_rows(original.answer, probes.source, seed=seed)
-    found = PairResult(tolerance, visited=probes.visits.visited, splits=probes.visits.splits)
+    found = PairResult(tolerance, proof=probes.proof)
     wrong: list[tuple[Floats, Floats, Floats]] = []
     for name, family in families.items():
         found.families[name] = compare_rows(original, graph, family, tolerance, wrong)

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from train.contract import Column
+from verify.standing import Count, Judge, SplitProof, Standing
 from verify.trees import Group, Visits
 from verify.witness import witness_rows
 
 Floats = npt.NDArray[np.float64]
 
-AT_SPLITS, GIVEN = "splits +-1 ulp", "rows like training"
+AT_SPLITS, AT_ROUTES, GIVEN = "splits +-1 ulp", "routes of NaN", "rows like training"
 """Names of families of rows."""
 CHUNK_ROWS = 50_000
 START_ROWS = 400
@@ -105,11 +106,29 @@ class RowSource:
 
 @dataclass(frozen=True)
 class Probes:
-    """Probes of one model: families of rows, the source of random rows, and what the tree probes have visited."""
+    """Probes of one model: families of rows, the source of random rows, and what the tree probes have shown.
+
+    Attributes:
+        families: name -> float64 [row, column].
+        source: of random rows.
+        visits: splits that the probes leave by both sides.
+        standings: for each group of trees, the splits that the probes tell apart.
+    """
 
     families: dict[str, Floats]
     source: RowSource
     visits: Visits
+    standings: tuple[Standing, ...] = ()
+
+    @property
+    def proof(self) -> SplitProof:
+        """All groups together."""
+        return SplitProof(
+            self.visits.splits,
+            self.visits.visited,
+            sum((standing.thresholds for standing in self.standings), start=Count()),
+            sum((standing.routes for standing in self.standings), start=Count()),
+        )
 
 
 def spans_of(columns: Sequence[Column | Any], base: Floats) -> tuple[Span, ...]:
@@ -124,24 +143,37 @@ def spans_of(columns: Sequence[Column | Any], base: Floats) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def tree_probes(groups: Sequence[Group], base: Floats, spans: Sequence[Span], *, seed: int = 0) -> Probes:
+def tree_probes(
+    groups: Sequence[Group],
+    base: Floats,
+    spans: Sequence[Span],
+    *,
+    judge: Judge | None = None,
+    takes_missing: bool = True,
+    seed: int = 0,
+) -> Probes:
     """Everything that is derived from the model itself.
 
     Args:
         groups: the original's trees; none gives a model without split probes.
         base: rows like those of the training data, float64 [row, column]; may hold NaN.
         spans: the columns' ranges.
+        judge: says whether the whole model would answer otherwise, see `verify.standing`; None asks each tree alone.
+        takes_missing: whether the model answers rows with missing values.
         seed: of every random choice.
     """
     random = np.random.default_rng(seed)
-    plain = RowSource(tuple(spans), tuple(np.empty(0) for _ in spans), base)
-    finite = base[np.isfinite(base).all(axis=1)]
-    start = np.concatenate([finite[:START_ROWS], plain.chunk(START_ROWS // 4, random=random)])
-    found = [witness_rows(group, start, seed=seed) for group in groups]
-    at_splits = np.concatenate([np.empty((0, len(spans))), *found])
+    start = _start_rows(base, spans, random)
+    found = [
+        witness_rows(group, start, number=number, judge=judge, takes_missing=takes_missing, seed=seed)
+        for number, group in enumerate(groups)
+    ]
+    nothing = np.empty((0, len(spans)))
+    at_splits = np.concatenate([nothing, *(one.rows for one in found)])
     source = RowSource(tuple(spans), _levels(at_splits), base)
     families = {
         AT_SPLITS: at_splits,
+        AT_ROUTES: np.concatenate([nothing, *(one.missing for one in found)]),
         "special numbers": special_rows(start[:4], SPECIAL_NUMBERS),
         "NaN, infinite, too large": np.concatenate(
             [special_rows(start[:1], OUTER_NUMBERS, most_columns=OUTER_COLUMNS), nan_rows(at_splits, start, random)]
@@ -152,7 +184,21 @@ def tree_probes(groups: Sequence[Group], base: Floats, spans: Sequence[Span], *,
     for name in (AT_SPLITS, GIVEN):
         if len(families[name]):
             visits.add(families[name])
-    return Probes({name: rows for name, rows in families.items() if len(rows)}, source, visits)
+    families = {name: rows for name, rows in families.items() if len(rows)}
+    return Probes(families, source, visits, tuple(one.standing for one in found))
+
+
+def visiting_rows(groups: Sequence[Group], base: Floats, spans: Sequence[Span], *, seed: int = 0) -> Floats:
+    """Rows on both sides of every split that can be reached, for a first look at where the splits are."""
+    start = _start_rows(base, spans, np.random.default_rng(seed))
+    nothing = np.empty((0, len(spans)))
+    return np.concatenate([nothing, *(witness_rows(group, start, seed=seed, told=False).rows for group in groups)])
+
+
+def _start_rows(base: Floats, spans: Sequence[Span], random: np.random.Generator) -> Floats:
+    plain = RowSource(tuple(spans), tuple(np.empty(0) for _ in spans), base)
+    finite = base[np.isfinite(base).all(axis=1)]
+    return np.concatenate([finite[:START_ROWS], plain.chunk(START_ROWS // 4, random=random)])
 
 
 def special_rows(base: Floats, numbers: Sequence[float], *, most_columns: int = 1000) -> Floats:

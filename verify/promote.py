@@ -7,6 +7,7 @@ from export.artifact import CANDIDATE, CURRENT, set_version, version_folder
 from train.errors import PipelineError
 from train.files import explain_os_errors, json_bytes, write_atomic
 from verify.parity import ParityResult, Tolerance
+from verify.standing import Count, SplitProof
 
 PARITY_FILE = "parity.json"
 
@@ -29,31 +30,40 @@ def version_to_check(model_folder: Path) -> Path:
     )
 
 
-def promote(folder: Path, results: dict[str, ParityResult], *, tolerance: Tolerance, splits: tuple[int, int]) -> None:
+def promote(folder: Path, results: dict[str, ParityResult], *, tolerance: Tolerance, proof: SplitProof) -> None:
     """Make the version in `folder` the current one of its model.
 
     Args:
         folder: a version folder whose every result is in parity; anything else is a programming error.
         results: runtime name -> what was compared.
         tolerance: what the manifest asks for.
-        splits: (visited, all) splits of the trees; (0, 0) for a model without trees.
+        proof: what the probes show about the splits of its trees.
     """
     if not results or not all(result.in_parity for result in results.values()):
         raise ValueError("only a version in parity is promoted")
     path = folder / PARITY_FILE
     if not path.exists():  # a version is immutable: the first proof stands
-        write_atomic(path, json_bytes(_record(results, tolerance, splits)))
+        write_atomic(path, json_bytes(_record(results, tolerance, proof)))
     set_version(folder.parent, CURRENT, folder.name)
     candidate = folder.parent / CANDIDATE
     with explain_os_errors(candidate, "remove"), contextlib.suppress(FileNotFoundError):
         candidate.unlink()
 
 
-def _record(results: dict[str, ParityResult], tolerance: Tolerance, splits: tuple[int, int]) -> dict[str, object]:
+def _count(count: Count) -> dict[str, int]:
+    return {
+        "told_apart": count.told_apart,
+        "cannot_change_any_answer": count.cannot_change,
+        "undecided": count.undecided,
+    }
+
+
+def _record(results: dict[str, ParityResult], tolerance: Tolerance, proof: SplitProof) -> dict[str, object]:
     """The same evidence gives the same bytes: no time, no machine."""
     return {
         "tolerance": {"absolute": tolerance.absolute, "relative": tolerance.relative},
-        "splits": {"visited": splits[0], "all": splits[1]},
+        "splits": {"visited": proof.visited, "all": proof.splits, **_count(proof.thresholds)},
+        "nan_routes": {"all": proof.routes.all, **_count(proof.routes)},
         "runtimes": {
             name: {
                 "rows": result.rows,

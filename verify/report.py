@@ -26,7 +26,7 @@ code { overflow-wrap: anywhere }
 <h2>{{ m.name }} {{ m.version }}</h2>
 <p class="{{ 'good' if m.proven else 'bad' }}"><b>{{ m.verdict }}</b></p>
 <p>Original: {{ m.original or "missing" }}. Allowed: {{ m.tolerance }}.
-{% if m.splits %}Splits visited on both sides: {{ m.visited }} of {{ m.splits }}.{% endif %}</p>
+{% for line in m.proof %}<br>{{ line }}.{% endfor %}</p>
 <table><tr><th>rows from</th><th>runtime</th>{% for h in headings %}<th class="n">{{ h }}</th>{% endfor %}</tr>
 {% for row in m.parity %}<tr><td>{{ row[0] }}</td><td>{{ row[1] }}</td>
 {% for cell in row[2] %}<td class="n">{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>
@@ -67,8 +67,7 @@ def _facts(checked: Checked) -> dict[str, object]:
         "proven": checked.proven,
         "original": checked.original,
         "tolerance": str(checked.tolerance),
-        "visited": f"{checked.visited:,}",
-        "splits": f"{checked.splits:,}" if checked.splits else "",
+        "proof": [line[0].upper() + line[1:] for line in checked.proof.lines()],
         "parity": [(family, runtime, figures(result)) for family, runtime, result in results],
         "misses": misses,
         "quality": checked.manifest.quality,

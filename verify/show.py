@@ -28,9 +28,8 @@ def print_checked(checked: Checked) -> None:
         for runtime, result in tally.results.items():
             table.add_row(family, runtime, *figures(result))
     out.print(table)
-    if checked.splits:
-        share = "100 %" if checked.visited == checked.splits else f"{100.0 * checked.visited / checked.splits:.3f} %"
-        out.print(f"splits visited on both sides: {checked.visited:,} of {checked.splits:,} ({share})")
+    for line in checked.proof.lines():
+        out.print(line)
     refused = sum(tally.refused for tally in checked.families.values())
     if refused:
         out.print(

@@ -15,6 +15,7 @@ from train.errors import PipelineError
 from train.files import read_json
 from verify.promote import PARITY_FILE
 from verify.runtimes import BINARY
+from verify.standing import Count
 
 # The README's signal, and a surface file that is in the repository.
 SIGNAL: dict[str, float] = {
@@ -54,15 +55,18 @@ def summary(artifacts: Path, *, binary: Path = BINARY) -> None:
         "allowed",
     ):
         parity.add_column(name)
+    proofs: list[str] = []
     for model in MODELS:
         folder = version_folder(artifacts / model, CURRENT)
         if folder is None:
             raise PipelineError(f"{artifacts / model}: no version in use; run `make`")
         manifest = read_manifest(folder)
         _add_quality(quality, manifest)
-        _add_parity(parity, manifest, folder)
+        proofs += _add_parity(parity, manifest, folder)
     console.print(quality)
     console.print(parity)
+    for line in proofs:
+        console.print(line)
     signal = json.dumps(SIGNAL)
     console.print(f"$ dollarbill-ml classify '{signal}'", markup=False, soft_wrap=True)
     console.print(_ask(binary, "classify", signal), markup=False, soft_wrap=True)
@@ -78,7 +82,8 @@ def _add_quality(table: Table, manifest: Manifest) -> None:
         )
 
 
-def _add_parity(table: Table, manifest: Manifest, folder: Path) -> None:
+def _add_parity(table: Table, manifest: Manifest, folder: Path) -> list[str]:
+    """One row a runtime; gives what was shown about splits, in words."""
     path = folder / PARITY_FILE
     if not path.is_file():
         raise PipelineError(f"{path}: this version was never proven; run `python -m verify {manifest.model}`")
@@ -97,6 +102,13 @@ def _add_parity(table: Table, manifest: Manifest, folder: Path) -> None:
             f"{found['max_abs']:.3g}",
             allowed,
         )
+    # A proof of an earlier release says of its splits only that they were visited.
+    counts = ((kind, proof[kind]) for kind in ("splits", "nan_routes") if proof.get(kind, {}).get("told_apart"))
+    return [
+        f"{manifest.model}: {kind.replace('nan_routes', 'NaN routes')} told apart: "
+        f"{Count(c['all'], c['told_apart'], c['cannot_change_any_answer'])}"
+        for kind, c in counts
+    ]
 
 
 def _ask(binary: Path, *arguments: str) -> str:

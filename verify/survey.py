@@ -33,6 +33,7 @@ from verify.foreign import open_foreign
 from verify.originals import Original, sklearn_original
 from verify.pair import FamilyResult, compare_pair
 from verify.show import console
+from verify.standing import SplitProof
 
 Floats = npt.NDArray[np.float64]
 RANDOM = "random rows"
@@ -94,8 +95,7 @@ class Entry:
 
     data: str
     estimator: str
-    splits: int
-    visited: int
+    proof: SplitProof
     tolerance: str
     ours: Side
     stock: Side
@@ -116,7 +116,7 @@ def survey_one(data: str, name: str, *, rows: int) -> Entry:
     original = sklearn_original(estimator, name=name)
     ours, about = _side(lambda: _compiled(estimator), original, X, rows)
     stock, _ = _side(lambda: stock_bytes(estimator, X), original, X, rows)
-    return Entry(data, name, about[0], about[1], about[2], ours, stock)
+    return Entry(data, name, about[0], about[1], ours, stock)
 
 
 def stock_bytes(estimator: Any, X: Floats) -> bytes:
@@ -135,14 +135,16 @@ def _compiled(estimator: Any) -> bytes:
     return bytes(compile_sklearn(estimator, name="ours").SerializeToString(deterministic=True))
 
 
-def _side(convert: Callable[[], bytes], original: Original, X: Floats, rows: int) -> tuple[Side, tuple[int, int, str]]:
+def _side(
+    convert: Callable[[], bytes], original: Original, X: Floats, rows: int
+) -> tuple[Side, tuple[SplitProof, str]]:
     try:
         content = convert()
         graph = open_foreign(content)
     except PipelineError as error:
-        return Side(refused=str(error)), (0, 0, "")
+        return Side(refused=str(error)), (SplitProof(), "")
     except Exception as error:  # noqa: BLE001 - a stock converter fails in any way it likes
-        return Side(refused=f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"), (0, 0, "")
+        return Side(refused=f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"), (SplitProof(), "")
     found = compare_pair(original, graph, base=np.asarray(X, dtype=np.float64), rows=rows)
     probes = FamilyResult()
     for family, result in found.families.items():
@@ -161,7 +163,7 @@ def _side(convert: Callable[[], bytes], original: Original, X: Floats, rows: int
         largest=total.result.max_abs,
         causes=tuple(f"{cause.name}: {cause.rows}" for cause in found.causes),
     )
-    return side, (found.splits, found.visited, str(found.tolerance))
+    return side, (found.proof, str(found.tolerance))
 
 
 def _estimators(data: str) -> list[str]:
@@ -220,7 +222,6 @@ def _print(entries: list[Entry]) -> None:
     out = console()
     out.print(table)
     first = entries[0]
-    out.print(
-        f"{len(entries)} models; each on {first.ours.random_rows:,} random rows and its own probes; "
-        f"splits visited on both sides: {sum(e.visited for e in entries):,} of {sum(e.splits for e in entries):,}"
-    )
+    out.print(f"{len(entries)} models; each on {first.ours.random_rows:,} random rows and its own probes")
+    for line in sum((e.proof for e in entries), start=SplitProof()).lines():
+        out.print(line)

@@ -50,34 +50,57 @@ class Tree:
 
 @dataclass(frozen=True)
 class Group:
-    """Trees behind one preprocessing; `transform` maps raw rows to the matrix they see, as float64 numbers."""
+    """Trees behind one preprocessing.
+
+    Attributes:
+        name: of the estimator, or of its place in a vote or a calibration.
+        transform: raw rows -> the matrix that the trees see, as float64 numbers.
+        trees: in the estimator's order.
+        before: the same before it is rounded to what the trees see.
+        single: whether what they see are float32 numbers.
+        outputs: columns of `Tree.value` that the whole model's answers depend on.
+    """
 
     name: str
     transform: Transform
     trees: tuple[Tree, ...]
+    before: Transform
+    single: bool
+    outputs: tuple[int, ...]
 
 
-def tree_groups(estimator: Any) -> tuple[Group, ...]:
-    """Every group of trees in a fitted estimator; empty when it has none (an SVM, say)."""
-    return tuple(_groups(estimator, lambda rows: rows, ""))
+def tree_groups(estimator: Any, *, second_class_only: bool = False) -> tuple[Group, ...]:
+    """Every group of trees in a fitted estimator; empty when it has none (an SVM, say).
+
+    Args:
+        estimator: fitted.
+        second_class_only: of a binary classifier's answers only the probability of the second class is asked for.
+    """
+    return tuple(_groups(estimator, lambda rows: rows, "", second=second_class_only))
 
 
-def _groups(estimator: Any, before: Transform, name: str) -> Iterator[Group]:
+def _groups(estimator: Any, before: Transform, name: str, *, second: bool) -> Iterator[Group]:
     if hasattr(estimator, "steps"):
         head = estimator[:-1]
-        yield from _groups(estimator[-1], _then(before, head) if len(head) else before, name)
+        yield from _groups(estimator[-1], _then(before, head) if len(head) else before, name, second=second)
     elif hasattr(estimator, "calibrated_classifiers_"):
         folds = estimator.calibrated_classifiers_
+        second = second or len(estimator.classes_) == 2  # a binary calibration looks at the second class alone
         for number, fold in enumerate(folds):
-            yield from _groups(fold.estimator, before, f"{name}fold {number} " if len(folds) > 1 else name)
+            place = f"{name}fold {number} " if len(folds) > 1 else name
+            yield from _groups(fold.estimator, before, place, second=second)
     elif hasattr(estimator, "named_estimators_"):
         for label, member in estimator.named_estimators_.items():
-            yield from _groups(member, before, f"{name}{label} ")
+            yield from _groups(member, before, f"{name}{label} ", second=second)
     elif trees := tuple(_trees(estimator)):
         single = not hasattr(estimator, "_predictors")
-        yield Group(name.strip() or type(estimator).__name__, _as_numbers(before, single=single), trees)
+        outputs = range(trees[0].value.shape[1])
+        used = tuple(outputs)[1:] if second and len(outputs) == 2 else tuple(outputs)
+        place = name.strip() or type(estimator).__name__
+        exact = _as_numbers(before, single=False)
+        yield Group(place, _as_numbers(before, single=single), trees, exact, single, used)
     elif hasattr(estimator, "estimator_"):
-        yield from _groups(estimator.estimator_, before, name)
+        yield from _groups(estimator.estimator_, before, name, second=second)
 
 
 def _then(before: Transform, step: Any) -> Transform:

@@ -1,42 +1,93 @@
-"""For every split of every tree, rows on both sides of it, one representable double apart.
+"""For every split of every tree, rows on both sides of it, one representable double apart, that it answers differently.
 
-The model is a black box here: rows go through scikit-learn's own preprocessing, and are moved until they stand at the
-split. So the search shares nothing with the compiler, and works behind engineered columns as behind a scaler.
+First a row is brought to each split and moved to its two sides. Where the answers there are the same, and for every
+route of missing values, `verify.leaf_pairs` says which leaves such rows must end in, or that there are none.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from export.thresholds import from_key, to_key
-from verify.boxes import Targets, targets_of
-from verify.trees import Bools, Floats, Group, Indices, Transform, Visits
+from verify.boxes import Targets, join, targets_of
+from verify.leaf_pairs import LeafBoxes, leaf_boxes
+from verify.missing import missing_columns, with_fills
+from verify.search import Search, influence_of
+from verify.standing import LEFT, MISSING, RIGHT, Judge, Standing
+from verify.trees import Bools, Floats, Group, Indices, Visits
 
 ATTEMPTS = 12
 EDGES_ALONE = 3
-ROUNDS = 25
-HALVINGS = 64
-LEVELS = 24
 FIRST_STARTS = 300
 MOST_STARTS = 3000
+TARGETS_AT_ONCE = 20_000
+SHAKES = 32
 
 
-def witness_rows(group: Group, start: Floats, *, seed: int = 0) -> Floats:
+@dataclass(frozen=True)
+class Witnesses:
+    """Rows around the splits of one group.
+
+    Attributes:
+        rows: for the thresholds, float64 [row, column].
+        missing: for the routes of missing values, float64 [row, column].
+        standing: what they tell apart.
+    """
+
+    rows: Floats
+    missing: Floats
+    standing: Standing
+
+
+def witness_rows(
+    group: Group,
+    start: Floats,
+    *,
+    number: int = 0,
+    judge: Judge | None = None,
+    takes_missing: bool = True,
+    told: bool = True,
+    seed: int = 0,
+) -> Witnesses:
     """Rows around every split of a group: the last double that goes left, the first that goes right, and beyond.
 
     Args:
         group: trees and their preprocessing.
         start: rows like those of the training data, float64 [row, column]; the search starts at them.
+        number: of the group in its model.
+        judge: whether the whole model would answer otherwise; None asks the one tree alone.
+        takes_missing: whether the model answers rows with missing values.
+        told: whether rows are wanted that tell the splits apart, and not only some on both sides of each.
         seed: of the choices that the search makes.
 
     Returns:
-        float64 [row, column], four rows for each split that could be reached (behind one-to-one columns all
-        of them; behind engineered columns the last few may be missed, which `Visits` counts).
+        Four rows for each split that could be reached (behind one-to-one columns all of them; behind engineered
+        columns the last few may be missed, which `Visits` counts), then rows for the splits that these do not tell
+        apart, and for the routes of missing values.
     """
     start = start[np.isfinite(start).all(axis=1)]
     random = np.random.default_rng(seed)
-    influence = _influence(group.transform, start, random)
+    influence = influence_of(group.transform, start, random)
+    computed = np.array([len(raw) > 1 for raw in influence])
+    patterns, fills = missing_columns(group.transform, start[:1], influence)
+    standing = Standing(number, with_fills(group, influence, fills), judge or _by_tree_alone, computed)
+    found = [np.empty((0, start.shape[1])), *_visit(group, start, influence, standing, random)]
+    if not told:
+        return Witnesses(np.concatenate(found), found[0], standing)
+    hunt = _Hunt(standing, np.concatenate([start, *found]), influence, patterns & takes_missing, random)
+    return Witnesses(np.concatenate([*found, hunt.thresholds()]), hunt.routes(), standing)
+
+
+def _by_tree_alone(rows: Floats, turn: object) -> Bools:
+    del turn
+    return np.ones(len(rows), dtype=bool)
+
+
+def _visit(
+    group: Group, start: Floats, influence: list[Indices], standing: Standing, random: np.random.Generator
+) -> Iterator[Floats]:
+    """Rows that leave every split by both sides."""
     targets = targets_of(group, len(influence))
     visits, found = Visits((group,)), [np.empty((0, start.shape[1]))]
     left_over = np.arange(len(targets.feature))
@@ -45,189 +96,131 @@ def witness_rows(group: Group, start: Floats, *, seed: int = 0) -> Floats:
             break
         # Rows already found stand near the splits that are still missing.
         known = random.permutation(np.concatenate([start, *found]))[: MOST_STARTS if attempt else FIRST_STARTS]
-        search = _Search(group.transform, targets.only(left_over), known, influence, random)
-        found.append(search.edges(search.reach(), choice=attempt))
+        search = Search(group.transform, targets.only(left_over), known, influence, random)
+        edges = search.edges(search.reach(), choice=attempt)
+        found.append(edges.rows)
+        standing.offer(edges.left, left_over[edges.which], LEFT)
+        standing.offer(edges.right, left_over[edges.which], RIGHT)
         if attempt >= EDGES_ALONE:  # no row at the edge stays in the box: one row on each side of it, then
             both = targets.only(left_over).children()
-            found.append(_Search(group.transform, both, known, influence, random).reach())
+            found.append(Search(group.transform, both, known, influence, random).reach())
             visits.add(found[-2])
         visits.add(found[-1])
         left_over = np.flatnonzero(~visits.both_ways()[0])
-    return np.concatenate(found)
+    yield from found
 
 
-def _seen(transform: Transform, rows: Floats) -> Floats:
-    """What the trees see, without a warning on the way."""
-    with np.errstate(all="ignore"):
-        return transform(rows)
+class _Wanted(NamedTuple):
+    """What rows could tell one output of one split apart: pairs of leaves to end in, and columns to leave empty."""
 
-
-def _influence(transform: Transform, start: Floats, random: np.random.Generator) -> list[Indices]:
-    """For each column that the trees see, the raw columns that move it, found by moving them."""
-    before = _seen(transform, start)
-    moves = np.zeros((start.shape[1], before.shape[1]), dtype=bool)
-    for column in range(start.shape[1]):
-        moved = start.copy()
-        moved[:, column] = random.permutation(start[:, column])
-        after = _seen(transform, moved)
-        moves[column] = ((after != before) & ~(np.isnan(after) & np.isnan(before))).any(axis=0)
-    return [np.flatnonzero(moves[:, seen]) for seen in range(before.shape[1])]
+    split: int
+    position: int
+    pairs: list[tuple[Indices, Bools | None]]
 
 
 @dataclass
-class _Bracket:
-    """Rows, one raw column of each, and two values of it that put the column seen at or below `edge`, and above."""
+class _Hunt:
+    """The second search: for rows that end in a given pair of leaves."""
 
-    transform: Transform
-    rows: Floats
-    raw: Indices
-    feature: Indices
-    edge: Floats
-    left: Floats
-    right: Floats
-
-    def seen(self, value: Floats, which: Indices | slice = slice(None)) -> Floats:
-        """The column seen when the raw column of the rows `which` is set to `value`."""
-        trial = put(self.rows[which], self.raw[which], value)
-        seen = _seen(self.transform, trial)
-        return seen[np.arange(len(trial)), self.feature[which]]
-
-    def only(self, which: Indices) -> "_Bracket":
-        """The rows `which`."""
-        return _Bracket(
-            self.transform,
-            self.rows[which],
-            self.raw[which],
-            self.feature[which],
-            self.edge[which],
-            self.left[which],
-            self.right[which],
-        )
-
-    @property
-    def closed(self) -> bool:
-        """Whether no double lies between any two values."""
-        middle = middle_double(self.left, self.right)
-        return bool(((middle == self.left) | (middle == self.right)).all())
-
-    def halve(self, which: Indices | slice = slice(None)) -> tuple[Floats, Floats]:
-        """Keep the half in which the edge lies; gives the middle and what is seen there."""
-        middle = middle_double(self.left[which], self.right[which])
-        seen = self.seen(middle, which)
-        goes_left = seen <= self.edge[which]
-        self.left[which] = np.where(goes_left, middle, self.left[which])
-        self.right[which] = np.where(goes_left, self.right[which], middle)
-        return middle, seen
-
-
-@dataclass(frozen=True)
-class _Search:
-    transform: Transform
-    targets: Targets
+    standing: Standing
     start: Floats
     influence: list[Indices]
+    patterns: Bools
     random: np.random.Generator
 
-    def reach(self) -> Floats:
-        """One row for each split, in its box if it can be: the nearest start, repaired column after column."""
-        seen = _seen(self.transform, self.start)
-        best = np.zeros(len(self.targets.feature), dtype=np.int64)
-        fewest = np.full(len(best), seen.shape[1] + 1)
-        for candidate in range(len(seen)):
-            misses = self.targets.misses(seen[candidate]).sum(axis=1)
-            better = misses < fewest
-            best[better], fewest[better] = candidate, misses[better]
-        rows = self.start[best]
-        todo = np.arange(len(rows))
-        for _ in range(ROUNDS):
-            misses = self.targets.only(todo).misses(_seen(self.transform, rows[todo]))
-            missing = misses.any(axis=1)
-            todo, misses = todo[missing], misses[missing]
-            if not len(todo):
-                break
-            self._repair(rows, todo, misses)
-        return rows
+    def __post_init__(self) -> None:
+        group, width = self.standing.group, len(self.influence)
+        self.boxes = [leaf_boxes(tree, width, single=group.single) for tree in group.trees]
+        self.possible = np.asarray(self.patterns.any(axis=0))
 
-    def _repair(self, rows: Floats, todo: Indices, misses: Bools) -> None:
-        """Bring one missed column of each row `todo` into its box, in place, where one raw column can do it."""
-        feature = np.argmax(misses * self.random.random(misses.shape), axis=1)
-        low, high = self.targets.low[todo, feature], self.targets.high[todo, feature]
-        raw = self._pick(feature)
-        # A box without numbers can only be entered by a missing value.
-        by_missing = self.targets.missing[todo, feature] & (low >= high)
-        rows[todo[by_missing], raw[by_missing]] = np.nan
-        todo, feature, raw, low, high = (a[~by_missing] for a in (todo, feature, raw, low, high))
-        edge = np.where(np.isfinite(low), low, high)
-        bracket, usable = self._bracket(rows[todo], raw, feature, edge)
-        todo, low, high = todo[usable], low[usable], high[usable]
-        # Just inside the box, when only one side is bounded; else wherever halving first lands in it.
-        value = np.where(np.isfinite(low), bracket.right, bracket.left)
-        seen = bracket.seen(value)
-        good = (seen > low) & (seen <= high)
-        for _ in range(HALVINGS):
-            still = np.flatnonzero(~good)
-            if not len(still):
-                break
-            value[still], seen = bracket.halve(still)
-            good[still] = (seen > low[still]) & (seen <= high[still])
-        rows[todo[good]] = put(bracket.rows, bracket.raw, value)[good]
+    def thresholds(self) -> Floats:
+        """Rows for the splits whose thresholds are not told apart yet."""
+        wanted = []
+        for split, position in zip(*np.nonzero(~self.standing.told[:MISSING].all(axis=0)), strict=True):
+            boxes, node = self._place(split)
+            output = self.standing.group.outputs[position]
+            pairs, complete = boxes.at_threshold(node, output, self.random, missing=self.possible)
+            self.standing.idle[:MISSING, split, position] = complete and not len(pairs)
+            wanted.append(_Wanted(split, position, [(pair, None) for pair in pairs]))
+        return self._search(wanted, slice(None, MISSING))
 
-    def edges(self, rows: Floats, *, choice: int) -> Floats:
-        """Four rows for each split: around the two neighbouring doubles between which the split lies."""
-        feature = self.targets.feature
-        columns = [self.influence[f] for f in feature]
-        able = np.flatnonzero([len(c) for c in columns])
-        raw = np.array([columns[i][choice % len(columns[i])] for i in able], dtype=np.int64)
-        bracket, _ = self._bracket(rows[able], raw, feature[able], self.targets.threshold[able])
-        for _ in range(HALVINGS):
-            if bracket.closed:
-                break
-            bracket.halve()
-        left, right = bracket.left, bracket.right
-        outwards = np.where(left < right, -np.inf, np.inf)
-        values = (np.nextafter(left, outwards), left, right, np.nextafter(right, -outwards))
-        return np.concatenate([put(bracket.rows, bracket.raw, value) for value in values])
+    def routes(self) -> Floats:
+        """Rows for the routes of missing values."""
+        wanted = []
+        for split, position in zip(*np.nonzero(~self.standing.told[MISSING]), strict=True):
+            boxes, node = self._place(split)
+            output, looked_at_all = self.standing.group.outputs[position], True
+            pairs: list[tuple[Indices, Bools | None]] = []
+            # A missing raw column may leave several of the columns seen empty.
+            for empty in np.unique(self.patterns[self.patterns[:, boxes.tree.feature[node]]], axis=0):
+                some, complete = boxes.at_missing(node, output, self.random, missing=self.possible, empty=empty)
+                looked_at_all &= complete
+                pairs += [(pair, empty) for pair in some]
+            self.standing.idle[MISSING, split, position] = looked_at_all and not pairs
+            wanted.append(_Wanted(split, position, pairs))
+        return self._search(wanted, slice(MISSING, None))
 
-    def _bracket(self, rows: Floats, raw: Indices, feature: Indices, edge: Floats) -> tuple[_Bracket, Indices]:
-        """Values of the raw column on both sides of the edge, the nearest known; and which rows have both."""
-        own = rows[np.arange(len(rows)), raw]
-        bracket = _Bracket(
-            self.transform, rows, raw, feature, edge, np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-        )
-        for level in (rows.T[raw, np.arange(len(rows))], *(level[raw] for level in self._levels())):
-            seen = bracket.seen(level)
-            for side, here in ((bracket.left, seen <= edge), (bracket.right, seen > edge)):
-                # Values near the row's own disturb the other columns least.
-                nearer = here & ~(np.abs(side - own) <= np.abs(level - own))
-                side[nearer] = level[nearer]
-        usable = np.flatnonzero(np.isfinite(bracket.left) & np.isfinite(bracket.right))
-        return bracket.only(usable), usable
+    def _place(self, split: int) -> tuple[LeafBoxes, int]:
+        """The tree of a split, and its node there."""
+        nodes, node = self.standing.nodes, int(self.standing.splits[split])
+        tree = int(nodes.tree[node])
+        return self.boxes[tree], node - int(nodes.root[tree])
 
-    def _levels(self) -> list[Floats]:
-        """Values worth a try, for each raw column: spread over the starts, their negatives, zero, and far outside."""
-        low, high = self.start.min(axis=0), self.start.max(axis=0)
-        levels = list(np.quantile(self.start, np.linspace(0, 1, LEVELS), axis=0))
-        levels += [-np.median(self.start, axis=0), np.zeros_like(low)]
-        for factor in (1.0, 1024.0):
-            levels += [low - factor * (high - low + 1), high + factor * (high - low + 1)]
-        return levels
+    def _search(self, wanted: list[_Wanted], where: slice) -> Floats:
+        """One pair after the other, for what is wanted and still not told apart."""
+        rows, wanted = [np.empty((0, self.start.shape[1]))], [one for one in wanted if one.pairs]
+        for attempt in range(ATTEMPTS):
+            wanted = [one for one in wanted if not self.standing.told[where, one.split, one.position].all()]
+            known = self.random.permutation(np.concatenate([self.start, *rows]))
+            for first in range(0, len(wanted), TARGETS_AT_ONCE):
+                part = wanted[first : first + TARGETS_AT_ONCE]
+                search = Search(
+                    self.standing.group.transform,
+                    join([self._target(one, attempt) for one in part]),
+                    known[: MOST_STARTS if attempt else FIRST_STARTS],
+                    self.influence,
+                    self.random,
+                )
+                rows.append(self._offer(search, np.array([one.split for one in part]), attempt, where))
+        return np.concatenate(rows)
 
-    def _pick(self, feature: Indices) -> Indices:
-        """A random raw column that moves each column seen; 0 where none does."""
-        chances = self.random.random(len(feature))
-        columns = [self.influence[f] for f in feature]
-        picked = [int(c[int(chance * len(c))]) if len(c) else 0 for c, chance in zip(columns, chances, strict=True)]
-        return np.array(picked, dtype=np.int64)
+    def _target(self, one: _Wanted, attempt: int) -> Targets:
+        boxes, node = self._place(one.split)
+        pair, empty = one.pairs[attempt % len(one.pairs)]
+        return boxes.targets(node, pair, empty=empty)
 
+    def _offer(self, search: Search, split: Indices, attempt: int, where: slice) -> Floats:
+        rows = search.reach()
+        if where.start == MISSING:
+            self.standing.offer(rows, split, MISSING)
+            return rows
+        edges = search.edges(rows, choice=attempt)
+        left = np.concatenate([edges.left, edges.right])
+        split = np.tile(split[edges.which], 2)
+        near, place = self._shaken(left, split)
+        for side, made, of in (
+            (LEFT, edges.left, split[: len(edges.left)]),
+            (RIGHT, edges.right, split[: len(edges.left)]),
+        ):
+            self.standing.offer(made, of, side)
+            self.standing.offer(near, place, side)
+        return np.concatenate([left, near])
 
-def put(rows: Floats, column: Indices, value: npt.ArrayLike) -> Floats:
-    """A copy of the rows with one column of each set."""
-    changed = rows.copy()
-    changed[np.arange(len(rows)), column] = value
-    return changed
+    def _shaken(self, rows: Floats, split: Indices) -> tuple[Floats, Indices]:
+        """Rows of which several raw columns are moved by a few units of the last place, and their splits.
 
-
-def middle_double(a: Floats, b: Floats) -> Floats:
-    """The double half-way between two in the order of bits; one of the two when they are neighbours."""
-    low, high = to_key(np.ascontiguousarray(a)), to_key(np.ascontiguousarray(b))
-    return from_key((low & high) + ((low ^ high) >> 1))  # the mean, rounded down, without overflow
+        Where a column is computed, the doubles on its edge are seldom met by moving one raw column.
+        """
+        standing = self.standing
+        feature = standing.nodes.feature[standing.splits[split]]
+        wanted = standing.computed[feature] & ~standing.told[:MISSING, split].all(axis=(0, 2))
+        rows, split = np.repeat(rows[wanted], SHAKES, axis=0), np.repeat(split[wanted], SHAKES)
+        feature = np.repeat(feature[wanted], SHAKES)
+        moves = np.array([np.isin(np.arange(rows.shape[1]), raw) for raw in self.influence])[feature]
+        steps = self.random.integers(-4, 5, rows.shape) * moves
+        rows = rows + steps * np.spacing(rows)
+        exact = standing.group.before(rows)[np.arange(len(rows)), feature]
+        edge = standing.edge[split]
+        hits = np.flatnonzero((exact == edge) | (exact == np.nextafter(edge, np.inf)))
+        _, first = np.unique(np.column_stack([split[hits], exact[hits] == edge[hits]]), axis=0, return_index=True)
+        return rows[hits[first]], split[hits[first]]
