@@ -110,11 +110,14 @@ test-rust: $(STAMPS)/venv | $(STAMPS)/cargo  ## Rust unit, property, doc and end
 
 .PHONY: bench fuzz soak bundle
 SHARED := ../shared/data
-bench: $(STAMPS)/verified  ## Quality, parity beside stock conversion, speed: the long tables
+bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, parity beside stock conversion, speed: the long tables
 	@$(PY) -m train.signal_benchmark
 	@$(PY) -m train.volatility_table $(wildcard $(SHARED)/spx_surface_1996_2015.csv.gz $(SHARED)/vix_1990_2019.csv)
 	@$(PY) -m verify survey
-	@cargo bench --manifest-path runtime/Cargo.toml --locked --bench serving
+	@$(PY) -m verify.stock --out build/stock
+	@export ORT_DYLIB_PATH="$$(ls .venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.* | head -n 1)"; \
+	  export DOLLARBILL_ML_STOCK="$$PWD/build/stock"; \
+	  for bench in serving process stock; do cargo bench --manifest-path runtime/Cargo.toml --locked --bench "$$bench"; done
 
 fuzz: | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000)
 	@sh runtime/fuzz/run.sh $(or $(RUNS),1000000)

@@ -1,41 +1,24 @@
-//! How long an answer takes. Varied rows: one repeated row flatters caches and branch prediction.
+//! How long an answer takes, through the public API. Varied rows: one repeated row flatters caches and branch prediction.
 //!
-//! `cargo bench` uses the models of `../config/ml_config.json`. To compare with another export of the same fitted model,
-//! set `DOLLARBILL_ML_BENCH_STOCK` to a config whose `model_path` names it: the same benchmarks then run on both.
+//! `cargo bench --bench serving` uses the models of `../config/ml_config.json` (or of `DOLLARBILL_ML_CONFIG`).
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::hint::black_box;
+use std::io::Write;
 use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use dollarbill_ml::{Config, Error, MlService, TradeSignal, fallback};
+use dollarbill_ml::{Config, MlService, TradeSignal, fallback, observe};
+use jiff::ToSpan;
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small positive numbers")]
-/// Signals from a linear congruential generator: the same in every run.
-fn signals(count: usize) -> Vec<TradeSignal> {
-    let mut state = 1_u64;
-    let mut next = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        f64::from((state >> 33) as u32) / f64::from(1_u32 << 31)
-    };
-    (0..count)
-        .map(|_| TradeSignal {
-            edge_percent: next() * 50.0 - 20.0,
-            delta: next() * 2.0 - 1.0,
-            gamma: next() * 0.05,
-            vega: next() * 80.0,
-            theta: next() * -50.0,
-            volume: (next() * 5000.0) as u64,
-            open_interest: (next() * 20_000.0) as u64,
-            days_to_expiry: (next() * 90.0) as u32,
-        })
-        .collect()
-}
+mod support;
 
-fn serve(criterion: &mut Criterion, name: &str, config: &Config) -> Result<(), Error> {
-    let ml = MlService::open(config)?;
-    let signals = signals(4096);
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn signals(criterion: &mut Criterion, name: &str, config: &Config) -> Outcome {
+    let ml = MlService::open_signals(config)?;
+    let signals = support::signals(10_000);
     let mut group = criterion.benchmark_group(name);
     let mut index = 0;
     group.bench_function("classify one", |bencher| {
@@ -44,22 +27,64 @@ fn serve(criterion: &mut Criterion, name: &str, config: &Config) -> Result<(), E
             black_box(ml.classify(black_box(&signals[index])))
         });
     });
-    group.throughput(Throughput::Elements(signals.len() as u64));
-    group.bench_function("classify a batch of 4096", |bencher| {
-        let mut out = Vec::new();
-        bencher.iter(|| ml.classify_batch(black_box(&signals), &mut out));
+    for count in [1_000, 10_000] {
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(format!("classify a batch of {count}"), |bencher| {
+            let mut out = Vec::new();
+            bencher.iter(|| ml.classify_batch(black_box(&signals[..count]), &mut out));
+        });
+    }
+    group.finish();
+    Ok(())
+}
+
+fn forecasts(criterion: &mut Criterion, config: &Config) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let mut config = config.clone();
+    config.history_path = folder.path().join("history.sqlite");
+    config.data_dir = folder.path().to_path_buf();
+    let file = folder.path().join("big.csv");
+    surface(&file, 5_000)?;
+    observe(&config, &file, None)?;
+    let ml = MlService::open_volatility(&config)?;
+    let mut group = criterion.benchmark_group("ours");
+    ml.forecast("BIG")?;
+    group.bench_function("forecast from stored days", |bencher| {
+        bencher.iter(|| black_box(ml.forecast(black_box("BIG"))));
     });
-    group.throughput(Throughput::Elements(1));
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/surface.csv");
-    group.bench_function("forecast from a file", |bencher| {
+    ml.forecast_file(&file, None)?;
+    group.bench_function("forecast from a CSV of 5000 rows", |bencher| {
         bencher.iter(|| black_box(ml.forecast_file(black_box(&file), None)));
     });
     group.finish();
     Ok(())
 }
 
+/// A dated surface of so many quotes: 20 a day, on weekdays.
+fn surface(path: &Path, rows: u32) -> Outcome {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    writeln!(file, "Date,Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume")?;
+    let mut day = jiff::civil::date(2024, 1, 1);
+    for number in 0..rows {
+        let (of_day, moneyness) = (number % 20, 0.8 + f64::from(number % 10) * 0.04);
+        if of_day == 0 && number > 0 {
+            let step = if day.weekday() == jiff::civil::Weekday::Friday { 3 } else { 1 };
+            day = day.checked_add(step.days())?;
+        }
+        let (years, kind) = (if of_day < 10 { 0.08 } else { 0.25 }, if moneyness < 1.0 { "Put" } else { "Call" });
+        let iv = 0.2 + 0.3 * (1.0 - moneyness) + 0.02 * f64::from(number / 20 % 17) / 17.0;
+        writeln!(
+            file,
+            "{day},BIG,{:.1},{years},{iv:.4},{moneyness:.2},{kind},{}",
+            100.0 * moneyness,
+            10 + number % 90
+        )?;
+    }
+    Ok(file.flush()?)
+}
+
 fn pieces(criterion: &mut Criterion) {
-    let signals = signals(4096);
+    let signals = support::signals(4096);
     let lines: Vec<_> = signals.iter().map(|signal| serde_json::to_string(signal).unwrap_or_default()).collect();
     let mut index = 0;
     criterion.bench_function("traditional rule", |bencher| {
@@ -82,19 +107,14 @@ fn pieces(criterion: &mut Criterion) {
 
 fn benchmarks(criterion: &mut Criterion) {
     pieces(criterion);
-    let mut configs = vec![("ours", Config::find(None))];
-    if let Some(stock) = std::env::var_os("DOLLARBILL_ML_BENCH_STOCK") {
-        configs.push(("stock", Config::load(Path::new(&stock))));
-    }
-    for (name, config) in configs {
-        let served = config.and_then(|config| {
-            serve(criterion, name, &config)?;
-            let mut cached = config.clone();
-            cached.cache_size = Some(100_000);
-            serve(criterion, &format!("{name}, cached"), &cached)
-        });
-        assert!(served.is_ok(), "{name}: {}", served.err().map(|error| error.to_string()).unwrap_or_default());
-    }
+    let served = Config::find(None).map_err(Into::into).and_then(|config| {
+        signals(criterion, "ours", &config)?;
+        let mut cached = config.clone();
+        cached.cache_size = Some(100_000);
+        signals(criterion, "ours, cached", &cached)?;
+        forecasts(criterion, &config)
+    });
+    assert!(served.is_ok(), "{}", served.err().map(|error| error.to_string()).unwrap_or_default());
 }
 
 criterion_group!(benches, benchmarks);

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds with libFuzzer's instrumentation on stable Rust and tries as many inputs as named (default 200,000).
+# Builds with libFuzzer's instrumentation on stable Rust and tries as many inputs as named (default 200,000), in equal
+# shares for each reader.
 set -eu
 cd "$(dirname "$0")"
 runs=${1:-200000}
@@ -9,15 +10,29 @@ flags="$flags -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-
 flags="$flags -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions=on"
 # --target keeps the flags away from build scripts.
 RUSTFLAGS="$flags" cargo build --release --locked --target "$target"
-mkdir -p corpus artifacts
+mkdir -p artifacts
 seed() { # number of the reader, file
-    { printf "\\$(printf %03o "$1")"; cat "$2"; } > "corpus/seed-$1-$(basename "$2")"
+    mkdir -p "corpus/$1"
+    head -c 8000 "$2" > "corpus/$1/seed-$(basename "$2")"
 }
+mkdir -p corpus/0
+printf '%s' '{"edge_percent": 15.5, "delta": 0.65, "gamma": 0.004, "vega": 45.2, "theta": -8.5, "volume": 1200, ' \
+    '"open_interest": 8500, "days_to_expiry": 45}' > corpus/0/seed
 for file in ../tests/fixtures/artifacts/*/*/manifest.json; do seed 1 "$file"; done
+for file in ../tests/fixtures/artifacts/*/*/golden/cases.json; do seed 2 "$file"; done
 for file in ../tests/fixtures/artifacts/signal_classifier/*/model.onnx; do seed 3 "$file"; done
 seed 4 ../../config/ml_config.json
 seed 5 ../../examples/signals.csv
-for file in ../../tests/data/surfaces/*.csv; do head -c 4000 "$file" > "corpus/.part"; seed 6 "corpus/.part" 2>/dev/null; mv "corpus/seed-6-.part" "corpus/seed-6-$(basename "$file")"; done
-rm -f corpus/.part
-exec "target/$target/release/readers" corpus -artifact_prefix=artifacts/ -runs="$runs" -max_len=8192 -timeout=10 \
-    -rss_limit_mb=2048 -print_final_stats=1
+for file in ../../tests/data/surfaces/*.csv; do seed 6 "$file"; done
+number=0
+for name in signal manifest golden graph config batch surface; do
+    log="corpus/$name.log"
+    # A crash ends the loop and is shown whole.
+    FUZZ_READER=$number "target/$target/release/readers" "corpus/$number" -artifact_prefix="artifacts/$name-" \
+        -runs="$(((runs + 6) / 7))" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 > "$log" 2>&1 ||
+        { tail -n 40 "$log"; exit 1; }
+    tried=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    peak=$(sed -n 's/^stat::peak_rss_mb: *//p' "$log")
+    echo "$name: $tried inputs, no panic, no input above 10 s, at most $peak MiB"
+    number=$((number + 1))
+done

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use crate::manifest::{Golden, Manifest};
 use crate::{Config, MlService, TradeSignal, batch, config, graph, json, surface};
 
-/// Gives the bytes to reader number `which`, modulo their count.
+/// Gives the bytes to reader number `which` (`fuzz/run.sh` names them), modulo their count.
 pub fn read(which: u8, bytes: &[u8]) {
     match which % 7 {
         0 => drop(TradeSignal::from_json(&String::from_utf8_lossy(bytes))),

@@ -1,0 +1,183 @@
+//! Ours beside the stock converters' export of the very same fitted models, on the same onnxruntime, in turn.
+//!
+//! `python -m verify.stock --out DIR` writes the stock exports; `DOLLARBILL_ML_STOCK=DIR cargo bench --bench stock` runs
+//! both through the same session path (one thread, outputs allocated once for single rows), so the ratio is the graphs'.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what it is for")]
+
+use std::error::Error;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dollarbill_ml::Config;
+use ort::environment::Environment;
+use ort::memory::Allocator;
+use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue};
+use ort::value::{PrimitiveTensorElementType, Tensor, TensorElementType, TensorRef, ValueType};
+
+mod support;
+
+const ROUNDS: usize = 200;
+/// Single rows that are timed together.
+const BLOCK: usize = 512;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// A number as a graph takes it.
+trait Number: PrimitiveTensorElementType + Copy + std::fmt::Debug + 'static {
+    fn of(value: f64) -> Self;
+}
+
+impl Number for f64 {
+    fn of(value: f64) -> Self {
+        value
+    }
+}
+
+impl Number for f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "what a stock graph is given")]
+    fn of(value: f64) -> Self {
+        value as f32
+    }
+}
+
+/// A graph, its rows, and the memory that single calls reuse.
+struct Graph<T: Number> {
+    session: Session,
+    single: [SessionInputValue<'static>; 1],
+    options: RunOptions<HasSelectedOutputs>,
+    row_shape: Vec<i64>,
+    rows: Vec<T>,
+    width: usize,
+    next: usize,
+}
+
+impl<T: Number> Graph<T> {
+    /// `wanted`: the outputs that an engine would ask for.
+    fn open(
+        environment: &Environment,
+        path: &Path,
+        wanted: &[(&str, i64)],
+        rows: &[f64],
+        shape: &[i64],
+    ) -> Result<Self> {
+        let session = Session::builder(environment)?
+            .with_intra_threads(1)?
+            .with_inter_threads(1)?
+            .with_intra_op_spinning(false)?
+            .with_deterministic_compute(true)?
+            .commit_from_file(path)?;
+        let allocator = Allocator::default();
+        let mut selector = OutputSelector::no_default();
+        for (name, width) in wanted {
+            let outlet = session.outputs().iter().find(|outlet| outlet.name() == *name).ok_or("no such output")?;
+            let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else { return Err("no tensor".into()) };
+            let place = if shape.len() == 1 { vec![1] } else { vec![1, *width] };
+            selector = selector.with(*name);
+            selector = match ty {
+                TensorElementType::Float32 => selector.preallocate(*name, Tensor::<f32>::new(&allocator, place)?),
+                _ => selector.preallocate(*name, Tensor::<f64>::new(&allocator, place)?),
+            };
+        }
+        let options = RunOptions::new()?.with_outputs(selector);
+        let row_shape: Vec<i64> = std::iter::once(1).chain(shape.iter().copied()).collect();
+        let single = [Tensor::<T>::new(&allocator, row_shape.clone())?.into()];
+        let width = usize::try_from(shape.iter().product::<i64>())?;
+        let rows = rows.iter().map(|&value| T::of(value)).collect();
+        Ok(Self { session, single, options, row_shape, rows, width, next: 0 })
+    }
+
+    fn one(&mut self) {
+        let start = self.next * self.width;
+        self.next = (self.next + 1) % (self.rows.len() / self.width);
+        if let [SessionInputValue::Owned(value)] = &mut self.single
+            && let Ok((_, input)) = value.try_extract_tensor_mut::<T>()
+        {
+            input.copy_from_slice(&self.rows[start..start + self.width]);
+        }
+        let done = self.session.run_with_options(self.single.as_slice(), &self.options);
+        assert!(black_box(done).is_ok());
+    }
+
+    fn block(&mut self) {
+        for _ in 0..BLOCK {
+            self.one();
+        }
+    }
+
+    /// `count` rows in one call.
+    fn batch(&mut self, count: usize) {
+        let mut shape = self.row_shape.clone();
+        shape[0] = i64::try_from(count).unwrap_or(0);
+        let rows = &self.rows[..count * self.width];
+        let Ok(input) = TensorRef::from_array_view((shape, rows)) else { return };
+        let done = self.session.run([input.into()]);
+        assert!(black_box(done).is_ok());
+    }
+}
+
+fn main() -> Result<()> {
+    let Some(stock) = std::env::var_os("DOLLARBILL_ML_STOCK").map(PathBuf::from) else {
+        eprintln!(
+            "stock: skipped: DOLLARBILL_ML_STOCK is not set; run `python -m verify.stock --out DIR` and set it to DIR"
+        );
+        return Ok(());
+    };
+    let library = std::env::var_os("ORT_DYLIB_PATH").ok_or("stock: set ORT_DYLIB_PATH to a libonnxruntime")?;
+    let config = Config::find(None)?;
+    let environment = ort::init_from(library)?.with_telemetry(false).build()?;
+    signals(&environment, &config.signal_classifier.model_path, &stock.join("signal_classifier.onnx"))?;
+    forecast(&environment, &config.volatility_predictor.model_path, &stock.join("volatility_predictor.onnx"))
+}
+
+fn signals(environment: &Environment, ours: &Path, stock: &Path) -> Result<()> {
+    let rows: Vec<f64> = support::signals(10_000).iter().flat_map(dollarbill_ml::TradeSignal::features).collect();
+    let mut ours =
+        Graph::<f64>::open(environment, &version(ours)?.join("model.onnx"), &[("confidence", 1)], &rows, &[8])?;
+    let mut stock = Graph::<f32>::open(environment, stock, &[("probabilities", 2)], &rows, &[8])?;
+    let (one, other) = support::in_turn(ROUNDS, || ours.block(), || stock.block());
+    report("one signal", one / u32::try_from(BLOCK)?, other / u32::try_from(BLOCK)?);
+    for count in [1_000, 10_000] {
+        let (one, other) = support::in_turn(ROUNDS / 5, || ours.batch(count), || stock.batch(count));
+        report(&format!("a batch of {count} signals"), one, other);
+    }
+    Ok(())
+}
+
+fn forecast(environment: &Environment, ours: &Path, stock: &Path) -> Result<()> {
+    let version = version(ours)?;
+    let golden: serde_json::Value = serde_json::from_slice(&std::fs::read(version.join("golden/cases.json"))?)?;
+    let history = golden["inputs"]["history"].as_array().ok_or("no golden windows")?;
+    let days = history[0].as_array().ok_or("no days")?.len();
+    let features = history[0][0].as_array().ok_or("no features")?.len();
+    // What a golden window leaves open is filled: tf2onnx's graph is NaN where a day is missing.
+    let numbers = history.iter().flat_map(|window| window.as_array().into_iter().flatten());
+    let rows: Vec<f64> = numbers
+        .flat_map(|day| day.as_array().into_iter().flatten())
+        .map(|value| value.as_f64().unwrap_or(0.2))
+        .collect();
+    let shape = [i64::try_from(days)?, i64::try_from(features)?];
+    let outputs = [("predicted", 3), ("lower", 3), ("upper", 3)];
+    let mut ours = Graph::<f64>::open(environment, &version.join("model.onnx"), &outputs, &rows, &shape)?;
+    let mut stock = Graph::<f64>::open(environment, stock, &outputs, &rows, &shape)?;
+    let (one, other) =
+        support::in_turn(ROUNDS, || (0..16).for_each(|_| ours.one()), || (0..16).for_each(|_| stock.one()));
+    report("one forecast", one / 16, other / 16);
+    Ok(())
+}
+
+/// The version folder in use.
+fn version(model: &Path) -> Result<PathBuf> {
+    let pointer: serde_json::Value = serde_json::from_slice(&std::fs::read(model.join("current.json"))?)?;
+    Ok(model.join(pointer["version"].as_str().ok_or("current.json names no version")?))
+}
+
+fn report(what: &str, ours: Duration, stock: Duration) {
+    println!(
+        "{what:26} ours {:>9.2} us   stock {:>9.2} us   stock/ours {:.2}",
+        ours.as_secs_f64() * 1e6,
+        stock.as_secs_f64() * 1e6,
+        stock.as_secs_f64() / ours.as_secs_f64()
+    );
+}

@@ -1,0 +1,42 @@
+"""The stock exports that `make bench` runs beside ours."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from train.errors import PipelineError
+from train.estimators import make_estimator
+from train.market import simulate
+from train.model_io import save_skops
+from verify.stock import require_same_model, stock_signal_classifier
+
+
+def test_the_stock_forest_is_the_fitted_model_in_float32(tmp_path: Path) -> None:
+    signals = simulate(600, seed=5)
+    model = make_estimator("random_forest", rows=600, random_state=0).fit(signals.features, signals.profitable)
+    save_skops(model, tmp_path / "model.skops")
+    session = ort.InferenceSession(stock_signal_classifier(tmp_path).SerializeToString())
+
+    answers = session.run(["probabilities"], {"features": signals.features.astype(np.float32)})[0][:, 1]
+
+    difference = np.abs(answers - model.predict_proba(signals.features)[:, 1])
+    # A float32 row may fall on the other side of a split: nearly all answers agree, and not all need to.
+    assert np.quantile(difference, 0.95) < 1e-6
+
+
+def test_a_model_without_a_forest_is_refused(tmp_path: Path) -> None:
+    signals = simulate(200, seed=5)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(signals.features, signals.profitable)
+    save_skops(model, tmp_path / "model.skops")
+    with pytest.raises(PipelineError, match="a pipeline of columns and a forest"):
+        stock_signal_classifier(tmp_path)
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="no version is in use"):
+        require_same_model(tmp_path, tmp_path, model="signal_classifier")
