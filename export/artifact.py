@@ -114,6 +114,7 @@ def _manifest(draft: Draft, graph_bytes: bytes, golden_bytes: bytes) -> Manifest
             cases=len(next(iter(draft.golden_inputs.values()))),
         ),
         settings=draft.settings,
+        novelty=record.novelty,
         training=TrainingEntry(
             estimator=record.estimator,
             data=record.data,

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from train.contract import Column, Tensor
 from train.errors import PipelineError
 from train.files import read_bytes, read_json, sha256_hex
-from train.record import DataRecord, QualityRow
+from train.record import DataRecord, Novelty, QualityRow
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
@@ -95,8 +95,16 @@ class Manifest(_Strict):
     parity: ParityEntry
     golden: GoldenEntry
     settings: dict[str, Any]
+    novelty: Novelty | None = None
     training: TrainingEntry
     quality: list[QualityRow]
+
+    @model_validator(mode="after")
+    def _novelty_fits(self) -> "Manifest":
+        shapes = [tensor.shape[1:] for tensor in self.inputs]
+        if self.novelty is not None and shapes != [[len(self.novelty.scale)]]:
+            raise ValueError("novelty must have one number a column of an input of one axis")
+        return self
 
 
 def tensor_entry(tensor: Tensor, shape: list[str | int], ranges: dict[str, tuple[float, float]]) -> TensorEntry:

@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from train.errors import PipelineError
 from train.files import json_bytes, read_json, write_atomic
@@ -42,6 +42,29 @@ class QualityRow(_Strict):
     higher_is_better: bool | None
 
 
+class Novelty(_Strict):
+    """What the joint novelty of a row is measured against; the formula stands in `train.novelty`.
+
+    `scale` and `centre` have one number a column of the input, `whitening` holds the rows of a lower triangular matrix
+    (the first has one number), `threshold` is the squared distance above which a row is novel.
+    """
+
+    scale: list[float]
+    centre: list[float]
+    whitening: list[list[float]]
+    threshold: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Novelty":
+        if not self.scale or any(value <= 0.0 for value in self.scale):
+            raise ValueError("scale must hold numbers above 0")
+        if len(self.centre) != len(self.scale):
+            raise ValueError("centre must be as long as scale")
+        if [len(row) for row in self.whitening] != list(range(1, len(self.scale) + 1)):
+            raise ValueError("whitening must hold the rows of a lower triangular matrix, 1 to len(scale) numbers")
+        return self
+
+
 class TrainingRecord(_Strict):
     """The fingerprint of a fitted model.
 
@@ -59,6 +82,7 @@ class TrainingRecord(_Strict):
     feature_ranges: dict[str, tuple[float, float]]
     settings: dict[str, Any]
     sample: list[Any]
+    novelty: Novelty | None = None
 
 
 def library_versions(*names: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ from train.evaluation import brier
 from train.files import explain_os_errors, json_bytes, write_atomic
 from train.market import simulate
 from train.model_io import save_skops
+from train.novelty import fit_novelty
 from train.plots import draw_all
 from train.record import DataRecord, TrainingRecord, library_versions, write_record
 from train.signal_evaluation import EVALUATION_FILE, OURS, baseline_answers, compare
@@ -186,4 +187,5 @@ def _record(
             "rejected_rows": len(labelled.rejected),
         },
         sample=unseen.features[chosen].tolist(),
+        novelty=fit_novelty(seen),
     )

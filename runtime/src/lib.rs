@@ -30,6 +30,7 @@ mod lines;
 mod manifest;
 mod meter;
 mod model;
+mod novelty;
 mod observe;
 mod service;
 pub mod signal;

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::error::Error;
 use crate::files::{GOLDEN_LIMIT, GRAPH_LIMIT, MANIFEST_LIMIT, POINTER_LIMIT, read_limited};
 use crate::json::{self, Nested};
+use crate::novelty::NoveltyEntry;
 
 const FORMAT_VERSION: u64 = 1;
 const MAX_AXIS: usize = 4096;
@@ -215,6 +216,8 @@ pub(crate) struct Manifest {
     pub(crate) parity: ParityEntry,
     golden: GoldenEntry,
     pub(crate) settings: Value,
+    #[serde(default)]
+    pub(crate) novelty: Option<NoveltyEntry>,
     #[serde(rename = "training")]
     _training: TrainingEntry,
     #[serde(rename = "quality")]
@@ -275,6 +278,9 @@ impl Manifest {
         }
         for (index, tensor) in self.outputs.iter().enumerate() {
             tensor.check(&format!("outputs[{index}]"))?;
+        }
+        if let Some(novelty) = &self.novelty {
+            novelty.check(&self.inputs[0].row_shape())?;
         }
         Ok(())
     }

@@ -177,10 +177,11 @@ impl MlService {
     fn answer(&self, signal: &TradeSignal, within: Option<Duration>) -> Result<Classification, Error> {
         let slot = self.0.signal.load();
         match &**slot {
-            Slot::Ready(SignalModel { model, limits }) => {
+            Slot::Ready(ready) => {
+                let SignalModel { model, limits, .. } = ready;
                 let row = limits.check(signal)?;
                 match self.confidence(model, &row, within) {
-                    Ok(confidence) => Ok(self.by_model(signal, confidence, limits.outside(&row), model.version)),
+                    Ok(confidence) => Ok(self.by_model(signal, confidence, ready.warnings(&row), model.version)),
                     Err(error @ Error::Deadline { .. }) => Err(error),
                     Err(error) => self.by_rule(signal, Warning::ModelFailed, &error.to_string()),
                 }
@@ -255,7 +256,7 @@ impl MlService {
         signals: &[TradeSignal],
         out: &mut Vec<Classification>,
     ) -> Result<(), Error> {
-        let SignalModel { model, limits } = ready;
+        let SignalModel { model, limits, .. } = ready;
         let mut rows = Vec::with_capacity(signals.len() * N_FIELDS);
         for (index, signal) in signals.iter().enumerate() {
             rows.extend(limits.check(signal).map_err(|error| numbered(error, index))?);
@@ -265,7 +266,7 @@ impl MlService {
         out.reserve(signals.len());
         for ((signal, row), &answer) in signals.iter().zip(rows.as_chunks::<N_FIELDS>().0).zip(&answers) {
             out.push(match (&ran, probability(answer)) {
-                (Ok(()), Ok(confidence)) => self.by_model(signal, confidence, limits.outside(row), model.version),
+                (Ok(()), Ok(confidence)) => self.by_model(signal, confidence, ready.warnings(row), model.version),
                 (Err(error), _) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
                 (Ok(()), Err(error)) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
             });
@@ -273,9 +274,9 @@ impl MlService {
         Ok(())
     }
 
-    fn by_model(&self, signal: &TradeSignal, confidence: f64, outside: u16, version: Version) -> Classification {
+    fn by_model(&self, signal: &TradeSignal, confidence: f64, known: Warnings, version: Version) -> Classification {
         let rule = rule_score(signal);
-        let mut warnings = Warnings::outside(outside);
+        let mut warnings = known;
         if (confidence - rule).abs() > DISAGREEMENT {
             warnings = warnings.with(Warning::RuleDisagrees);
         }

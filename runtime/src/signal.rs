@@ -417,6 +417,8 @@ impl Recommendation {
 pub enum Warning {
     /// The field lies outside the range that the model saw in training.
     OutsideTraining(&'static str),
+    /// Each field lies within its range, but together they are unlike 99.9 % of the signals seen in training.
+    UnlikeTraining,
     /// The model's confidence and the traditional rule's score are more than 0.4 apart.
     RuleDisagrees,
     /// The answer is the fallback's: the model is switched off in the config.
@@ -431,6 +433,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutsideTraining(field) => write!(formatter, "{field} lies outside the range seen in training"),
+            Self::UnlikeTraining => formatter.write_str("the fields together are unlike the signals seen in training"),
             Self::RuleDisagrees => formatter.write_str("the traditional rule disagrees strongly"),
             Self::ModelDisabled => formatter.write_str("fallback: the model is switched off"),
             Self::ModelRefused => formatter.write_str("fallback: the model was refused"),
@@ -439,8 +442,13 @@ impl fmt::Display for Warning {
     }
 }
 
-const FLAGS: [Warning; 4] =
-    [Warning::RuleDisagrees, Warning::ModelDisabled, Warning::ModelRefused, Warning::ModelFailed];
+const FLAGS: [Warning; 5] = [
+    Warning::UnlikeTraining,
+    Warning::RuleDisagrees,
+    Warning::ModelDisabled,
+    Warning::ModelRefused,
+    Warning::ModelFailed,
+];
 
 /// The warnings of one answer: a set that costs no allocation.
 ///

@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::library::Library;
 use crate::manifest::{Manifest, Version, version_folder};
 use crate::model::Model;
-use crate::signal::{self, Limits, Warning};
+use crate::novelty::Novelty;
+use crate::signal::{self, Limits, N_FIELDS, Warning, Warnings};
 use crate::volatility::{self, Settings};
 use crate::{SIGNAL_CLASSIFIER, VOLATILITY_PREDICTOR};
 
@@ -22,6 +23,19 @@ pub(crate) enum Slot<M> {
 pub(crate) struct SignalModel {
     pub(crate) model: Model,
     pub(crate) limits: Limits,
+    pub(crate) novelty: Option<Novelty>,
+}
+
+impl SignalModel {
+    /// What a trader should know of a row before the model is asked.
+    pub(crate) fn warnings(&self, row: &[f64; N_FIELDS]) -> Warnings {
+        let outside = Warnings::outside(self.limits.outside(row));
+        // Outside of a range the row is unlike the others anyway, and the field that is has been named.
+        if outside.is_empty() && self.novelty.as_ref().is_some_and(|novelty| novelty.is_novel(row)) {
+            return outside.with(Warning::UnlikeTraining);
+        }
+        outside
+    }
 }
 
 pub(crate) struct VolatilityModel {
@@ -113,7 +127,8 @@ pub(crate) fn open<M>(
 pub(crate) fn load_signal(config: &Config, library: &Library, folder: &Path) -> Result<SignalModel, Error> {
     let (model, _) = Model::load_proven(library, folder, SIGNAL_CLASSIFIER, config.lanes, signal::check_contract)?;
     let limits = Limits::of(&model.manifest.inputs[0].columns);
-    Ok(SignalModel { model, limits })
+    let novelty = model.manifest.novelty.as_ref().and_then(Novelty::of);
+    Ok(SignalModel { model, limits, novelty })
 }
 
 pub(crate) fn load_volatility(config: &Config, library: &Library, folder: &Path) -> Result<VolatilityModel, Error> {

@@ -97,6 +97,14 @@ fn a_link_out_of_the_folder_is_not_followed() {
     house.run(&["classify", SIGNAL]).refused("not a link");
 }
 
+/// The block of the shared fixture, changed.
+fn novelty(change: fn(&mut Value)) -> Value {
+    let path = support::repository().join("tests/data/novelty.json");
+    let mut cases: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    change(&mut cases["novelty"]);
+    cases["novelty"].take()
+}
+
 #[test]
 fn a_manifest_that_breaks_the_format_is_refused_with_the_field() {
     let changes: Changes = vec![
@@ -113,6 +121,13 @@ fn a_manifest_that_breaks_the_format_is_refused_with_the_field() {
         (|m| m["golden"]["cases"] = 0.into(), "field 'golden.cases'"),
         (|m| m["golden"]["cases"] = 3.into(), "field 'inputs.features': must have shape [3, 8]"),
         (|m| m["settings"]["window_days"] = 3.into(), "field 'settings'"),
+        (|m| m["novelty"] = novelty(|n| n["scale"][3] = 0.into()), "field 'novelty.scale': must hold numbers above 0"),
+        (|m| m["novelty"] = novelty(|n| n["scale"] = json!([1.0])), "field 'novelty.scale': has 1 numbers"),
+        (|m| m["novelty"] = novelty(|n| n["centre"] = json!([0.0])), "field 'novelty.centre'"),
+        (|m| m["novelty"] = novelty(|n| n["whitening"][7] = json!([1.0])), "field 'novelty.whitening'"),
+        (|m| m["novelty"] = novelty(|n| n["threshold"] = 0.into()), "field 'novelty.threshold'"),
+        (|m| m["novelty"] = novelty(|n| n["threshold"] = "high".into()), "field 'novelty.threshold'"),
+        (|m| m["novelty"] = novelty(|n| n["extra"] = 1.into()), "unknown field `extra`"),
         (|m| m["inputs"] = json!([]), "field 'inputs'"),
         (|m| m["inputs"][0]["name"] = "X".into(), "field 'inputs"),
         (|m| m["inputs"][0]["dtype"] = "float32".into(), "field 'inputs[0].dtype'"),

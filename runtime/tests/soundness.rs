@@ -213,6 +213,45 @@ fn warnings_name_what_lies_outside_the_training_range_and_where_the_rule_disagre
 
 /// Every damaged artifact is refused, or answers as before, bit for bit. `DOLLARBILL_ML_MUTATIONS` sets how many.
 #[test]
+fn values_within_their_ranges_that_do_not_go_together_are_warned_of() {
+    let house = House::new();
+    let path = support::repository().join("tests/data/novelty.json");
+    let cases: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    house.remake("signal_classifier", |manifest| {
+        manifest["novelty"] = cases["novelty"].clone();
+        for column in manifest["inputs"][0]["columns"].as_array_mut().unwrap() {
+            column["trained_minimum"] = column["minimum"].clone();
+            column["trained_maximum"] = column["maximum"].clone();
+        }
+    });
+    let ml = MlService::open_signals(&config(&house)).unwrap();
+    let threshold = cases["novelty"]["threshold"].as_f64().unwrap();
+    let (mut warned, mut silent) = (0, 0);
+    for (row, distance) in cases["rows"].as_array().unwrap().iter().zip(cases["squared_distances"].as_array().unwrap())
+    {
+        let values: Vec<f64> = row.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
+        let signal = TradeSignal {
+            edge_percent: values[0],
+            delta: values[1],
+            gamma: values[2],
+            vega: values[3],
+            theta: values[4],
+            volume: values[5] as u64,
+            open_interest: values[6] as u64,
+            days_to_expiry: values[7] as u32,
+        };
+        let mut out = Vec::new();
+        ml.classify_batch(&[signal], &mut out).unwrap();
+        let found = ml.classify(&signal).unwrap().warnings;
+        let novel = distance.as_f64().unwrap() > threshold;
+        assert_eq!(found.iter().any(|warning| warning == Warning::UnlikeTraining), novel, "{signal:?}");
+        assert_eq!(found, out[0].warnings);
+        if novel { warned += 1 } else { silent += 1 }
+    }
+    assert!(warned > 0 && silent > 0);
+}
+
+#[test]
 fn a_damaged_artifact_is_refused_or_changes_nothing() {
     let count: u64 = std::env::var("DOLLARBILL_ML_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
     let house = House::new();
