@@ -1,5 +1,6 @@
 """Calibrated classifiers: sigmoid to 1e-12, isotonic to the last bit of what it is given."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from export.classifier import ClassifierGraph, Lower
 from export.columns import ColumnScope
 from export.forest import Floats, Tree, merge_equal_leaves, pack
 from export.graph import ML_DOMAIN, GraphBuilder
-from export.preprocess import refuse
+from export.preprocess import inside, refuse
 
 TOLERANCE = 1e-12
 """The largest difference in a probability that we answer for where bits cannot be equal."""
@@ -24,14 +25,15 @@ class CalibratedClassifier(ClassifierGraph):
         super().__init__(estimator, scope, lower)
         if estimator.method not in ("sigmoid", "isotonic"):
             raise refuse(estimator, f"method={estimator.method!r}", supported="method='sigmoid' or 'isotonic'")
-        self.members = [lower(fold.estimator, scope) for fold in estimator.calibrated_classifiers_]
+        folds = estimator.calibrated_classifiers_
+        self.members = [inside(estimator, "its estimator", partial(lower, fold.estimator, scope)) for fold in folds]
         for fold in estimator.calibrated_classifiers_:
             if not np.array_equal(fold.estimator.classes_, estimator.classes_):
                 raise refuse(estimator, "a fold has not seen every class", supported="stratified folds")
         given = all(member.decision_error == 0.0 for member in self.members)
         self.exact_probabilities = given and estimator.method == "isotonic" and self.n_classes == 2
-        folds = zip(self.members, estimator.calibrated_classifiers_, strict=True)
-        self._error = max(_magnified_error(member, fold.calibrators) for member, fold in folds)
+        pairs = zip(self.members, folds, strict=True)
+        self._error = max(_magnified_error(member, fold.calibrators) for member, fold in pairs)
 
     @property
     @override

@@ -1,12 +1,14 @@
 """A fitted scikit-learn model as an ONNX graph that decides as the model does."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import onnx
 import sklearn
 from onnx import TensorProto, helper
+from sklearn.base import is_clusterer, is_outlier_detector
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -22,6 +24,7 @@ from sklearn.ensemble import (
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
@@ -33,7 +36,7 @@ from export.columns import ColumnScope
 from export.forest import TreesClassifier, mean_of_trees
 from export.graph import GraphBuilder, finish, tensor
 from export.linear import LinearClassifier, SupportVectorClassifier, linear_value
-from export.preprocess import input_columns, refuse, transform_columns
+from export.preprocess import input_columns, input_width, inside, refuse, transform_columns
 from export.voting import Vote, voting_value
 from train.errors import PipelineError
 
@@ -59,7 +62,9 @@ def _tree_value(estimator: Any, scope: ColumnScope) -> str:
 
 
 def _voting_value(estimator: Any, scope: ColumnScope) -> str:
-    return voting_value(estimator, [lower_value(member, scope) for member in estimator.estimators_], scope)
+    named = [(name, member) for name, member in estimator.named_estimators_.items() if member != "drop"]
+    members = [inside(estimator, f"member {name!r}", partial(lower_value, member, scope)) for name, member in named]
+    return voting_value(estimator, members, scope)
 
 
 _TREE_REGRESSORS = (RandomForestRegressor, ExtraTreesRegressor, DecisionTreeRegressor, ExtraTreeRegressor)
@@ -160,6 +165,7 @@ def lower_classifier(estimator: Any, scope: ColumnScope) -> ClassifierGraph:
     final, scope = unwrapped(estimator, scope)
     kind = _CLASSIFIERS.get(type(final))
     if kind is None:
+        _refuse_wrappers(final)
         names = ", ".join(supported.__name__ for supported in _CLASSIFIERS)
         raise refuse(final, "no exact form is known for this classifier", supported=names)
     if getattr(final, "n_outputs_", 1) != 1 or np.ndim(final.classes_[0]) != 0:
@@ -172,9 +178,30 @@ def lower_value(estimator: Any, scope: ColumnScope) -> str:
     final, scope = unwrapped(estimator, scope)
     lower = _REGRESSORS.get(type(final))
     if lower is None:
+        _refuse_wrappers(final)
         names = ", ".join(supported.__name__ for supported in _REGRESSORS)
         raise refuse(final, "no exact form is known for this regressor", supported=names)
+    if getattr(final, "n_outputs_", 1) != 1 or np.size(getattr(final, "intercept_", 0.0)) > 1:
+        raise refuse(final, "it has several outputs", supported="one output (fit it on a target of one axis)")
     return lower(final, scope)
+
+
+def _refuse_wrappers(final: Any) -> None:
+    """Reasons that say more than "no exact form": for what is no classifier or regressor, or holds one."""
+    classes, values = (", ".join(kind.__name__ for kind in kinds) for kinds in (_CLASSIFIERS, _REGRESSORS))
+    answering = f"{classes}, {values}"
+    if final is None or isinstance(final, str):
+        raise refuse("a Pipeline", f"it ends in {final!r}, which answers nothing", supported=answering)
+    if hasattr(final, "best_estimator_"):
+        raise refuse(final, "it is a search, not a model", supported="its best_estimator_; pass that")
+    if isinstance(final, (MultiOutputClassifier, MultiOutputRegressor)):
+        raise refuse(final, "it has several outputs", supported="one output; pass its estimators_ one by one")
+    if is_clusterer(final) or is_outlier_detector(final):
+        what = "a clustering" if is_clusterer(final) else "an outlier detector"
+        raise refuse(final, f"it is {what}, neither classifier nor regressor", supported=answering)
+    if not hasattr(final, "predict"):
+        reason = "it is a transformer alone and answers nothing" if hasattr(final, "transform") else "it has no predict"
+        raise refuse(final, reason, supported=f"a Pipeline that ends in one of {answering}")
 
 
 def unwrapped(estimator: Any, scope: ColumnScope) -> tuple[Any, ColumnScope]:
@@ -202,12 +229,10 @@ def _confidence(estimator: Any, scope: ColumnScope) -> str:
 
 def _require_fitted(estimator: Any) -> int:
     """Number of input columns; the estimator must be fitted, by the release that is installed."""
-    n_features = getattr(estimator, "n_features_in_", None)
-    if n_features is None:
-        raise PipelineError(f"{type(estimator).__name__} is not fitted: it has no n_features_in_; fit it first")
+    n_features = input_width(estimator)
     fitted_with = getattr(estimator, "_sklearn_version", None) or sklearn.__version__
     if fitted_with != sklearn.__version__:
         raise PipelineError(
             f"{type(estimator).__name__}: fitted with scikit-learn {fitted_with}, {sklearn.__version__} is installed"
         )
-    return int(n_features)
+    return n_features

@@ -2,10 +2,11 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_selection import RFE, SelectFromModel, SelectKBest, SelectPercentile, VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
@@ -25,6 +26,7 @@ from train.expressions import (
 )
 from train.model_io import original_input
 
+T = TypeVar("T")
 Columns = tuple[Expression, ...]
 
 
@@ -32,6 +34,37 @@ def refuse(what: object, reason: str, *, supported: str) -> PipelineError:
     """The one form in which the compiler says no: class name, reason, what it can do instead."""
     name = what if isinstance(what, str) else type(what).__name__
     return PipelineError(f"cannot compile {name} exactly: {reason}; supported: {supported}")
+
+
+def inside(owner: object, part: str, lower: Callable[[], T]) -> T:
+    """What `lower` gives; an error in it also names the estimator around it.
+
+    Raises:
+        PipelineError: with the owner's class and the part in front.
+    """
+    try:
+        return lower()
+    except PipelineError as error:
+        raise PipelineError(f"{type(owner).__name__}, {part}: {error}") from error
+
+
+def input_width(estimator: Any) -> int:
+    """Number of columns that a fitted estimator takes; a Pipeline's steps that change nothing are looked past.
+
+    Raises:
+        PipelineError: not an estimator, or not fitted.
+    """
+    name = type(estimator).__name__
+    if not hasattr(estimator, "get_params"):
+        raise PipelineError(f"expected a fitted scikit-learn estimator, got a {name}; give one estimator or Pipeline")
+    steps = [step for _, step in estimator.steps] if type(estimator) is Pipeline else []
+    for one in (estimator, *steps):
+        width = getattr(one, "n_features_in_", None)
+        if width is not None:
+            return int(width)
+        if one is not estimator and one is not None and one != "passthrough":
+            break
+    raise PipelineError(f"{name} is not fitted: it has no n_features_in_; fit it first")
 
 
 def transform_columns(transformer: Any, columns: Columns) -> Columns:
@@ -54,6 +87,13 @@ def transform_columns(transformer: Any, columns: Columns) -> Columns:
         name = type(transformer).__name__
         raise PipelineError(f"{name}: fitted on {n_expected} columns, but it would be given {len(columns)}")
     lower = _TRANSFORMERS.get(type(transformer))
+    if type(transformer) is FunctionTransformer and transformer.func is not None:
+        called = getattr(transformer.func, "__name__", "a function")
+        raise refuse(
+            transformer,
+            f"it calls {called}(), of which nothing is known but its code",
+            supported=supported_transformers(),
+        )
     if lower is not None:
         own = lower(transformer, input_columns(len(columns)))
     elif isinstance(transformer, DescribesColumns):
@@ -66,7 +106,8 @@ def transform_columns(transformer: Any, columns: Columns) -> Columns:
 
 def supported_transformers() -> str:
     """Names of the transformers that can stand in front of an estimator."""
-    return ", ".join(kind.__name__ for kind in _TRANSFORMERS) + ", and transformers with column_expressions()"
+    names = (kind.__name__ for kind in _TRANSFORMERS if kind is not FunctionTransformer)
+    return ", ".join(names) + ", and transformers with column_expressions()"
 
 
 def _standard(scaler: Any, columns: Columns) -> Columns:
@@ -102,13 +143,23 @@ def _imputer(imputer: Any, columns: Columns) -> Columns:
 
 
 def _column_transformer(transformer: Any, columns: Columns) -> Columns:
+    if transformer.transformer_weights:
+        raise refuse(transformer, "transformer_weights are set", supported="ColumnTransformer without weights")
     outputs: Columns = ()
     for name, fitted, _ in transformer.transformers_:
         chosen = tuple(columns[i] for i in transformer._transformer_to_input_indices[name])
-        # A fitted "passthrough" is stored as a function transformer without a function.
-        identity = type(fitted) is FunctionTransformer and fitted.func is None
-        outputs += chosen if identity else transform_columns(fitted, chosen)
+        outputs += transform_columns(fitted, chosen)
     return outputs
+
+
+def _identity(transformer: Any, columns: Columns) -> Columns:
+    """A function transformer without a function, which is also what a fitted "passthrough" is stored as."""
+    del transformer
+    return columns
+
+
+def _selection(selector: Any, columns: Columns) -> Columns:
+    return tuple(columns[i] for i in selector.get_support(indices=True))
 
 
 def _feature_union(union: Any, columns: Columns) -> Columns:
@@ -164,4 +215,6 @@ _TRANSFORMERS: dict[type, Callable[[Any, Columns], Columns]] = {
     ColumnTransformer: _column_transformer,
     FeatureUnion: _feature_union,
     Pipeline: _pipeline,
+    FunctionTransformer: _identity,
+    **dict.fromkeys((SelectKBest, SelectPercentile, VarianceThreshold, SelectFromModel, RFE), _selection),
 }

@@ -15,15 +15,20 @@ from export.classifier import has_probabilities
 from export.columns import ColumnScope
 from export.from_sklearn import lower_classifier, lower_value
 from export.graph import ML_DOMAIN, ML_OPSET, OPSET, GraphBuilder
-from export.preprocess import input_columns
+from export.preprocess import input_columns, input_width, refuse
 from train.errors import PipelineError
 
 _ALIAS = "DollarbillExact"
+_HANDS_THROUGH = ("GridSearchCV", "RandomizedSearchCV", "MultiOutputClassifier", "MultiOutputRegressor", "Pipeline")
+"""Estimators of skl2onnx that give the answers of those inside unchanged."""
 _stock: dict[type, tuple[Any, Any]] = {}
 
 
 def register_with_skl2onnx(classifiers: Iterable[type], regressors: Iterable[type]) -> None:
     """Give these estimators, alone or at the end of a Pipeline, to our compiler; may be called again.
+
+    An estimator of another class that holds one of them (stacking, bagging, one against the rest) is refused: see
+    `_require_known_owner`.
 
     Outputs of a classifier are `label` and `probabilities` (double, a plain tensor: there is no ZipMap), of a
     regressor `variable` (double). Float inputs are widened to double first, so that the graph answers what
@@ -73,18 +78,60 @@ def _parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> A
     operator = scope.declare_local_operator(f"{_ALIAS}{type(model).__name__}", model)
     operator.inputs = inputs
     if hasattr(model, "classes_"):
-        whole = np.issubdtype(model.classes_.dtype, np.integer) or model.classes_.dtype == bool
-        label = scope.declare_local_variable("label", Int64TensorType() if whole else StringTensorType())
-        operator.outputs.append(label)
+        operator.outputs.append(scope.declare_local_variable("label", _label_type(model)()))
         operator.outputs.append(scope.declare_local_variable("probabilities", DoubleTensorType()))
     else:
         operator.outputs.append(scope.declare_local_variable("variable", DoubleTensorType()))
     return operator.outputs
 
 
+def _label_type(model: Any) -> Any:
+    """Integers and truth values as int64, real numbers as double, text as text."""
+    if getattr(model, "n_outputs_", 1) != 1 or isinstance(model.classes_, list):
+        raise refuse(model, "it has several outputs", supported="one output")
+    kind = model.classes_.dtype
+    if np.issubdtype(kind, np.floating):
+        return DoubleTensorType
+    return Int64TensorType if np.issubdtype(kind, np.integer) or kind.kind == "b" else StringTensorType
+
+
+def _require_known_owner(operator: Any) -> None:
+    """Inside another estimator skl2onnx would mix our nodes with its own, which know no operator set of ours."""
+    model = operator.raw_operator
+    others = [other.raw_operator for other in operator.scope_inst.operators.values()]
+    owner = next((other for other in others if other is not model and _holds(other, model)), None)
+    if owner is None or type(owner).__name__ in _HANDS_THROUGH:
+        return
+    raise refuse(
+        owner,
+        f"it holds a {type(model).__name__}, which would be compiled exactly, but no exact form is known of what is "
+        "made of its answers",
+        supported="the estimators inside, each compiled alone; or stock conversion of the whole (not exact) after "
+        "export.registration.unregister_from_skl2onnx()",
+    )
+
+
+def _holds(owner: Any, model: Any, depth: int = 4) -> bool:
+    """Whether a fitted estimator keeps `model` among its attributes, however nested in lists."""
+    if owner is model:
+        return True
+    if depth == 0 or owner is None or isinstance(owner, (str, bytes, int, float, np.generic)):
+        return False
+    if isinstance(owner, np.ndarray):
+        parts = list(owner.ravel()) if owner.dtype == object else []
+    elif isinstance(owner, (list, tuple)):
+        parts = list(owner)
+    elif isinstance(owner, dict):
+        parts = list(owner.values())
+    else:
+        parts = list(vars(owner).values()) if hasattr(owner, "get_params") else []
+    return any(_holds(part, model, depth - 1) for part in parts)
+
+
 def _check_inputs(operator: Any) -> None:
     """skl2onnx's shape stage: batch size from the input, columns from the model."""
     model = operator.raw_operator
+    _require_known_owner(operator)
     for variable in operator.inputs:
         if not isinstance(variable.type, (DoubleTensorType, FloatTensorType, Int64TensorType)):
             raise PipelineError(f"input {variable.raw_name}: expected DoubleTensorType, got {variable.type}")
@@ -108,7 +155,8 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         for variable in operator.inputs
     ]
     source = parts[0] if len(parts) == 1 else build.node("Concat", *parts, axis=1)
-    columns = ColumnScope(build, source, model.n_features_in_, input_columns(model.n_features_in_))
+    width = input_width(model)
+    columns = ColumnScope(build, source, width, input_columns(width))
     for tensor, variable in zip(_results(model, columns), operator.outputs, strict=True):
         build.output(tensor, variable.full_name)
     container.initializers.extend(build.initializers)
@@ -137,8 +185,9 @@ def _results(model: Any, columns: ColumnScope) -> list[str]:
     build, graph = columns.builder, lower_classifier(model, columns)
     index = graph.label()
     probabilities = graph.probabilities() if has_probabilities(model) else graph.one_hot(index)
-    if np.issubdtype(model.classes_.dtype, np.integer) or model.classes_.dtype == bool:
-        classes = build.constant(model.classes_, np.int64)
-    else:
+    if _label_type(model) is StringTensorType:
         classes = build.texts([str(name) for name in model.classes_])
+    else:
+        whole = _label_type(model) is Int64TensorType
+        classes = build.constant(model.classes_, np.int64 if whole else np.float64)
     return [build.node("Gather", classes, index, axis=0), probabilities]

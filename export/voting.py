@@ -1,5 +1,6 @@
 """Voting classifiers and regressors: averages and votes in the order in which scikit-learn adds them."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from typing_extensions import override
 from export.classifier import ClassifierGraph, Lower
 from export.columns import ColumnScope
 from export.graph import GraphBuilder
-from export.preprocess import refuse
+from export.preprocess import inside, refuse
 
 
 class Vote(ClassifierGraph):
@@ -17,7 +18,8 @@ class Vote(ClassifierGraph):
 
     def __init__(self, estimator: Any, scope: ColumnScope, lower: Lower) -> None:
         super().__init__(estimator, scope, lower)
-        self.members = [lower(member, scope) for member in estimator.estimators_]
+        named = [(name, member) for name, member in estimator.named_estimators_.items() if member != "drop"]
+        self.members = [inside(estimator, f"member {name!r}", partial(lower, member, scope)) for name, member in named]
         if any(not np.array_equal(m.classes_, np.arange(self.n_classes)) for m in estimator.estimators_):
             raise refuse(estimator, "a member has not seen every class", supported="members fitted by the vote itself")
         self.soft = estimator.voting == "soft"

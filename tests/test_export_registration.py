@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 import skl2onnx
 from sklearn import datasets
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -96,6 +106,41 @@ def test_other_estimators_are_left_to_skl2onnx():
     model = skl2onnx.to_onnx(pipeline, X[:1].astype(np.float32), options={"zipmap": False})
 
     assert np.mean(outputs(model, X.astype(np.float32))[0] == pipeline.predict(X)) > 0.99
+
+
+HOLDERS = {
+    "StackingClassifier": StackingClassifier([("a", RandomForestClassifier(3)), ("b", GaussianNB())]),
+    "OneVsRestClassifier": OneVsRestClassifier(RandomForestClassifier(3)),
+    "BaggingClassifier": BaggingClassifier(RandomForestClassifier(2), n_estimators=2),
+    "AdaBoostClassifier": make_pipeline(StandardScaler(), AdaBoostClassifier(n_estimators=2)),
+    "StackingRegressor": StackingRegressor([("a", RandomForestRegressor(3))]),
+}
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_an_estimator_that_holds_one_of_ours_is_refused_by_its_own_name(name):
+    model = HOLDERS[name].fit(X, Y)
+
+    with pytest.raises(PipelineError, match=f"cannot compile {name} exactly.*unregister_from_skl2onnx"):
+        skl2onnx.to_onnx(model, X[:1])
+
+
+def test_a_search_hands_through_the_bits_of_what_it_found():
+    search = GridSearchCV(RandomForestClassifier(5, random_state=0), {"max_depth": [3]}).fit(X, Y)
+
+    _, probabilities = outputs(skl2onnx.to_onnx(search, X[:1]), X)
+
+    assert same_bits(probabilities, search.predict_proba(X))
+
+
+@pytest.mark.parametrize("classes", [[0.0, 1.0], [2.0, 1e6], [False, True], ["no", "yes"], [-3, 5]])
+def test_labels_keep_their_type(classes):
+    forest = RandomForestClassifier(3, random_state=0).fit(X, np.array(classes)[Y])
+
+    label = outputs(skl2onnx.to_onnx(forest, X[:1]), X)[0]
+
+    assert np.array_equal(label, forest.predict(X))
+    assert np.issubdtype(label.dtype, np.floating) == isinstance(classes[0], float)
 
 
 def test_after_unregistering_the_stock_converter_is_back():

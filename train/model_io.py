@@ -23,6 +23,8 @@ TRUSTED_TYPES = (
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.feature_selection._univariate_selection.f_regression",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
     # The project's own.
@@ -98,9 +100,33 @@ def _refuse_untrusted(data: bytes, path: Path) -> None:
         raise PipelineError(f"{path}: damaged skops model: {type(error).__name__}: {error}") from error
     unknown = sorted({str(name) for name in found} - set(TRUSTED_TYPES))
     if unknown:
+        schema = json.loads(zipfile.ZipFile(io.BytesIO(data)).read("schema.json"))
+        owner = _owner(schema, set(unknown), ())
+        hint = next((text for name, text in _HINTS.items() if any(name in one for one in owner)), "")
         raise PipelineError(
-            f"{path}: holds types that are not trusted: {', '.join(unknown)}; use a supported estimator in its place"
+            f"{path}: {' > '.join(owner) or 'it'} holds types that are not trusted: {', '.join(unknown)}; "
+            f"{hint}use a supported estimator in its place"
         )
+
+
+_HINTS = {
+    "SearchCV": "a search is no model: save its best_estimator_; ",
+    "HistGradientBoosting": "categorical features have no exact form: encode them as numbers before the fit; ",
+}
+
+
+def _owner(node: Any, unknown: set[str], around: tuple[str, ...]) -> tuple[str, ...]:
+    """Classes of the estimators around the first type that is unknown, from the outermost on; () if there is none."""
+    if isinstance(node, list):
+        return next((found for item in node if (found := _owner(item, unknown, around))), ())
+    if not isinstance(node, dict):
+        return ()
+    module, name = str(node.get("__module__", "")), str(node.get("__class__", ""))
+    if f"{module}.{name}" in unknown or f"{module}.{node.get('content')}" in unknown:
+        return around or (name,)
+    if module.startswith("sklearn.") and node.get("__loader__") == "ObjectNode" and not name.startswith("_"):
+        around = (*around, name)
+    return next((found for item in node.values() if (found := _owner(item, unknown, around))), ())
 
 
 def _canonical(data: bytes) -> bytes:

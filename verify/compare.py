@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from rich.table import Table
 
+from export.preprocess import input_width
 from train import cli
 from train.errors import PipelineError
 from train.files import explain_os_errors
@@ -27,7 +28,7 @@ def run_compare(options: argparse.Namespace) -> int:
         PipelineError: a file cannot be read, or the two do not take the same columns.
     """
     original, graph = load_sklearn(options.original), open_foreign(options.onnx)
-    width = int(original.estimator.n_features_in_)
+    width = input_width(original.estimator)
     takes = graph.session.get_inputs()[0].shape
     if len(takes) != 2 or (isinstance(takes[1], int) and takes[1] != width):
         raise PipelineError(f"{options.onnx}: takes rows of shape {takes}, but {options.original} has {width} columns")
@@ -52,7 +53,7 @@ def read_rows(path: Path, original: Original) -> Floats:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
         raise PipelineError(f"{path}: not a CSV file with a header: {str(error).strip()}") from error
     names = getattr(original.estimator, "feature_names_in_", None)
-    width = int(original.estimator.n_features_in_)
+    width = input_width(original.estimator)
     if names is not None:
         missing = [name for name in names if name not in table.columns]
         if missing:

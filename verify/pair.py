@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from export.preprocess import input_width
 from train.model_io import original_input
 from verify.causes import Cause, name_causes
 from verify.foreign import ForeignGraph
@@ -71,7 +72,7 @@ class PairResult:
 
 def starting_rows(original: Original) -> Floats:
     """Rows to start from when there is no data: where the model's own scaler and splits say its columns live."""
-    width = int(original.estimator.n_features_in_)
+    width = input_width(original.estimator)
     random = np.random.default_rng(0)
     centre, scale = np.zeros(width), np.ones(width)
     first = original.estimator[0] if hasattr(original.estimator, "steps") else None
