@@ -105,6 +105,7 @@ test-python: $(STAMPS)/venv-dev $(STAMPS)/binary  ## Python unit, property and e
 test-rust: $(STAMPS)/venv | $(STAMPS)/cargo  ## Rust unit, property, doc and end-to-end tests
 	@echo "== Rust tests"
 	@cargo test --manifest-path runtime/Cargo.toml --release --locked
+	@cargo test --manifest-path runtime/Cargo.toml --release --locked --features metrics --test observed
 
 # ------------------------------------------------------------------------------------------------- the long ones
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use jiff::civil::Date;
 
 use crate::VOLATILITY_PREDICTOR;
+use crate::config::Config;
 use crate::days::{self, KnownDays};
 use crate::error::Error;
 use crate::meter;
@@ -27,7 +28,7 @@ impl MlService {
     /// [`Error::Symbol`], [`Error::Surface`], [`Error::Io`] or [`Error::History`] when there is no readable data,
     /// [`Error::Days`] when too few days are known, [`Error::NoFallback`] as for [`MlService::classify`].
     pub fn forecast(&self, symbol: &str) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(days::of_symbol(&self.inner().config, symbol, None)?)
+        self.forecast_known(|config| days::of_symbol(config, symbol, None))
     }
 
     /// As [`MlService::forecast`], the snapshot being of the day `date`.
@@ -36,7 +37,7 @@ impl MlService {
     /// As [`MlService::forecast`], and when there is no snapshot without dates, the date is no trading day, or an older
     /// one than the newest day observed.
     pub fn forecast_on(&self, symbol: &str, date: Date) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(days::of_symbol(&self.inner().config, symbol, Some(date))?)
+        self.forecast_known(|config| days::of_symbol(config, symbol, Some(date)))
     }
 
     /// The volatility forecast from a surface file with dates; or from a snapshot without dates and the days of its symbol
@@ -46,17 +47,25 @@ impl MlService {
     /// # Errors
     /// As [`MlService::forecast_on`].
     pub fn forecast_file(&self, path: &Path, date: Option<Date>) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(days::of_file(&self.inner().config, path, date)?)
+        self.forecast_known(|config| days::of_file(config, path, date))
     }
 
-    fn forecast_known(&self, known: KnownDays) -> Result<VolatilityForecast, Error> {
+    fn forecast_known(
+        &self,
+        read: impl FnOnce(&Config) -> Result<KnownDays, Error>,
+    ) -> Result<VolatilityForecast, Error> {
+        let span = meter::forecast_span().entered();
         let timer = meter::start();
-        let mut result = self.answer_days(&known.days, &known.place, known.todo);
-        if let Ok(forecast) = &mut result {
+        let result = read(&self.inner().config).and_then(|known| {
+            span.record("place", &known.place);
+            let mut forecast = self.answer_days(&known.days, &known.place, known.todo)?;
             forecast.warnings.extend(known.warnings);
-        }
+            Ok(forecast)
+        });
+        meter::answered(&span, result.as_ref().map(|forecast| (forecast.source, forecast.model_version)));
         let fallback = result.as_ref().is_ok_and(|forecast| forecast.source == Source::Fallback);
-        meter::call(VOLATILITY_PREDICTOR, timer, 1, fallback, result.as_ref().err());
+        let answers = [1 - usize::from(fallback), usize::from(fallback)];
+        meter::call(VOLATILITY_PREDICTOR, timer, answers, result.as_ref().err());
         result
     }
 

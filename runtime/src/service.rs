@@ -94,6 +94,7 @@ impl MlService {
     }
 
     fn open_some(config: &Config, signals: bool, forecasts: bool) -> Result<Self, Error> {
+        let _span = meter::open_span(signals, forecasts).entered();
         let (signal, volatility) = (&config.signal_classifier, &config.volatility_predictor);
         let slot = slots::open(config, signal, SIGNAL_CLASSIFIER, signals, slots::load_signal)?;
         let other = slots::open(config, volatility, VOLATILITY_PREDICTOR, forecasts, slots::load_volatility)?;
@@ -130,6 +131,7 @@ impl MlService {
         if !serves[0] {
             return Ok(None);
         }
+        let _span = meter::reload_span(SIGNAL_CLASSIFIER).entered();
         let found = slots::refresh(signal, config, &config.signal_classifier, slots::load_signal);
         meter::reload(SIGNAL_CLASSIFIER, &found);
         found
@@ -144,6 +146,7 @@ impl MlService {
         if !serves[1] {
             return Ok(None);
         }
+        let _span = meter::reload_span(VOLATILITY_PREDICTOR).entered();
         let found = slots::refresh(volatility, config, &config.volatility_predictor, slots::load_volatility);
         meter::reload(VOLATILITY_PREDICTOR, &found);
         found
@@ -163,7 +166,7 @@ impl MlService {
     /// [`Error::Signal`] when a field is out of range; [`Error::NoFallback`] when the model cannot answer and the
     /// config forbids the fallback.
     pub fn classify(&self, signal: &TradeSignal) -> Result<Classification, Error> {
-        self.measured(1, || self.answer(signal, None))
+        self.one(signal, None)
     }
 
     /// As [`MlService::classify`], but gives up when all sessions stay busy for so long.
@@ -171,7 +174,22 @@ impl MlService {
     /// # Errors
     /// [`Error::Deadline`] besides those of [`MlService::classify`].
     pub fn classify_within(&self, signal: &TradeSignal, within: Duration) -> Result<Classification, Error> {
-        self.measured(1, || self.answer(signal, Some(within)))
+        self.one(signal, Some(within))
+    }
+
+    fn one(&self, signal: &TradeSignal, within: Option<Duration>) -> Result<Classification, Error> {
+        let span = meter::classify_span().entered();
+        let timer = meter::start();
+        let result = self.answer(signal, within);
+        let fallback = result.as_ref().is_ok_and(|answer| answer.source == Source::Fallback);
+        meter::call(
+            SIGNAL_CLASSIFIER,
+            timer,
+            [1 - usize::from(fallback), usize::from(fallback)],
+            result.as_ref().err(),
+        );
+        meter::answered(&span, result.as_ref().map(|answer| (answer.source, answer.model_version)));
+        result
     }
 
     fn answer(&self, signal: &TradeSignal, within: Option<Duration>) -> Result<Classification, Error> {
@@ -214,21 +232,17 @@ impl MlService {
         Ok(confidence)
     }
 
-    /// Runs a call and counts it.
-    fn measured<T>(&self, signals: usize, call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let timer = meter::start();
-        let result = call();
-        let fallback = matches!(&**self.0.signal.load(), Slot::Off { .. });
-        meter::call(SIGNAL_CLASSIFIER, timer, signals, fallback, result.as_ref().err());
-        result
-    }
-
     /// The confidence in many signals, in order, all by one version; `out` is cleared first.
     ///
     /// # Errors
     /// As [`MlService::classify`]; the message gives the number of the signal, counted from 0. `out` is then empty.
     pub fn classify_batch(&self, signals: &[TradeSignal], out: &mut Vec<Classification>) -> Result<(), Error> {
-        self.measured(signals.len(), || self.answer_batch(signals, out))
+        let _span = meter::batch_span(signals.len()).entered();
+        let timer = meter::start();
+        let result = self.answer_batch(signals, out);
+        let fallback = out.iter().filter(|answer| answer.source == Source::Fallback).count();
+        meter::call(SIGNAL_CLASSIFIER, timer, [out.len() - fallback, fallback], result.as_ref().err());
+        result
     }
 
     fn answer_batch(&self, signals: &[TradeSignal], out: &mut Vec<Classification>) -> Result<(), Error> {

@@ -1,6 +1,12 @@
 //! What must hold for months: no allocation a call, versions swapped under load, damaged artifacts refused.
 
-#![allow(clippy::unwrap_used, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "tests"
+)]
 
 mod support;
 
