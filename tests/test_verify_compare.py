@@ -10,6 +10,8 @@ import pytest
 from skl2onnx import to_onnx
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -17,7 +19,8 @@ from sklearn.svm import SVC
 from export.from_sklearn import compile_sklearn
 from export.graph import to_bytes
 from tests.verified import run_verify
-from train.model_io import save_skops
+from train.model_io import load_skops, save_skops
+from verify.causes import MARGIN, UNEXPLAINED
 from verify.foreign import open_foreign
 from verify.graph_trees import tree_operators
 from verify.originals import sklearn_original
@@ -125,6 +128,43 @@ def test_a_graph_of_another_width_is_refused(compare, files):
     ended = compare("narrow.onnx")
     assert ended.code == 2
     assert "has 8 columns" in ended.err
+
+
+def test_a_graph_of_the_second_class_alone_is_compared_with_it(compare, files):
+    model = load_skops(files / "model.skops")
+    (files / "confidence.onnx").write_bytes(to_bytes(compile_sklearn(model, name="ours", output="confidence")))
+    ended = compare("confidence.onnx")
+    assert ended.code == 0
+    assert "beside the probability of class 1" in ended.out
+    assert re.search(r"splits told apart: ([\d,]+) of \1 ", ended.out)
+
+
+def test_a_graph_of_another_number_of_classes_is_refused_with_what_to_do(compare, files):
+    three = RandomForestClassifier(3, random_state=0).fit(X, np.digitize(X[:, 0], [12.0, 16.0]))
+    (files / "three.onnx").write_bytes(to_bytes(compile_sklearn(three, name="three")))
+    ended = compare("three.onnx")
+    assert ended.code == 2
+    assert "has 3 columns, but the original answers with probabilities of 2 classes" in ended.err
+    assert "python -m export --original" in ended.err
+
+
+STOCK = {
+    "forest": RandomForestClassifier(100, random_state=0),
+    "scaled forest": make_pipeline(StandardScaler(), RandomForestClassifier(10, max_depth=3, random_state=0)),
+    "logistic regression": LogisticRegression(max_iter=2000),
+    "scaled logistic regression": make_pipeline(StandardScaler(), LogisticRegression()),
+    "imputed logistic regression": make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression()),
+}
+
+
+@pytest.mark.parametrize("name", STOCK)
+def test_a_stock_conversion_differs_for_reasons_that_can_be_named(name):
+    estimator = STOCK[name].fit(X, y)
+    graph = open_foreign(stock(estimator, options={"zipmap": False}).SerializeToString())
+    found = compare_pair(sklearn_original(estimator, name=name), graph, base=X, rows=3000)
+    names = {cause.name for cause in found.causes}
+    assert names
+    assert not names & {MARGIN, UNEXPLAINED}
 
 
 def test_a_regressor_and_an_svm_are_in_parity():

@@ -2,36 +2,47 @@
 
 The causes are looked for in this order; the first that fits is the row's.
 
-- *margin taken for a probability*: an answer outside [0, 1], or one whose sigmoid (softmax) is the original's;
+- *too large for float32*: the row holds a number that float32 arithmetic overflows on;
+- *margin taken for a probability*: an answer outside [0, 1], or one whose sigmoid (softmax) is the original's, in a
+  graph whose answers do leave [0, 1];
 - *NaN route*: the row holds a NaN, and the answers are far apart;
 - *tie*: the original's two best classes are equal but for rounding, and the label differs;
 - *sum order*: at most a few units of the last place apart: the same numbers added in another order;
 - *float32 answer*: apart by no more than float32 can tell;
 - *rounding of a threshold*: on the row's path in the original stands a split that float32 cannot tell from the row;
+- *rounding of the input*: the original itself answers that much otherwise when the row is moved by what float32 rounds;
 - *unexplained*: none of these.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from verify.stream import accepted_answers
 from verify.trees import Bools, Floats, Group, Tree
 
+OVERFLOW = "too large for float32"
 MARGIN = "margin taken for a probability"
 NAN_ROUTE = "NaN route"
 TIE = "tie"
 SUM_ORDER = "sum order (last bits)"
 FLOAT32 = "float32 answer"
 THRESHOLD = "rounding of a threshold"
+ROUNDED_INPUT = "rounding of the input to float32"
 UNEXPLAINED = "unexplained"
-CAUSES = (MARGIN, NAN_ROUTE, TIE, SUM_ORDER, FLOAT32, THRESHOLD, UNEXPLAINED)
+CAUSES = (OVERFLOW, MARGIN, NAN_ROUTE, TIE, SUM_ORDER, FLOAT32, THRESHOLD, ROUNDED_INPUT, UNEXPLAINED)
 
 LAST_BITS = 1e-13
 FLOAT32_STEP = float(np.finfo(np.float32).eps)
 FLOAT32_SUM = 32 * FLOAT32_STEP
 FAR = 1e-3
+LARGE = 1e30
+"""Sums of products of numbers beyond it leave float32."""
+MOVES = 8
+NOT_BETWEEN = 1e-4
+"""How far outside [0, 1] an answer must be to be no probability; sums of float32 end a little outside."""
 ROUNDINGS = 4.0
 """A scaler in float32 rounds the value, the mean, the difference and the quotient."""
 
@@ -47,7 +58,13 @@ class Cause:
 
 
 def name_causes(
-    rows: Floats, expected: Floats, found: Floats, *, groups: Sequence[Group] = (), probabilities: bool = True
+    rows: Floats,
+    expected: Floats,
+    found: Floats,
+    *,
+    groups: Sequence[Group] = (),
+    probabilities: bool = True,
+    answer: Callable[[Floats], Floats] | None = None,
 ) -> list[Cause]:
     """Give every mismatched row its cause.
 
@@ -57,6 +74,7 @@ def name_causes(
         found: the graph's answers, same shape.
         groups: the original's trees.
         probabilities: whether the answers are probabilities (else a regressor's values).
+        answer: the original, to ask for rows that are rounded.
 
     Returns:
         The causes that occur, most frequent first.
@@ -71,12 +89,14 @@ def name_causes(
     by_class = np.full(len(rows), probabilities)
     label_differs = np.argmax(found, axis=1) != np.argmax(expected, axis=1)
     tests: dict[str, npt.NDArray[np.bool_]] = {
+        OVERFLOW: (np.abs(rows) > LARGE).any(axis=1) & ~np.isnan(rows).any(axis=1) & (difference > FLOAT32_SUM * size),
         MARGIN: _looks_like_margin(expected, found) & by_class,
         NAN_ROUTE: np.isnan(rows).any(axis=1) & (difference > FLOAT32_SUM * size),
         TIE: _tied(expected) & label_differs & by_class,
         SUM_ORDER: difference <= LAST_BITS * size,
         FLOAT32: difference <= FLOAT32_SUM * size,
         THRESHOLD: at_split,
+        ROUNDED_INPUT: _moved_by_rounding(rows, expected, difference, answer),
         UNEXPLAINED: np.ones(len(rows), dtype=bool),
     }
     free, causes = np.ones(len(rows), dtype=bool), []
@@ -92,13 +112,32 @@ def name_causes(
 
 def _looks_like_margin(expected: Floats, found: Floats) -> Bools:
     with np.errstate(over="ignore", invalid="ignore"):
-        outside = (found < -1e-6) | (found > 1.0 + 1e-6)
+        outside = (found < -NOT_BETWEEN) | (found > 1.0 + NOT_BETWEEN)
+        if not outside.any():
+            return np.zeros(len(found), dtype=bool)
         powers = np.exp(found - found.max(axis=1, keepdims=True))
         softmax = powers / powers.sum(axis=1, keepdims=True)
         squashed = 1.0 / (1.0 + np.exp(-found)) if found.shape[1] <= 2 else softmax
     link = (np.abs(squashed - expected) < FLOAT32_SUM) & (np.abs(found - expected) > FAR)
     result: Bools = np.asarray(np.logical_or(outside, link).any(axis=1))
     return result
+
+
+def _moved_by_rounding(
+    rows: Floats, expected: Floats, difference: Floats, answer: Callable[[Floats], Floats] | None
+) -> Bools:
+    """Whether the original moves by at least a part of the difference when its input does by float32 steps."""
+    moved = np.zeros(len(rows))
+    if answer is not None:
+        random = np.random.default_rng(0)
+        for number in range(MOVES):
+            step = ROUNDINGS * FLOAT32_STEP * random.choice([-1.0, 1.0], rows.shape)
+            with np.errstate(over="ignore"):
+                trial = rows * (1.0 + step) if number else rows.astype(np.float32).astype(np.float64)
+            answers, accepted = accepted_answers(answer, trial)
+            apart = np.abs(answers - expected).max(axis=1)
+            moved = np.fmax(moved, np.where(accepted, apart, 0.0))
+    return np.asarray((moved > 0.0) & (difference <= ROUNDINGS * moved))
 
 
 def _tied(expected: Floats) -> Bools:

@@ -13,8 +13,8 @@ from export.preprocess import input_width
 from train import cli
 from train.errors import PipelineError
 from train.files import explain_os_errors
-from verify.foreign import open_foreign
-from verify.originals import Original, load_sklearn
+from verify.foreign import ForeignGraph, open_foreign
+from verify.originals import Original, load_sklearn, second_class_of
 from verify.pair import PairResult, compare_pair
 from verify.show import console, figures
 
@@ -32,11 +32,35 @@ def run_compare(options: argparse.Namespace) -> int:
     takes = graph.session.get_inputs()[0].shape
     if len(takes) != 2 or (isinstance(takes[1], int) and takes[1] != width):
         raise PipelineError(f"{options.onnx}: takes rows of shape {takes}, but {options.original} has {width} columns")
+    original, about = _same_answers(original, graph)
     base = None if options.data is None else read_rows(options.data, original)
     with cli.console.status("comparing"):
         found = compare_pair(original, graph, base=base, rows=options.rows, seed=options.seed)
-    print_pair(f"{options.onnx} against {options.original}", found, answer_type=graph.answer_type)
+    title = f"{options.onnx} against {options.original}{about}"
+    print_pair(title, found, answer_type=graph.answer_type)
     return cli.EXIT_GOOD if found.in_parity else cli.EXIT_NOT_IN_PARITY
+
+
+def _same_answers(original: Original, graph: ForeignGraph) -> tuple[Original, str]:
+    """The original asked for what the graph answers, and in words what that is where it is not everything.
+
+    Raises:
+        PipelineError: the two answer with another number of columns.
+    """
+    shape = next(out.shape for out in graph.session.get_outputs() if out.name == graph.answer_name)
+    given = 1 if len(shape) == 1 else shape[-1]
+    classes = getattr(original.estimator, "classes_", None)
+    asked = 1 if classes is None else len(classes)
+    if classes is not None and given == 1 and asked == 2 and hasattr(original.estimator, "predict_proba"):
+        about = f" (output {graph.answer_name!r} beside the probability of class {classes[1]})"
+        return second_class_of(original), about
+    if isinstance(given, int) and given != asked:
+        what = "a value" if classes is None else f"probabilities of {asked} classes"
+        raise PipelineError(
+            f"output {graph.answer_name!r} has {given} columns, but the original answers with {what}: compare a graph "
+            "made from this very model, by `python -m export --original`"
+        )
+    return original, ""
 
 
 def read_rows(path: Path, original: Original) -> Floats:

@@ -109,8 +109,14 @@ def _read_second(estimator: Any, rows: Floats) -> Floats:
 
 def _signal_original(path: Path) -> Original:
     estimator = load_skops(path)
+    return second_class_of(sklearn_original(estimator, name=str(path)))
+
+
+def second_class_of(original: Original) -> Original:
+    """The same binary classifier, asked for the probability of its second class alone: answers [row, 1]."""
+    estimator = original.estimator
     return Original(
-        str(path), lambda rows: _read_second(estimator, rows), estimator, _read_second, second_class_only=True
+        original.name, lambda rows: _read_second(estimator, rows), estimator, _read_second, second_class_only=True
     )
 
 

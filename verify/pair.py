@@ -134,7 +134,12 @@ def compare_pair(
     if wrong:
         inputs, expected, answers = (np.concatenate(part) for part in zip(*wrong, strict=True))
         found.causes = name_causes(
-            inputs, expected, answers, groups=groups, probabilities=hasattr(original.estimator, "classes_")
+            inputs,
+            expected,
+            answers,
+            groups=groups,
+            probabilities=hasattr(original.estimator, "classes_"),
+            answer=original.answer,
         )
     return found
 
