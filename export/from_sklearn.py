@@ -221,7 +221,9 @@ def _confidence(estimator: Any, scope: ColumnScope) -> str:
     classes = list(getattr(estimator, "classes_", []))
     if classes != [0, 1]:
         raise refuse(
-            estimator, f"confidence needs a classifier of the classes 0 and 1, got {classes}", supported="0, 1"
+            estimator,
+            f"confidence needs a classifier of the classes 0 and 1, got {[str(name) for name in classes]}",
+            supported="0, 1",
         )
     graph = lower_classifier(estimator, scope)
     return graph.flat(graph.positive())

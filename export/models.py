@@ -25,10 +25,17 @@ from train.record import TrainingRecord, read_record
 def draft_signal_classifier(folder: Path) -> Draft:
     """Compile `folder`/model.skops; golden outputs are scikit-learn's `predict_proba(X)[:, 1]`."""
     from export.from_sklearn import compile_sklearn, is_bit_exact
+    from export.preprocess import input_width
     from train.model_io import load_skops
 
     record = read_record(folder)
     estimator = load_skops(folder / "model.skops")
+    width, expected = input_width(estimator), len(SIGNAL_INPUT.columns)
+    if width != expected:
+        raise PipelineError(
+            f"{folder / 'model.skops'}: the model takes {width} columns, a trade signal has {expected}: "
+            f"{', '.join(column.name for column in SIGNAL_INPUT.columns)}; fit it on these alone"
+        )
     exact = is_bit_exact(estimator)
     rows = _sample(record)
     return Draft(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from onnx.reference import ReferenceEvaluator
 from sklearn import datasets
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
@@ -285,3 +286,61 @@ def test_subnormal_leaves_keep_their_last_bit() -> None:
     X = TWO[0]
     tiny = RandomForestRegressor(4, max_depth=4, random_state=0).fit(X, X[:, 0] * 1e-310)
     assert same_bits(run(compiled(tiny), X), answer(tiny, X))
+
+
+REFERENCE = {
+    "gradient boosting": scaled(gradient()),
+    "histogram boosting": histogram(),
+    "logistic regression": scaled(LogisticRegression()),
+    "svm": scaled(SVC()),
+    "sigmoid svm": scaled(CalibratedClassifierCV(SVC(), ensemble=False)),
+    "isotonic forest": CalibratedClassifierCV(forest(), method="isotonic", ensemble=False),
+    "soft vote": VotingClassifier(members(), voting="soft"),
+    "hard vote": VotingClassifier(members()),
+}
+
+
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+@pytest.mark.parametrize("estimator", REFERENCE.values(), ids=REFERENCE)
+def test_onnx_s_own_evaluator_agrees(estimator, data):
+    X, y = data
+    model = compiled(estimator.fit(X, y))
+
+    (reference,) = ReferenceEvaluator(model).run(None, {"features": X[:20]})
+
+    np.testing.assert_allclose(reference, run(model, X[:20]), rtol=0, atol=1e-12)
+
+
+# Every kind of model whose bits are promised.
+EXACT = {
+    "gradient boosting, regression": GradientBoostingRegressor(n_estimators=40, random_state=0),
+    "histogram boosting, regression": HistGradientBoostingRegressor(max_iter=40, random_state=0),
+    "weighted vote of trees": BIT_EXACT["weighted vote of trees"],
+    "isotonic forest": BIT_EXACT["isotonic forest"],
+}
+
+
+@pytest.mark.parametrize(("name", "estimator"), EXACT.items(), ids=EXACT)
+def test_the_bits_do_not_depend_on_the_size_of_a_batch(name, estimator):
+    X, y = TWO
+    target = X[:, 0] * X[:, 1] if "regression" in name else y
+    estimator.fit(X, target)
+    model = compiled(estimator)
+    rows = np.random.default_rng(0).choice(X, 100_000)
+    expected = run(model, X)
+    where = {tuple(row): number for number, row in enumerate(X.tolist())}
+    numbers = [where[tuple(row)] for row in rows.tolist()]
+
+    for batch in (1, 2, 255, 4097, 100_000):
+        assert same_bits(run(model, rows[:batch]), expected[numbers[:batch]])
+    assert same_bits(expected, answer(estimator, X))
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+@pytest.mark.parametrize("estimator", [scaled(gradient()), histogram(), VotingClassifier(members(), voting="soft")])
+def test_more_threads_stay_within_the_tolerance(estimator, threads):
+    X, y = TWO
+    model = compiled(estimator.fit(X, y))
+    rows = np.random.default_rng(0).choice(X, 100_000)
+
+    np.testing.assert_allclose(run(model, rows, threads=threads), run(model, rows), rtol=0, atol=1e-12)

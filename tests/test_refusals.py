@@ -32,7 +32,10 @@ from skops import io as skops_io
 from export.__main__ import main
 from export.from_sklearn import compile_sklearn
 from tests.compiled import adversarial, answer, compiled, run, same_bits
+from tests.verified import build_house, signals
+from train.contract import SIGNAL_CLASSIFIER
 from train.errors import PipelineError
+from train.model_io import save_skops
 
 X, y = make_classification(200, 5, n_informative=3, random_state=0)
 X[:, 1] = np.round(np.abs(X[:, 1]))
@@ -56,7 +59,12 @@ COLUMNS = ColumnTransformer([("a", StandardScaler(), [0, 1])], transformer_weigh
 # name: estimator, target, and what the message must say, in the same process and from a skops file.
 REFUSED: dict[str, tuple[Any, Any, list[str], list[str]]] = {
     "KNeighbors": (KNeighborsClassifier(), y, ["compile KNeighborsClassifier"], ["KNeighborsClassifier holds types"]),
-    "MLP": (MLPClassifier(max_iter=3), y, ["compile MLPClassifier"], ["MLPClassifier holds types"]),
+    "MLP": (
+        MLPClassifier(max_iter=3, tol=1e9, n_iter_no_change=1),
+        y,
+        ["compile MLPClassifier"],
+        ["MLPClassifier holds types"],
+    ),
     "soft vote": (vote("soft"), y, ["VotingClassifier, member 'near'", "KNeighbors"], ["VotingClassifier > KNeigh"]),
     "hard vote": (vote("hard"), y, ["VotingClassifier, member 'near'", "KNeighbors"], ["VotingClassifier > KNeigh"]),
     "calibrated": (
@@ -200,3 +208,13 @@ def test_another_release_of_scikit_learn_is_refused_by_both_numbers() -> None:
 
     with pytest.raises(PipelineError, match=r"RandomForestClassifier: fitted with scikit-learn 1\.4\.0"):
         compile_sklearn(estimator, name="model")
+
+
+@pytest.mark.parametrize("columns", [7, 9])
+def test_a_signal_model_of_another_number_of_columns_is_refused_by_the_contract(columns: int, tmp_path: Path) -> None:
+    house = build_house(tmp_path)
+    rows = np.resize(signals(100), (100, columns))
+    save_skops(forest().fit(rows, y[:100]), house.source / SIGNAL_CLASSIFIER / "model.skops")
+
+    with pytest.raises(PipelineError, match=f"the model takes {columns} columns, a trade signal has 8: edge_percent"):
+        main([SIGNAL_CLASSIFIER, "--from", str(house.source), "--out", str(tmp_path / "out")])
