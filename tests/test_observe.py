@@ -1,7 +1,12 @@
 """What is observed, refused and counted as the newest day: the same in Python and in the Rust binary."""
 
+import contextlib
 import datetime as dt
 import os
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +15,11 @@ from tests.support import ROOT
 from train.errors import PipelineError
 from train.history import HistoryStore
 from train.known_days import days_of_file, days_of_symbol
+from train.volatility_answer import newest_window
 from verify.round_trip import House
-from verify.runtimes import BINARY
+from verify.runtimes import BINARY, onnxruntime_environment
 
+NOBODY = 65534
 HEADER = "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume"
 
 
@@ -188,3 +195,136 @@ def test_days_that_were_only_copied_do_not_count_in_either_language(house: House
     assert len(known.dates) == 10
     assert dt.date(2024, 3, 6) not in known.dates
     assert '"known_days":10' in house.run("predict", "--symbol", "ABC", "--json")
+
+
+def python_refusal(known_from: str, house: House, file: Path) -> str:
+    """What Python says to a forecast of too few days, in Rust's words of the paths."""
+    if known_from == "symbol":
+        known = days_of_symbol("ABC", store=house.store, data_dir=file.parent)
+    else:
+        known = days_of_file(file, store=house.store)
+    with pytest.raises(PipelineError) as refusal:
+        newest_window(known, window_days=252, minimum_days=10)
+    return str(refusal.value).replace(f"{house.folder}/", "")
+
+
+@pytest.mark.parametrize("days", [0, 4])
+@pytest.mark.parametrize("snapshot", [False, True])
+def test_too_few_days_and_a_symbol_never_observed_are_told_what_to_do_in_the_same_words(
+    days: int, snapshot: bool, house: House, tmp_path: Path
+) -> None:
+    if days:
+        house.run("observe", str(folder_of_snapshots(tmp_path / "days", days)))
+    file = tmp_path / "data/abc_vol_surface.csv"
+    if snapshot:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(flat(0.5))
+        rust = refusal_of_rust(house, str(file)).replace(f"{house.folder}/", "")
+        assert rust == python_refusal("file", house, file)
+    rust = refusal_of_rust(house, "--symbol", "ABC").replace(f"{house.folder}/", "")
+    assert rust == python_refusal("symbol", house, file)
+    assert f"needs 10 known days, found {days + snapshot}; run `dollarbill-ml observe" in rust
+    assert ("never observed" in rust) == (not days and not snapshot)
+
+
+def newer(path: Path) -> None:
+    HistoryStore(path).__exit__()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 2")
+
+
+def foreign(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+
+
+def text(path: Path) -> None:
+    path.write_text("not a database, and long enough to be looked at as if it were one " * 9)
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (newer, "was written by a newer version (schema 2, this one knows 1); update dollarbill-ml"),
+        (foreign, "is another program's database (id 0, version 0); name a different file"),
+        (text, "is not a SQLite file"),
+        (folder, "cannot be opened; is its folder there and writable?"),
+    ],
+)
+def test_what_is_no_store_of_ours_is_refused_by_both_in_the_same_words(
+    make: object, word: str, house: House, tmp_path: Path
+) -> None:
+    house.store.parent.mkdir(parents=True)
+    assert callable(make)
+    make(house.store)
+    (tmp_path / "abc_2024-03-04.csv").write_text(flat(0.3))
+    rust, python = one_message(house, [str(tmp_path / "abc_2024-03-04.csv")], house.store)
+    assert rust == python == f"history store STORE: {word}"
+
+
+def test_a_locked_store_is_waited_for_and_then_refused_by_both_in_the_same_words(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "abc_2024-03-04.csv"
+    file.write_text(flat(0.3))
+    house.run("observe", str(file))
+    with sqlite3.connect(house.store, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        command = [str((ROOT / BINARY).resolve()), "observe", str(file)]
+        with subprocess.Popen(
+            command, cwd=tmp_path, env=onnxruntime_environment(), stderr=subprocess.PIPE, text=True
+        ) as waiting:
+            with pytest.raises(PipelineError) as python, HistoryStore(house.store) as store:
+                store.observe(file)
+            rust = waiting.communicate(timeout=30)[1]
+    assert waiting.returncode == 2
+    # Rust names the path as the config does.
+    assert rust.strip().split(": ")[-1] == str(python.value).split(": ")[-1]
+    assert "is locked by another process for more than ten seconds" in rust
+
+
+@pytest.fixture
+def sealed() -> Iterator[Path]:
+    """A folder whose store nobody may write; where tests run as root, the commands run as another user."""
+    with tempfile.TemporaryDirectory() as name:
+        made = Path(name)
+        (made / "abc_2024-03-04.csv").write_text(flat(0.3))
+        (made / "data").mkdir()
+        with HistoryStore(made / "data/vol_history.sqlite") as store:
+            store.observe(made / "abc_2024-03-04.csv")
+        House(made).configure(ROOT / "artifacts/volatility_predictor", horizon=1)
+        for path in (made, made / "config"):
+            path.chmod(0o755)
+        for path in (made / "data").iterdir():
+            path.chmod(0o444)
+        (made / "data").chmod(0o555)
+        yield made
+        (made / "data").chmod(0o755)
+
+
+@contextlib.contextmanager
+def not_as_root() -> Iterator[dict[str, int]]:
+    """Root may write everything: this process is somebody else in here, and so are commands with these arguments."""
+    if os.geteuid() != 0:
+        yield {}
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield {"user": NOBODY, "group": NOBODY}
+    finally:
+        os.seteuid(0)
+
+
+def test_a_store_that_may_not_be_written_is_refused_by_both_in_the_same_words(sealed: Path) -> None:
+    file, store = sealed / "abc_2024-03-04.csv", sealed / "data/vol_history.sqlite"
+    with not_as_root() as somebody, pytest.raises(PipelineError) as python:
+        HistoryStore(store)
+    command = [str((ROOT / BINARY).resolve()), "observe", str(file)]
+    rust = subprocess.run(
+        command, cwd=sealed, env=onnxruntime_environment(), capture_output=True, text=True, check=False, **somebody
+    )
+    assert rust.returncode == 2
+    assert rust.stderr.strip().split(": ")[-1] == str(python.value).split(": ")[-1]
+    assert "is read-only" in rust.stderr or "cannot be opened; is its folder there and writable?" in rust.stderr

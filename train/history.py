@@ -153,7 +153,10 @@ class HistoryStore:
             )
         tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if (application, version) != (0, 0) or tables:
-            raise PipelineError(f"history store {self.path}: is another program's database; name a different file")
+            raise PipelineError(
+                f"history store {self.path}: is another program's database (id {application}, version {version}); "
+                "name a different file"
+            )
         return False
 
     @contextlib.contextmanager
