@@ -92,3 +92,18 @@ def test_conformal_bounds_hold_four_fifths_of_new_errors() -> None:
     low, high = fit_quantiles(rng.standard_t(4, (4000, 3)))
     fresh = rng.standard_t(4, (40_000, 3))
     assert ((low <= fresh) & (fresh <= high)).mean(axis=0) == pytest.approx(0.8, abs=0.02)
+
+
+def test_the_excess_is_over_the_best_simple_rival_and_the_worst_comes_first() -> None:
+    from train.volatility_table import excess, excess_line
+
+    rng = np.random.default_rng(8)
+    outcome = 0.2 + 0.01 * rng.standard_normal((400, 3))
+    miss = rng.standard_normal((400, 3))
+    forecasts = {name: outcome + size * miss for name, size in ((PERSISTENCE, 2.0), (AR, 1.5), (HAR, 1.0), (EWMA, 0.1))}
+    better, worse = ({**forecasts, NETWORK: outcome + size * miss} for size in (0.9, 1.1))
+    tested = [Evaluated(name, outcome, own, outcome, outcome) for name, own in (("calm", better), ("wild", worse))]
+    rows = excess(tested)
+    assert all("wild" in name for _, _, name in rows[:3])
+    assert [share for share, _, _ in rows] == pytest.approx([0.21] * 3 + [-0.19] * 3)
+    assert "3 of 6 (series, horizon), 3 of them with p < 0.05" in excess_line(tested)

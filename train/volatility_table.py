@@ -50,26 +50,33 @@ def table(tested: Sequence[Evaluated]) -> list[str]:
     return lines
 
 
-def excess(tested: Sequence[Evaluated]) -> list[tuple[float, str]]:
-    """By how much the network's MSE lies above the best of persistence, AR and HAR: (share, series and horizon)."""
+def excess(tested: Sequence[Evaluated]) -> list[tuple[float, float, str]]:
+    """By how much the network's MSE lies above the best of persistence, AR and HAR, the worst first.
+
+    Returns:
+        (share, Diebold-Mariano p against that rival, series and horizon) each.
+    """
     found = []
     for one in tested:
         for column, horizon in enumerate(HORIZONS):
-            best = min(one.ratio(name, column) for name in (PERSISTENCE, AR, HAR))
-            found.append((one.ratio(NETWORK, column) / best - 1.0, f"{one.name}, {horizon} d"))
+            best = min((PERSISTENCE, AR, HAR), key=lambda name: one.ratio(name, column))
+            share = one.ratio(NETWORK, column) / one.ratio(best, column) - 1.0
+            p = diebold_mariano(one.losses(NETWORK)[:, column], one.losses(best)[:, column], horizon)[1]
+            found.append((share, p, f"{one.name}, {horizon} d"))
     return sorted(found, reverse=True)
 
 
-def excess_lines(tested: Sequence[Evaluated]) -> list[str]:
-    """The worst of `excess`, how many are above half a percent, and the usual one."""
+def excess_line(tested: Sequence[Evaluated]) -> str:
+    """How many are above half a percent, how many of those not by chance, the worst of `excess`, and the usual one."""
     rows = excess(tested)
-    above = sum(share > ALLOWED_EXCESS for share, _ in rows)
-    usual = float(np.median([share for share, _ in rows]))
-    worst = "; ".join(f"{name} {100 * share:+.1f} %" for share, name in rows[:3])
-    return [
-        f"more than {100 * ALLOWED_EXCESS:.1f} % above the best of persistence, AR, HAR: {above} of {len(rows)} "
-        f"(series, horizon); worst {worst}; median {100 * usual:+.1f} %"
-    ]
+    above = [p for share, p, _ in rows if share > ALLOWED_EXCESS]
+    usual = float(np.median([share for share, _, _ in rows]))
+    worst = "; ".join(f"{name} {100 * share:+.1f} % (p {p:.2f})" for share, p, name in rows[:3])
+    return (
+        f"more than {100 * ALLOWED_EXCESS:.1f} % above the best of persistence, AR, HAR: {len(above)} of {len(rows)} "
+        f"(series, horizon), {sum(p < 0.05 for p in above)} of them with p < 0.05; median {100 * usual:+.1f} %; worst "
+        f"{worst}"
+    )
 
 
 def attained_lines(model: Any, simulated: SimulatedSurfaces, *, seed: int, sample: Sample) -> list[str]:
@@ -120,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
     half = 600
     tested = evaluate(model, outside, [half + GAP] * len(outside), [half] * len(outside))
     for name, group in (("real series", real), ("simulated symbols", tested)):
-        lines += ["", *(f"{name}: {line}" for line in excess_lines(group))] if group else []
+        lines += ["", f"{name}: {excess_line(group)}"] if group else []
     simulated = simulate_surfaces(40, 420, seed=options.seed)
     lines += ["", *attained_lines(model, simulated, seed=options.seed, sample=Sample())]
     sys.stdout.write("\n".join(lines) + "\n")
