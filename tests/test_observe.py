@@ -19,6 +19,7 @@ from train.volatility_answer import newest_window
 from verify.round_trip import House
 from verify.runtimes import BINARY, onnxruntime_environment
 
+MODEL = ROOT / "runtime/tests/fixtures/artifacts/volatility_predictor"
 NOBODY = 65534
 HEADER = "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume"
 
@@ -26,7 +27,7 @@ HEADER = "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume"
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     made = House(tmp_path, ROOT / BINARY)
-    made.configure(ROOT / "artifacts/volatility_predictor", horizon=1)
+    made.configure(MODEL, horizon=1)
     return made
 
 
@@ -294,7 +295,7 @@ def sealed() -> Iterator[Path]:
         (made / "data").mkdir()
         with HistoryStore(made / "data/vol_history.sqlite") as store:
             store.observe(made / "abc_2024-03-04.csv")
-        House(made).configure(ROOT / "artifacts/volatility_predictor", horizon=1)
+        House(made).configure(MODEL, horizon=1)
         for path in (made, made / "config"):
             path.chmod(0o755)
         for path in (made / "data").iterdir():
