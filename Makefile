@@ -124,7 +124,7 @@ fuzz: | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=100000
 	@sh runtime/fuzz/run.sh $(or $(RUNS),1000000)
 
 soak: $(STAMPS)/venv | $(STAMPS)/cargo  ## Many threads, calls and reloads, some of broken versions (CALLS=5000000)
-	@cd runtime && cargo run --release --locked --example soak -- tests/fixtures/artifacts/signal_classifier $(or $(CALLS),5000000)
+	@cd runtime && cargo run --release --locked --example soak -- tests/fixtures/artifacts ../tests/data/surfaces/dated.csv $(or $(CALLS),5000000)
 
 bundle: $(STAMPS)/verified  ## One folder that runs without Python (TO=build/bundle)
 	@sh runtime/bundle.sh $(or $(TO),build/bundle)

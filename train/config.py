@@ -125,10 +125,10 @@ class Logging(_Section):
 class Runtime(_Section):
     """`runtime`: what only the Rust side reads; paths are relative to the folder that holds `config/`."""
 
-    onnxruntime_library: str | None = None
+    onnxruntime_library: str | None = Field(None, min_length=1)
     lanes: int | None = Field(None, ge=1, le=256)
-    data_dir: str | None = None
-    history_path: str | None = None
+    data_dir: str | None = Field(None, min_length=1)
+    history_path: str | None = Field(None, min_length=1)
 
 
 class Config(_Section):

@@ -1,89 +1,109 @@
 //! Many threads, many calls, versions that change all the time, and now and then a broken one.
 //!
-//! `cargo run --release --example soak -- MODEL_FOLDER CALLS`: `MODEL_FOLDER` is an `artifacts/signal_classifier` with at
-//! least two version folders (it is copied, not changed). Every answer is held, bit for bit, against a single-threaded run
-//! of the version that it names. Exit 0: no wrong answer and no error.
+//! `cargo run --release --example soak -- ARTIFACTS SURFACE CALLS`: `ARTIFACTS` holds both models, the signal classifier in
+//! at least two versions (it is copied, not changed); `SURFACE` is a surface file with dates. Every answer is held, bit for
+//! bit, against a single-threaded run of the version that it names. Exit 0: no wrong answer and no error.
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use dollarbill_ml::{Config, MlService, TradeSignal, Version, Watcher};
+use dollarbill_ml::{Config, MlService, TradeSignal, Version, VolatilityForecast, Watcher};
+use sha2::{Digest, Sha256};
 
 const THREADS: u64 = 8;
 const SIGNALS: u32 = 1000;
 const RELOAD: Duration = Duration::from_millis(50);
+/// One call in so many is a forecast: it reads a file.
+const FORECAST_EVERY: u64 = 61;
+const BROKEN: &str = "0123456789ab";
 
-fn main() -> Result<(), Box<dyn Error>> {
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// What each version answers, by a single thread.
+struct Expected {
+    confidences: BTreeMap<Version, Vec<u64>>,
+    forecasts: BTreeMap<Version, Vec<u64>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    signals: AtomicU64,
+    forecasts: AtomicU64,
+    wrong: AtomicU64,
+    failed: AtomicU64,
+}
+
+fn main() -> Outcome {
+    const USAGE: &str = "usage: soak ARTIFACTS SURFACE CALLS";
     let mut arguments = std::env::args().skip(1);
-    let source = arguments.next().ok_or("usage: soak MODEL_FOLDER CALLS")?;
-    let calls: u64 = arguments.next().ok_or("usage: soak MODEL_FOLDER CALLS")?.parse()?;
+    let (source, surface) = (arguments.next().ok_or(USAGE)?, PathBuf::from(arguments.next().ok_or(USAGE)?));
+    let calls: u64 = arguments.next().ok_or(USAGE)?.parse()?;
     let folder = tempfile::tempdir()?;
-    let model = folder.path().join("signal_classifier");
-    copy(Path::new(&source), &model)?;
-    let versions: Vec<String> = fs::read_dir(&model)?
-        .flatten()
-        .filter(|entry| entry.path().join("manifest.json").exists())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    if versions.len() < 2 {
-        return Err("MODEL_FOLDER must hold two versions".into());
+    let models = ["signal_classifier", "volatility_predictor"].map(|model| folder.path().join(model));
+    for model in &models {
+        copy(&Path::new(&source).join(model.file_name().ok_or(USAGE)?), model)?;
     }
-    let broken = break_one(&model, &versions[0])?;
+    let versions = [versions(&models[0])?, second_version(&models[1])?];
+    if versions[0].len() < 2 {
+        return Err("ARTIFACTS must hold two versions of the signal classifier".into());
+    }
     let mut config = Config::find(None)?;
-    config.signal_classifier.model_path.clone_from(&model);
-    config.signal_classifier.enabled = true;
+    config.signal_classifier.model_path.clone_from(&models[0]);
+    config.volatility_predictor.model_path.clone_from(&models[1]);
+    (config.signal_classifier.enabled, config.volatility_predictor.enabled) = (true, true);
     config.fallback = false;
     config.lanes = 4;
-
     let signals = signals();
-    let mut expected: BTreeMap<Version, Vec<u64>> = BTreeMap::new();
-    for version in &versions {
-        point_to(&model, version)?;
-        let alone = MlService::open_signals(&config)?;
-        let answers = signals.iter().map(|signal| alone.classify(signal).map(|answer| answer.confidence.to_bits()));
-        expected.insert(version.parse()?, answers.collect::<Result<_, _>>()?);
+    let expected = expected(&config, &models, &versions, &signals, &surface)?;
+    for (model, versions) in models.iter().zip(&versions) {
+        break_one(model, &versions[0])?;
     }
 
-    let service = MlService::open_signals(&config)?;
+    let service = MlService::open(&config)?;
     let watcher = Watcher::start(&service, RELOAD)?;
-    let (counted, wrong, failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let counts = Counts::default();
     let started = Instant::now();
     let memory_before = resident_kib();
     let mut swaps = 0_u64;
-    std::thread::scope(|scope| -> Result<(), Box<dyn Error>> {
+    std::thread::scope(|scope| -> Outcome {
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let (service, signals, expected) = (service.clone(), &signals, &expected);
-                let (counted, wrong, failed) = (&counted, &wrong, &failed);
-                scope.spawn(move || work(&service, signals, expected, thread, calls / THREADS, counted, wrong, failed))
+                let (counts, surface) = (&counts, surface.as_path());
+                scope.spawn(move || work(&service, signals, surface, expected, thread, calls / THREADS, counts))
             })
             .collect();
         let mut report = Instant::now();
         while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
             swaps += 1;
-            let next = if swaps.is_multiple_of(10) { &broken } else { &versions[usize::from(swaps.is_multiple_of(2))] };
-            point_to(&model, next)?;
+            for (model, versions) in models.iter().zip(&versions) {
+                let turn = usize::from(swaps.is_multiple_of(2));
+                point_to(model, if swaps.is_multiple_of(10) { BROKEN } else { &versions[turn] })?;
+            }
             std::thread::sleep(RELOAD);
             if report.elapsed() > Duration::from_secs(2) {
                 report = Instant::now();
-                let calls = counted.load(Ordering::Relaxed);
-                writeln!(io::stderr(), "{calls} calls, {} MiB", resident_kib() / 1024)?;
+                let signals = counts.signals.load(Ordering::Relaxed);
+                writeln!(io::stderr(), "{signals} signals, {} MiB", resident_kib() / 1024)?;
             }
         }
         Ok(())
     })?;
     drop(watcher);
-    let (wrong, failed) = (wrong.into_inner(), failed.into_inner());
+    let (wrong, failed) = (counts.wrong.into_inner(), counts.failed.into_inner());
     writeln!(
         io::stdout(),
-        "{} calls in {:.1} s by {THREADS} threads, {swaps} times another version named (each tenth broken): {wrong} wrong, \
-         {failed} failed; resident {} MiB before, {} MiB after",
-        counted.into_inner(),
+        "{} calls, {} signals and {} forecasts, in {:.1} s by {THREADS} threads, {swaps} times another version of both models named \
+         (each tenth broken): {wrong} wrong, {failed} failed; resident {} MiB before, {} MiB after",
+        calls / THREADS * THREADS,
+        counts.signals.into_inner(),
+        counts.forecasts.into_inner(),
         started.elapsed().as_secs_f64(),
         memory_before / 1024,
         resident_kib() / 1024,
@@ -91,22 +111,61 @@ fn main() -> Result<(), Box<dyn Error>> {
     if wrong + failed == 0 { Ok(()) } else { Err("not sound".into()) }
 }
 
-#[expect(clippy::too_many_arguments, reason = "counters of one loop")]
+fn expected(
+    config: &Config,
+    models: &[PathBuf; 2],
+    versions: &[Vec<String>; 2],
+    signals: &[TradeSignal],
+    surface: &Path,
+) -> Outcome<Expected> {
+    let mut expected = Expected { confidences: BTreeMap::new(), forecasts: BTreeMap::new() };
+    for version in &versions[0] {
+        point_to(&models[0], version)?;
+        let alone = MlService::open_signals(config)?;
+        let answers = signals.iter().map(|signal| alone.classify(signal).map(|answer| answer.confidence.to_bits()));
+        expected.confidences.insert(version.parse()?, answers.collect::<Result<_, _>>()?);
+    }
+    for version in &versions[1] {
+        point_to(&models[1], version)?;
+        let alone = MlService::open_volatility(config)?;
+        expected.forecasts.insert(version.parse()?, bits(&alone.forecast_file(surface, None)?));
+    }
+    Ok(expected)
+}
+
+/// All that the network answered.
+fn bits(forecast: &VolatilityForecast) -> Vec<u64> {
+    let numbers = forecast.horizons.iter().flat_map(|one| [Some(one.predicted), one.lower, one.upper]);
+    numbers.map(|number| number.map_or(0, f64::to_bits)).collect()
+}
+
 fn work(
     service: &MlService,
     signals: &[TradeSignal],
-    expected: &BTreeMap<Version, Vec<u64>>,
+    surface: &Path,
+    expected: &Expected,
     thread: u64,
     calls: u64,
-    counted: &AtomicU64,
-    wrong: &AtomicU64,
-    failed: &AtomicU64,
+    counts: &Counts,
 ) {
+    let count = |counter: &AtomicU64, number| {
+        counter.fetch_add(number, Ordering::Relaxed);
+    };
     let mut out = Vec::new();
-    let mut made = 0;
-    while made < calls {
+    for made in 0..calls {
         let start = usize::try_from((made * 7 + thread * 131) % u64::from(SIGNALS)).unwrap_or(0);
-        // Mixed: mostly single signals, now and then a batch.
+        if made.is_multiple_of(FORECAST_EVERY) {
+            match service.forecast_file(surface, None) {
+                Ok(forecast) => {
+                    let known = forecast.model_version.and_then(|version| expected.forecasts.get(&version));
+                    count(&counts.wrong, u64::from(known != Some(&bits(&forecast))));
+                    count(&counts.forecasts, 1);
+                }
+                Err(_) => count(&counts.failed, 1),
+            }
+            continue;
+        }
+        // Mostly single signals, now and then a batch.
         let end = if made.is_multiple_of(17) { signals.len().min(start + 64) } else { start + 1 };
         let answered = if end == start + 1 {
             service.classify(&signals[start]).map(|answer| {
@@ -117,16 +176,15 @@ fn work(
             service.classify_batch(&signals[start..end], &mut out)
         };
         if answered.is_err() {
-            failed.fetch_add(1, Ordering::Relaxed);
+            count(&counts.failed, 1);
         }
-        let known = out.first().and_then(|answer| expected.get(&answer.model_version?));
+        let known = out.first().and_then(|answer| expected.confidences.get(&answer.model_version?));
         for (index, answer) in out.iter().enumerate() {
             let right = known.is_some_and(|known| known[start + index] == answer.confidence.to_bits())
                 && answer.model_version == out[0].model_version;
-            wrong.fetch_add(u64::from(!right), Ordering::Relaxed);
+            count(&counts.wrong, u64::from(!right));
         }
-        made += out.len().max(1) as u64;
-        counted.fetch_add(out.len() as u64, Ordering::Relaxed);
+        count(&counts.signals, out.len() as u64);
     }
 }
 
@@ -145,12 +203,33 @@ fn signals() -> Vec<TradeSignal> {
         .collect()
 }
 
+/// The version folders of a model.
+fn versions(model: &Path) -> io::Result<Vec<String>> {
+    let folders = fs::read_dir(model)?.flatten().filter(|entry| entry.path().join("manifest.json").exists());
+    Ok(folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+}
+
+/// The version in the folder, and the same model under another version: its manifest names another seed.
+fn second_version(model: &Path) -> Outcome<Vec<String>> {
+    let mut known = versions(model)?;
+    let first = model.join(known.first().ok_or("ARTIFACTS must hold a volatility predictor")?);
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(first.join("manifest.json"))?)?;
+    manifest["training"]["random_state"] = 4711.into();
+    let bytes = serde_json::to_vec(&manifest)?;
+    let mut second = String::new();
+    for byte in &Sha256::digest(&bytes)[..6] {
+        write!(second, "{byte:02x}")?;
+    }
+    copy(&first, &model.join(&second))?;
+    fs::write(model.join(&second).join("manifest.json"), bytes)?;
+    known.push(second);
+    Ok(known)
+}
+
 /// A version folder whose graph was cut short.
-fn break_one(model: &Path, version: &str) -> io::Result<String> {
-    let broken = "0123456789ab".to_owned();
-    copy(&model.join(version), &model.join(&broken))?;
-    fs::write(model.join(&broken).join("model.onnx"), "cut short")?;
-    Ok(broken)
+fn break_one(model: &Path, version: &str) -> io::Result<()> {
+    copy(&model.join(version), &model.join(BROKEN))?;
+    fs::write(model.join(BROKEN).join("model.onnx"), "cut short")
 }
 
 fn point_to(model: &Path, version: &str) -> io::Result<()> {

@@ -24,6 +24,8 @@ enum Kind {
     Section,
     Switch,
     Text,
+    /// A text that is not empty.
+    Path,
     Texts,
     /// A list of the eight fields of a signal, in order.
     Fields,
@@ -102,10 +104,10 @@ const KEYS: &[Key] = &[
     key("logging.error_details", Kind::Switch),
     key("logging.prediction_cache_hits", Kind::Switch),
     key("runtime", Kind::Section),
-    optional("runtime.onnxruntime_library", Kind::Text),
+    optional("runtime.onnxruntime_library", Kind::Path),
     optional("runtime.lanes", Kind::Whole(1, 256)),
-    optional("runtime.data_dir", Kind::Text),
-    optional("runtime.history_path", Kind::Text),
+    optional("runtime.data_dir", Kind::Path),
+    optional("runtime.history_path", Kind::Path),
 ];
 
 /// How one model is configured.
@@ -286,6 +288,7 @@ fn check_value(key: &Key, value: &Value) -> Result<(), String> {
         Kind::Section => (!value.is_object()).then(|| "an object".to_owned()),
         Kind::Switch => (!value.is_boolean()).then(|| "true or false".to_owned()),
         Kind::Text => (!value.is_string()).then(|| "a text".to_owned()),
+        Kind::Path => value.as_str().is_none_or(str::is_empty).then(|| "a path".to_owned()),
         Kind::Texts => (!matches!(texts(), Some(Some(_)))).then(|| "a list of texts".to_owned()),
         Kind::Fields => (texts().flatten().as_deref() != Some(SIGNAL_FIELDS.as_slice()))
             .then(|| format!("the contract's features in order: {}", SIGNAL_FIELDS.join(", "))),

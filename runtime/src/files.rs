@@ -96,14 +96,14 @@ impl AtomicFile {
 impl Write for AtomicFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         match &mut self.stream {
-            Stream::Temporary(file) => file.write(buffer),
+            Stream::Temporary(file) => file.as_file_mut().write(buffer),
             Stream::Direct(file) => file.write(buffer),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.stream {
-            Stream::Temporary(file) => file.flush(),
+            Stream::Temporary(file) => file.as_file_mut().flush(),
             Stream::Direct(file) => file.flush(),
         }
     }
@@ -122,5 +122,6 @@ fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
         // A temporary file is private by default; this one becomes a file like any other, under the user's umask.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder)
+    // Its errors carry the temporary name, which nobody has asked for.
+    builder.tempfile_in(folder).map_err(|error| error.kind().into())
 }

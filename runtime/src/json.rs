@@ -73,7 +73,18 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, String> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err("is empty, must hold JSON".to_owned());
     }
-    serde_json::from_slice::<Strict>(bytes).map(|strict| strict.0).map_err(|error| format!("not JSON: {error}"))
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let Strict(value) = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        match error.into_inner() {
+            // The only fault of what is JSON: a key that stands twice.
+            error if error.is_data() && path == "." => error.to_string(),
+            error if error.is_data() => format!("field '{path}': {error}"),
+            error => format!("not JSON: {error}"),
+        }
+    })?;
+    reader.end().map_err(|error| format!("not JSON: {error}"))?;
+    Ok(value)
 }
 
 /// Turns parsed JSON into `T`; the error names the dotted path of the field.

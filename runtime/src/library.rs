@@ -14,6 +14,8 @@ use crate::files::{io_error, open_regular};
 
 /// The environment variable that names the library.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
+/// The key of the config that names the library.
+const KEY: &str = "runtime.onnxruntime_library";
 /// The symbol that every onnxruntime exports.
 const ENTRY: &[u8] = b"OrtGetApiBase";
 
@@ -39,10 +41,23 @@ impl Library {
             let reason = format!("this process already runs {}; it can hold one only", library.path.display());
             return Err(Error::Library { path, reason });
         }
-        preflight(&path)?;
+        preflight(&path).map_err(|error| by(error, configured))?;
         let library = Arc::new(load(&path)?);
         *opened = Some(Arc::clone(&library));
         Ok(library)
+    }
+}
+
+/// The refusal of a library, with the place that named it.
+fn by(error: Error, configured: Option<&Path>) -> Error {
+    let who = match std::env::var_os(VARIABLE) {
+        Some(value) if !value.is_empty() => VARIABLE,
+        _ if configured.is_some() => KEY,
+        _ => return error,
+    };
+    match error {
+        Error::Library { path, reason } => Error::Library { path, reason: format!("named by {who}: {reason}") },
+        other => other,
     }
 }
 
@@ -54,8 +69,8 @@ fn locate(configured: Option<&Path>, root: &Path) -> Result<PathBuf, Error> {
         _ => tried.push(format!("{VARIABLE} (not set)")),
     }
     match configured {
-        Some(path) => return named(root.join(path), "runtime.onnxruntime_library"),
-        None => tried.push("runtime.onnxruntime_library in the config (not set)".to_owned()),
+        Some(path) => return named(root.join(path), KEY),
+        None => tried.push(format!("{KEY} in the config (not set)")),
     }
     let environments = root.join(".venv").join("lib");
     tried.push(environments.join("python3*/site-packages/onnxruntime/capi").display().to_string());

@@ -405,6 +405,14 @@ fn plain_file(folder: &Path, name: &str) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
+/// The model that a version folder holds, when it is soundly another than the one asked for: a mistake in the config.
+pub(crate) fn other_model(folder: &Path, asked: &str) -> Option<String> {
+    let model = names_of(folder).ok()?.model;
+    let bytes = read_limited(&plain_file(folder, "manifest.json").ok()?, MANIFEST_LIMIT).ok()?;
+    let manifest = json::parse(&bytes).ok()?;
+    (model != asked && manifest.get("model").and_then(Value::as_str) == Some(&model)).then_some(model)
+}
+
 struct Names {
     model: String,
     version: String,

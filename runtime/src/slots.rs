@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use crate::config::{Config, ModelConfig};
 use crate::error::Error;
 use crate::library::Library;
-use crate::manifest::{Manifest, Version, version_folder};
+use crate::manifest::{Manifest, Version, other_model, version_folder};
 use crate::model::Model;
 use crate::novelty::Novelty;
 use crate::signal::{self, Limits, N_FIELDS, Warning, Warnings};
@@ -109,6 +109,10 @@ pub(crate) fn open<M>(
     let (warning, cause) = if model.enabled {
         let library = Library::open(config.onnxruntime_library.as_deref(), &config.root)?;
         let folder = version_folder(&model.model_path)?;
+        if let Some(found) = other_model(&folder, name) {
+            let reason = format!("field 'models.{name}.model_path': {} holds the model {found:?}", folder.display());
+            return Err(Error::Config { path: config.path.clone(), reason });
+        }
         match load(config, &library, &folder) {
             Ok(ready) => return Ok(Slot::Ready(ready)),
             Err(error @ Error::Config { .. }) => return Err(error),

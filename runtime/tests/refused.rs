@@ -153,7 +153,8 @@ fn a_manifest_that_breaks_the_format_is_refused_with_the_field() {
         (b"".as_slice(), "is empty"),
         (b"{".as_slice(), "not JSON"),
         (b"[]".as_slice(), "manifest.json"),
-        (b"{\"model\": 1, \"model\": 2}".as_slice(), "key 'model' stands twice"),
+        (b"{\"model\": 1, \"model\": 2}".as_slice(), "manifest.json: key 'model' stands twice"),
+        (b"{\"a\": {\"b\": 1, \"b\": 2}}".as_slice(), "manifest.json: field 'a': key 'b' stands twice"),
         (b"\xff\xfe".as_slice(), "not JSON"),
     ] {
         let house = House::new();
@@ -384,12 +385,64 @@ fn the_config_is_found_by_flag_by_variable_and_by_walking_up() {
 }
 
 #[test]
-fn wrong_arguments_exit_2_and_help_teaches_by_example() {
+fn wrong_arguments_exit_2_with_one_line_and_help_teaches_by_example() {
     let house = House::new();
-    assert_eq!(house.run(&["clasify"]).code, Some(2));
-    assert_eq!(house.run(&["predict"]).code, Some(2));
-    assert_eq!(house.run(&["observe", "x.csv", "--date", "tomorrow"]).code, Some(2));
+    for (arguments, expected) in [
+        (vec!["clasify"], "error: unrecognized subcommand 'clasify'"),
+        (vec!["clasify"], "'classify'; try `dollarbill-ml --help`"),
+        (vec!["predict"], "<SURFACE|--symbol <SYMBOL>>; try `dollarbill-ml predict --help`"),
+        (vec!["classify", SIGNAL, "--jsn"], "a similar argument exists: '--json'; try `dollarbill-ml classify --help`"),
+        (vec!["observe", "x.csv", "--date", "tomorrow"], "must be YYYY-MM-DD"),
+    ] {
+        house.run(&arguments).refused(expected);
+    }
     assert!(house.run(&["--help"]).good().contains("dollarbill-ml classify '{"));
+    assert!(house.run(&["predict", "--help"]).good().contains("--symbol"));
+    assert_eq!(house.run(&[]).code, Some(2));
+}
+
+#[test]
+fn an_answer_that_reaches_nobody_is_no_success() {
+    let house = House::new();
+    let run = |redirection: &str| {
+        let mut shell = Command::new("sh");
+        let call = format!("\"$0\" classify \"$1\" {redirection}");
+        shell.args(["-c", &call, env!("CARGO_BIN_EXE_dollarbill-ml"), SIGNAL]);
+        let command = house.command();
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(house.path(""));
+        outcome(&mut shell, b"").code
+    };
+    assert_eq!(run("> /dev/null"), Some(0));
+    if cfg!(target_os = "linux") {
+        assert_eq!(run(">&-"), Some(2));
+        assert_eq!(run("> /dev/full"), Some(2));
+    }
+}
+
+#[test]
+fn a_shell_loads_the_completions_and_completes_a_command() {
+    let house = House::new();
+    let script = house.write("completions.bash", house.run(&["completions", "bash"]).good());
+    let ask = "source \"$0\" && set -- $(complete -p dollarbill-ml) && while [ \"$1\" != -F ]; do shift; done && \
+        COMP_WORDS=(dollarbill-ml cl) COMP_CWORD=1 && \"$2\" dollarbill-ml cl dollarbill-ml && \
+        echo \"${COMPREPLY[@]}\"";
+    let done = outcome(Command::new("bash").args(["--norc", "-c", ask]).arg(script), b"");
+    assert_eq!(done.good(), "classify classify-batch\n");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_named_without_the_temporary_file() {
+    let house = House::new();
+    let done = house.run(&["classify-batch", "-", "-o", "no/such/folder/answers.csv"]);
+    done.refused("cannot write no/such/folder/answers.csv");
+    assert!(!done.stderr.contains(".dollarbill-ml."), "{}", done.stderr);
+}
+
+#[test]
+fn a_path_to_another_model_is_a_mistake_in_the_config_and_no_case_for_the_fallback() {
+    let house = House::new();
+    house.configure(|config| config["models"][MODEL]["model_path"] = "artifacts/volatility_predictor".into());
+    house.run(&["classify", SIGNAL]).refused("field 'models.signal_classifier.model_path'");
 }
 
 #[test]

@@ -28,6 +28,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
         config.lanes = 1;
         Ok(config)
     };
+    let answers = matches!(
+        &arguments.command,
+        Command::Classify { .. } | Command::Predict { .. } | Command::ClassifyBatch { output: None, .. }
+    );
+    if answers && stdout_is_closed() {
+        return Err(cannot("write", "stdout", io::Error::other("is closed")));
+    }
     match arguments.command {
         Command::Classify { signal, json } => classify(&config()?, &signal, json),
         Command::ClassifyBatch { file, output } => classify_batch(&config()?, &file, output.as_deref()),
@@ -211,6 +218,18 @@ fn evaluate(place: &Place, version: &Path, input: &Path, output: &Path) -> Resul
     }
     let file = writer.into_inner().map_err(|error| cannot("write", output, error.into_error()))?;
     file.commit()
+}
+
+/// Whether this process was started without a stdout (`>&-`), so that an answer would be lost without a word: Rust puts
+/// /dev/null in its place, opened for reading and writing, while a shell's `> /dev/null` opens it for writing only.
+fn stdout_is_closed() -> bool {
+    let flags = std::fs::read_to_string("/proc/self/fdinfo/1").unwrap_or_default();
+    let both_ways = flags
+        .lines()
+        .find_map(|line| line.strip_prefix("flags:"))
+        .and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok())
+        .is_some_and(|flags| flags & 3 == 2);
+    both_ways && std::fs::read_link("/proc/self/fd/1").is_ok_and(|target| target == Path::new("/dev/null"))
 }
 
 fn print_json(value: &impl Serialize) -> Result<(), Error> {

@@ -13,7 +13,10 @@ use clap::Parser;
 use dollarbill_ml::Error;
 
 fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
     let level = if arguments.verbose { tracing::Level::DEBUG } else { tracing::Level::WARN };
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
@@ -24,13 +27,39 @@ fn main() -> ExitCode {
         .init();
     match commands::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader of our output has seen enough.
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        // The reader of our output has gone: nobody is left to tell, but the answer was not delivered.
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(2),
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {}", one_line(&error.to_string()));
             ExitCode::from(if matches!(error, Error::Parity { .. }) { 1 } else { 2 })
         }
     }
+}
+
+/// Help goes to stdout as it is; a mistake is one line, with clap's hint where it has one.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return if error.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
+    let text = error.render().to_string();
+    let (what, rest) = text.split_once("\n\nUsage: ").unwrap_or((&text, ""));
+    // "dollarbill-ml predict [OPTIONS] ...": the command whose help is of use.
+    let mut words = rest
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(1)
+        .filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+    let command = words.next().filter(|word| !word.starts_with('-')).map(|word| format!("{word} ")).unwrap_or_default();
+    let what = what.split_whitespace().collect::<Vec<_>>().join(" ").replace(" tip: ", "; ");
+    let _ = writeln!(io::stderr(), "{}; try `dollarbill-ml {command}--help`", one_line(&what));
+    ExitCode::from(2)
 }
 
 /// The most characters of a message: names from a file can be of any length.
