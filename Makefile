@@ -111,9 +111,15 @@ test-rust: $(STAMPS)/venv | $(STAMPS)/cargo  ## Rust unit, property, doc and end
 
 .PHONY: bench fuzz soak bundle
 SHARED := ../shared/data
+SPX := $(wildcard $(SHARED)/spx_surface_1996_2015.csv.gz)
+VIX := $(wildcard $(SHARED)/vix_1990_2019.csv)
 bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, parity beside stock conversion, speed: the long tables
 	@$(PY) -m train.signal_benchmark
-	@$(PY) -m train.volatility_table $(wildcard $(SHARED)/spx_surface_1996_2015.csv.gz $(SHARED)/vix_1990_2019.csv)
+	@$(PY) -m train.volatility_table $(SPX) $(VIX)
+	@$(if $(SPX),$(PY) -m train.walk_forward $(SPX) $(VIX))
+	@$(if $(SPX),$(PY) -m train.garch $(SPX) --also $(VIX) --prices $(wildcard $(SHARED)/dollarbill/tsla_five_year.csv))
+	@$(if $(SPX),$(PY) -m verify.round_trip $(SPX))
+	@$(PY) -m verify.volatility_numbers
 	@$(PY) -m verify survey
 	@$(PY) -m verify.stock --out build/stock
 	@export ORT_DYLIB_PATH="$$(ls .venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.* | head -n 1)"; \

@@ -24,6 +24,7 @@ from train.surfaces import read_days
 from train.volatility_baselines import PERSISTENCE, baseline_forecasts
 from train.volatility_evaluation import NETWORK, Evaluated, diebold_mariano
 from train.volatility_fit import (
+    CHUNK,
     Prepared,
     fit_linear,
     fit_residual,
@@ -68,8 +69,9 @@ class Fit:
         """Log changes of avg_iv, float64 [window, horizon]."""
         change = data.regressors @ self.linear
         if self.residual is not None:
-            rows = [data.sequence, data.context]
-            head = np.asarray(self.residual.predict(rows, batch_size=4096, verbose=0), dtype=np.float64)
+            chunks = [slice(begin, begin + CHUNK) for begin in range(0, len(data), CHUNK)]
+            heads = [self.residual([data.sequence[part], data.context[part]], training=False) for part in chunks]
+            head = np.concatenate([np.asarray(head, dtype=np.float64) for head in heads])
             change = change + head * np.sqrt(data.variances @ self.scale)
         return np.asarray(change)
 
