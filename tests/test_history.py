@@ -69,6 +69,14 @@ def test_a_forgotten_day_is_gone_and_one_that_never_was_is_an_error(tmp_path: Pa
         assert store.days("ABC", 10).dates == ()
 
 
+def test_a_snapshot_that_was_not_renewed_is_named(tmp_path: Path) -> None:
+    with HistoryStore(tmp_path / "h.sqlite") as store:
+        first, _ = store.observe(SNAPSHOT, MONDAY)
+        again, _ = store.observe(SNAPSHOT, MONDAY + dt.timedelta(days=1))
+        assert store.copies(first) == []
+        assert store.copies(again) == ["ABC: 2024-03-05 is a copy of 2024-03-04; was the snapshot not renewed?"]
+
+
 def test_a_symbol_is_stored_in_capitals(tmp_path: Path) -> None:
     snapshot = tmp_path / "abc.csv"
     snapshot.write_text(SNAPSHOT.read_text(encoding="utf-8-sig").replace("ABC", "abc"))

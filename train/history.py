@@ -19,7 +19,7 @@ from train.errors import PipelineError
 from train.files import explain_os_errors
 from train.observe import FoundDay, find_days
 from train.surface_name import checked_symbol, day_argument, no_trading_day
-from train.surfaces import SurfaceHistory
+from train.surfaces import COPY_QUOTES, SurfaceHistory
 
 DEFAULT_STORE = Path("data/vol_history.sqlite")
 APPLICATION = 0x4442_5648
@@ -84,6 +84,18 @@ class HistoryStore:
         with self._explained(), self._transaction():
             self._connection.executemany(f"INSERT OR REPLACE INTO day VALUES ({marks})", rows)
         return found, skipped
+
+    def copies(self, found: Sequence[FoundDay]) -> list[str]:
+        """A warning for each day that looks like the one stored before it to the last bit."""
+        query = "SELECT * FROM day WHERE symbol = ? AND date < ? ORDER BY date DESC LIMIT 1"
+        lines = []
+        for day in found:
+            with self._explained():
+                before = self._connection.execute(query, (day.symbol, str(day.date))).fetchone()
+            own = tuple(None if math.isnan(value) else value for value in day.features)
+            if before is not None and before[2:] == own and day.features[-1] >= COPY_QUOTES:
+                lines.append(f"{day.symbol}: {day.date} is a copy of {before[1]}; was the snapshot not renewed?")
+        return lines
 
     def forget(self, symbol: str, date: dt.date) -> None:
         """Remove a day that was observed by mistake.
@@ -205,6 +217,8 @@ def main(arguments: Sequence[str]) -> int:
         found, skipped = store.observe(options.surface, date)
         for line in skipped:
             cli.show(f"skipped: {line}")
+        for line in store.copies(found):
+            cli.show(f"warning: {line}")
         for symbol, days in groupby(sorted(found, key=lambda day: (day.symbol, day.date)), lambda day: day.symbol):
             dates = [day.date for day in days]
             what = str(dates[0]) if len(dates) == 1 else f"{len(dates)} days from {dates[0]} to {dates[-1]}"
