@@ -39,6 +39,7 @@ class LeafBoxes:
         blocked: splits above the leaf that send a missing value elsewhere, int64 [leaf, column].
         first, last: the leaves under each node are first to last - 1, int64 [node].
         columns: of the splits under each node, one bit each.
+        barred: splits above the node send a value that is missing in its column elsewhere, bool [node].
     """
 
     tree: Tree
@@ -49,6 +50,7 @@ class LeafBoxes:
     first: Indices
     last: Indices
     columns: list[int]
+    barred: Bools
 
     def at_threshold(self, node: int, output: int, random: np.random.Generator, *, missing: Bools) -> Found:
         """Pairs for a row just below the threshold of `node` and one just above; `missing`: as in `at_missing`."""
@@ -179,6 +181,7 @@ def leaf_boxes(tree: Tree, width: int, *, single: bool) -> LeafBoxes:
         high[left, feature] = min(high[node, feature], edge[node])
         low[right, feature] = max(low[node, feature], edge[node])
         blocked[right if tree.missing_left[node] else left, feature] += 1
+    barred = blocked[np.arange(size), np.maximum(tree.feature, 0)] > 0
     ends = np.flatnonzero(tree.feature < 0)
     ends = ends[np.argsort(first[ends], kind="stable")] if size > 1 else np.zeros(1, dtype=np.int64)
-    return LeafBoxes(tree, ends, low[ends], high[ends], blocked[ends], first, first + leaves, columns)
+    return LeafBoxes(tree, ends, low[ends], high[ends], blocked[ends], first, first + leaves, columns, barred)

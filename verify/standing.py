@@ -107,10 +107,17 @@ class Standing:
         self.edge = last_to_the_left(self.nodes.threshold[self.splits], single=self.group.single)
         self.told, self.idle = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
 
-    def offer(self, rows: Floats, split: Indices, where: int) -> None:
-        """Rows that may tell their splits apart, float64 [row, column]; `split`: position of each row's split."""
+    def offer(self, rows: Floats, split: Indices, where: int) -> Bools:
+        """Rows that may tell their splits apart, float64 [row, column]; gives those that do, where none did before.
+
+        Args:
+            rows: float64 [row, column].
+            split: position of each row's split, int64 [row].
+            where: each row stands.
+        """
+        useful = np.zeros(len(rows), dtype=bool)
         if not len(rows):
-            return
+            return useful
         seen = self.group.transform(rows)
         node = self.splits[split]
         tree = self.nodes.tree[node]
@@ -129,6 +136,8 @@ class Standing:
                 turn = Turn(self.number, tree[which], np.full(len(which), output), now[which], then[which])
                 good = which[self.judge(rows[which], turn)]
                 self.told[where, split[good], position] = True
+                useful[good] = True
+        return useful
 
     def _at_the_edge(self, rows: Floats, split: Indices, where: int) -> Bools:
         feature = self.nodes.feature[self.splits[split]]

@@ -4,7 +4,6 @@ First a row is brought to each split and moved to its two sides. Where the answe
 route of missing values, `verify.leaf_pairs` says which leaves such rows must end in, or that there are none.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +17,9 @@ from verify.standing import LEFT, MISSING, RIGHT, Judge, Standing
 from verify.trees import Bools, Floats, Group, Indices, Visits
 
 ATTEMPTS = 12
+HUNTS = 8
 EDGES_ALONE = 3
+MOST_LOOKED_INTO = 300_000
 FIRST_STARTS = 300
 MOST_STARTS = 3000
 TARGETS_AT_ONCE = 20_000
@@ -72,11 +73,13 @@ def witness_rows(
     computed = np.array([len(raw) > 1 for raw in influence])
     patterns, fills = missing_columns(group.transform, start[:1], influence)
     standing = Standing(number, with_fills(group, influence, fills), judge or _by_tree_alone, computed)
-    found = [np.empty((0, start.shape[1])), *_visit(group, start, influence, standing, random)]
+    takes_missing &= told
+    found, missing = _visit(group, start, influence, standing, random, takes_missing=takes_missing)
     if not told:
         return Witnesses(np.concatenate(found), found[0], standing)
     hunt = _Hunt(standing, np.concatenate([start, *found]), influence, patterns & takes_missing, random)
-    return Witnesses(np.concatenate([*found, hunt.thresholds()]), hunt.routes(), standing)
+    found.append(hunt.thresholds())
+    return Witnesses(np.concatenate(found), np.concatenate([*missing, hunt.routes()]), standing)
 
 
 def _by_tree_alone(rows: Floats, turn: object) -> Bools:
@@ -85,11 +88,17 @@ def _by_tree_alone(rows: Floats, turn: object) -> Bools:
 
 
 def _visit(
-    group: Group, start: Floats, influence: list[Indices], standing: Standing, random: np.random.Generator
-) -> Iterator[Floats]:
-    """Rows that leave every split by both sides."""
+    group: Group,
+    start: Floats,
+    influence: list[Indices],
+    standing: Standing,
+    random: np.random.Generator,
+    *,
+    takes_missing: bool,
+) -> tuple[list[Floats], list[Floats]]:
+    """Rows that leave every split by both sides; and those without a value that tell a route apart in passing."""
     targets = targets_of(group, len(influence))
-    visits, found = Visits((group,)), [np.empty((0, start.shape[1]))]
+    visits, found, missing = Visits((group,)), [np.empty((0, start.shape[1]))], [np.empty((0, start.shape[1]))]
     left_over = np.arange(len(targets.feature))
     for attempt in range(ATTEMPTS):
         if not len(left_over):
@@ -101,13 +110,16 @@ def _visit(
         found.append(edges.rows)
         standing.offer(edges.left, left_over[edges.which], LEFT)
         standing.offer(edges.right, left_over[edges.which], RIGHT)
+        if takes_missing:
+            empty = np.where(edges.left == edges.right, edges.left, np.nan)
+            missing.append(empty[standing.offer(empty, left_over[edges.which], MISSING)])
         if attempt >= EDGES_ALONE:  # no row at the edge stays in the box: one row on each side of it, then
             both = targets.only(left_over).children()
             found.append(Search(group.transform, both, known, influence, random).reach())
             visits.add(found[-2])
         visits.add(found[-1])
         left_over = np.flatnonzero(~visits.both_ways()[0])
-    yield from found
+    return found, missing
 
 
 class _Wanted(NamedTuple):
@@ -136,7 +148,7 @@ class _Hunt:
     def thresholds(self) -> Floats:
         """Rows for the splits whose thresholds are not told apart yet."""
         wanted = []
-        for split, position in zip(*np.nonzero(~self.standing.told[:MISSING].all(axis=0)), strict=True):
+        for split, position in self._unknown(np.asarray(~self.standing.told[:MISSING].all(axis=0))):
             boxes, node = self._place(split)
             output = self.standing.group.outputs[position]
             pairs, complete = boxes.at_threshold(node, output, self.random, missing=self.possible)
@@ -147,8 +159,11 @@ class _Hunt:
     def routes(self) -> Floats:
         """Rows for the routes of missing values."""
         wanted = []
-        for split, position in zip(*np.nonzero(~self.standing.told[MISSING]), strict=True):
+        for split, position in self._unknown(~self.standing.told[MISSING]):
             boxes, node = self._place(split)
+            if boxes.barred[node] or not self.possible[boxes.tree.feature[node]]:
+                self.standing.idle[MISSING, split, position] = True
+                continue
             output, looked_at_all = self.standing.group.outputs[position], True
             pairs: list[tuple[Indices, Bools | None]] = []
             # A missing raw column may leave several of the columns seen empty.
@@ -160,6 +175,13 @@ class _Hunt:
             wanted.append(_Wanted(split, position, pairs))
         return self._search(wanted, slice(MISSING, None))
 
+    def _unknown(self, mask: Bools) -> list[tuple[int, int]]:
+        """Splits and outputs to look into; of very many, as many as there is time for."""
+        places = np.argwhere(mask)
+        if len(places) > MOST_LOOKED_INTO:
+            places = places[np.sort(self.random.choice(len(places), MOST_LOOKED_INTO, replace=False))]
+        return [(int(split), int(position)) for split, position in places]
+
     def _place(self, split: int) -> tuple[LeafBoxes, int]:
         """The tree of a split, and its node there."""
         nodes, node = self.standing.nodes, int(self.standing.splits[split])
@@ -169,7 +191,7 @@ class _Hunt:
     def _search(self, wanted: list[_Wanted], where: slice) -> Floats:
         """One pair after the other, for what is wanted and still not told apart."""
         rows, wanted = [np.empty((0, self.start.shape[1]))], [one for one in wanted if one.pairs]
-        for attempt in range(ATTEMPTS):
+        for attempt in range(HUNTS):
             wanted = [one for one in wanted if not self.standing.told[where, one.split, one.position].all()]
             known = self.random.permutation(np.concatenate([self.start, *rows]))
             for first in range(0, len(wanted), TARGETS_AT_ONCE):
