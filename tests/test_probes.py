@@ -25,6 +25,7 @@ from verify.causes import FLOAT32, MARGIN, NAN_ROUTE, SUM_ORDER, THRESHOLD, TIE,
 from verify.foreign import open_foreign
 from verify.originals import sklearn_original
 from verify.probes import AT_SPLITS, GIVEN, RowSource, Span, spans_of, special_rows, tree_probes
+from verify.standing import MISSING, last_to_the_left
 from verify.stream import accepted_answers
 from verify.ties import tie_rows, undecided
 from verify.trees import Visits, tree_groups
@@ -271,3 +272,34 @@ def test_random_windows_repeat_and_keep_enough_known_days():
     assert first.shape == (700, 30, 7)
     assert np.array_equal(first, again, equal_nan=True)
     assert not np.isnan(first[:, -10:, 0]).any()
+
+
+def test_splits_between_equal_leaves_are_counted_as_unable_to_change_an_answer():
+    rng = np.random.default_rng(0)
+    rows = np.where(rng.random((600, 3)) < 0.1, np.nan, rng.integers(0, 12, (600, 3)).astype(float))
+    labels = (np.nan_to_num(rows[:, 0]) > 5).astype(int) ^ (rng.random(600) < 0.2)
+    model = forest(n_estimators=5, max_depth=None, max_leaf_nodes=60).fit(rows, labels)
+    proof = tree_probes(tree_groups(model), rows, spans_of([None] * 3, rows)).proof
+    assert proof.thresholds.all == proof.routes.all == proof.splits
+    assert proof.thresholds.cannot_change > 0
+    assert proof.routes.cannot_change > 0
+    assert proof.thresholds.undecided == proof.routes.undecided == 0
+
+
+def test_a_row_that_tells_a_split_apart_must_stand_on_its_edge_where_a_column_is_computed():
+    model = make_pipeline(FunctionTransformer(ratios), DecisionTreeClassifier(max_depth=1, random_state=0))
+    model.fit(X, X[:, 0] / np.maximum(np.abs(X[:, 1]), 1e-9) > 0.2)
+    (group,) = tree_groups(model)
+    assert group.trees[0].feature[0] >= 6
+    probes = tree_probes((group,), X, spans_of([None] * 6, X))
+    (standing,) = probes.standings
+    seen = group.before(probes.families[AT_SPLITS])[:, group.trees[0].feature[0]]
+    assert standing.told[:MISSING].all()
+    assert {float(standing.edge[0]), float(np.nextafter(standing.edge[0], np.inf))} <= set(seen.tolist())
+
+
+def test_the_last_double_to_the_left_is_the_last_one_that_rounds_to_a_number_at_or_below():
+    thresholds = np.concatenate([np.random.default_rng(0).normal(size=200) * 10.0 ** np.arange(200) ** 0.5, [0.0, 1.5]])
+    edge = last_to_the_left(thresholds, single=True)
+    assert (edge.astype(np.float32) <= thresholds).all()
+    assert (np.nextafter(edge, np.inf).astype(np.float32) > thresholds).all()
