@@ -24,6 +24,7 @@ _PLAIN = {
     "Divide": "Div",
     "TrueDivide": "Div",
     "Maximum": "Max",
+    "Minimum": "Min",
     "Matmul": "MatMul",
     "GreaterEqual": "GreaterOrEqual",
     "LogicalNot": "Not",
@@ -31,6 +32,7 @@ _PLAIN = {
     "Log": "Log",
     "Exp": "Exp",
     "Sqrt": "Sqrt",
+    "Tanh": "Tanh",
     "Where": "Where",
 }
 """Keras operators that are one ONNX operator with the same inputs."""
@@ -76,7 +78,10 @@ class _Lowering:
             "Cast": lambda op, x: self.builder.node("Cast", self.name_of(x), to=_DTYPES[op.dtype]),
             "Concatenate": self._concatenate,
             "Stack": self._stack,
-            "Sum": self._sum,
+            "Sum": lambda op, x: self._reduce("ReduceSum", op, x),
+            "Max": lambda op, x: self._reduce("ReduceMax", op, x),
+            "Min": lambda op, x: self._reduce("ReduceMin", op, x),
+            "Mean": lambda op, x: self._reduce("ReduceMean", op, x),
             "ExpandDims": lambda op, x: self._unsqueeze(self.name_of(x), op.axis),
             "Reshape": self._reshape,
             "Rescaling": self._rescaling,
@@ -151,9 +156,9 @@ class _Lowering:
     def _stack(self, op: Any, values: list[Any]) -> str:
         return self.builder.node("Concat", *[self._unsqueeze(self.name_of(v), op.axis) for v in values], axis=op.axis)
 
-    def _sum(self, op: Any, value: Any) -> str:
+    def _reduce(self, kind: str, op: Any, value: Any) -> str:
         axes = (op.axis,) if isinstance(op.axis, int) else tuple(op.axis)
-        return self.builder.node("ReduceSum", self.name_of(value), self._ints(*axes), keepdims=int(op.keepdims))
+        return self.builder.node(kind, self.name_of(value), self._ints(*axes), keepdims=int(op.keepdims))
 
     def _reshape(self, op: Any, value: Any) -> str:
         return self.builder.node("Reshape", self.name_of(value), self._ints(-1, *op.target_shape))

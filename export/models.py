@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from export.artifact import Draft
 from export.manifest import ParityEntry, TensorEntry, tensor_entry
 from train.contract import (
+    GRID_MONEYNESS,
+    GRID_TENOR_DAYS,
     SIGNAL_CLASSIFIER,
     SIGNAL_INPUT,
     SIGNAL_OUTPUT,
@@ -60,13 +62,14 @@ def draft_volatility_predictor(folder: Path) -> Draft:
     record = read_record(folder)
     model = load_original(folder)
     windows = _sample(record)
-    horizons = len(record.settings["horizons"])
+    horizons: list[str | int] = ["batch", len(record.settings["horizons"])]
+    shapes: dict[int, list[str | int]] = {2: horizons, 4: [*horizons, len(GRID_TENOR_DAYS), len(GRID_MONEYNESS)]}
     days, features = windows.shape[1:]
     return Draft(
         record=record,
         graph=compile_keras(model, name=VOLATILITY_PREDICTOR),
         inputs=[_entry(VOLATILITY_INPUT, ["batch", days, features], record)],
-        outputs=[_entry(output, ["batch", horizons], record) for output in VOLATILITY_OUTPUTS],
+        outputs=[_entry(output, shapes[len(output.axes)], record) for output in VOLATILITY_OUTPUTS],
         parity=ParityEntry(reference="Keras, float32", absolute=0.0, relative=1e-6),
         golden_inputs={VOLATILITY_INPUT.name: windows},
         golden_outputs=predict_original(model, windows),

@@ -62,6 +62,12 @@ SIGNAL_NAMES = tuple(column.name for column in SIGNAL_FEATURES)
 HISTORY_LABELS = ("pnl", "is_profitable")
 HISTORY_OPTIONAL = ("timestamp", "symbol")
 
+# The grid of a day's features and of the forecast surface. Rust holds the same and refuses a manifest with another.
+GRID_TENOR_DAYS = (30, 60, 91, 182, 365)
+"""Calendar days to expiry; a year has 365."""
+GRID_MONEYNESS = (0.90, 0.95, 1.00, 1.05, 1.10)
+"""Strike / spot."""
+
 # One day of one symbol's surface. `train.daily_features` computes them (formulas and sources there), and so does
 # `runtime/src/surface.rs`, to the same bits. NaN marks what the day's quotes could not tell; a day counts as known
 # when `avg_iv` is known.
@@ -80,8 +86,10 @@ DAILY_NAMES = tuple(column.name for column in DAILY_FEATURES)
 
 # Days are trading days, oldest first, the newest last; days before the first known one are NaN.
 VOLATILITY_INPUT = Tensor("history", ("batch", "day", "feature"), DAILY_FEATURES)
-# avg_iv so many trading days ahead, and the bounds of its central 80 % interval.
-VOLATILITY_OUTPUTS = tuple(Tensor(name, ("batch", "horizon")) for name in ("predicted", "lower", "upper"))
+# avg_iv so many trading days ahead, the bounds of its central 80 % interval, and the implied volatilities on the grid,
+# free of calendar and butterfly arbitrage, whose mean is `predicted`.
+SURFACE_OUTPUT = Tensor("surface", ("batch", "horizon", "tenor", "moneyness"))
+VOLATILITY_OUTPUTS = (*(Tensor(name, ("batch", "horizon")) for name in ("predicted", "lower", "upper")), SURFACE_OUTPUT)
 HORIZONS = (1, 5, 21)
 
 

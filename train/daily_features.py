@@ -24,13 +24,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from train.contract import GRID_MONEYNESS, GRID_TENOR_DAYS
+
 IV_BOUNDS = (0.01, 5.0)
 SHORTEST = 0.0027
 """Years: a little less than one day. What expires today has no meaningful IV."""
 EDGES = (0.875, 0.925, 0.975, 1.025, 1.075, 1.125)
-NODES = (0.90, 0.95, 1.00, 1.05, 1.10)
+NODES = GRID_MONEYNESS
 CALL_FROM, PUT_TO = 0.98, 1.02
-TENORS = (30.0 / 365.0, 60.0 / 365.0, 91.0 / 365.0, 182.0 / 365.0, 1.0)
+TENORS = tuple(days / 365.0 for days in GRID_TENOR_DAYS)
 SLOPE_FROM, SLOPE_TO = 0.125, 0.2
 """Years: term_slope needs an expiry up to the first and one from the second."""
 MIN_STRIKES = 3
@@ -50,6 +52,10 @@ class Quote(NamedTuple):
     moneyness: float
 
 
+Grid = tuple[tuple[float, ...], ...]
+"""Values by tenor and node, on `TENORS` x `NODES`."""
+
+
 class Expiry(NamedTuple):
     """The nodes of one expiry; `seen`: which of them have quotes of their own."""
 
@@ -65,6 +71,22 @@ def daily_features(quotes: Sequence[Quote]) -> tuple[float, ...] | None:
     Args:
         quotes: one day of one symbol, sorted, no row twice.
     """
+    day = describe_day(quotes)
+    return day[0] if day else None
+
+
+def describe_day(quotes: Sequence[Quote]) -> tuple[tuple[float, ...], Grid] | None:
+    """The seven features, and the grid that they stand on where quotes reach: NaN where rules 2 and 3 extrapolate.
+
+    The grid is for training and evaluation; Rust has no use for it. A tenor is reached when it lies between two usable
+    expiries (or within a day of one), a node when both of them quote it.
+
+    Args:
+        quotes: one day of one symbol, sorted, no row twice.
+
+    Returns:
+        None when no expiry is usable.
+    """
     expiries = _expiries(quotes)
     if not expiries:
         return None
@@ -78,7 +100,7 @@ def daily_features(quotes: Sequence[Quote]) -> tuple[float, ...] | None:
     skews = [(e.tenor, e.nodes[1] - e.nodes[3]) for e in wings]
     bends = [(e.tenor, (e.nodes[1] + e.nodes[3]) / 2.0 - e.nodes[2]) for e in wings if e.seen[2]]
     sloped = expiries[0].tenor <= SLOPE_FROM and expiries[-1].tenor >= SLOPE_TO
-    return (
+    features = (
         total / (len(TENORS) * len(NODES)),
         atm,
         _linear(skews, month),
@@ -87,6 +109,11 @@ def daily_features(quotes: Sequence[Quote]) -> tuple[float, ...] | None:
         _volume(quotes),
         float(sum(e.quotes for e in expiries)),
     )
+    reached = tuple(
+        tuple(iv if _is_reached(expiries, node, tenor) else math.nan for node, iv in enumerate(row))
+        for tenor, row in zip(TENORS, grid, strict=True)
+    )
+    return features, reached
 
 
 def is_clean(quote: Quote) -> bool:
@@ -154,6 +181,15 @@ def _at_tenor(expiries: Sequence[Expiry], node: int, tenor: float) -> float:
         return expiries[-1].nodes[node]
     variances = [(e.tenor, e.nodes[node] * e.nodes[node] * e.tenor) for e in expiries]
     return math.sqrt(_linear(variances, tenor) / tenor)
+
+
+def _is_reached(expiries: Sequence[Expiry], node: int, tenor: float) -> bool:
+    """Whether quotes of this node stand on both sides of the tenor, or within a day of it."""
+    near = [e for e in expiries if abs(e.tenor - tenor) < SHORTEST]
+    below = [e for e in expiries if e.tenor <= tenor]
+    above = [e for e in expiries if e.tenor >= tenor]
+    around = near[:1] or (below[-1:] + above[:1] if below and above else [])
+    return bool(around) and all(e.seen[node] for e in around)
 
 
 def _volume(quotes: Sequence[Quote]) -> float:

@@ -80,9 +80,13 @@ class State:
 
 @dataclass(frozen=True)
 class SimulatedSurfaces:
-    """`features` float64 [symbol, day, feature] in contract order; `states` one per day; `law` one per symbol."""
+    """`features` float64 [symbol, day, feature] in contract order, `grids` [symbol, day, tenor, moneyness].
+
+    `states`: one per day; `law`: one per symbol.
+    """
 
     features: Floats
+    grids: Floats
     states: tuple[State, ...]
     law: Law
 
@@ -172,12 +176,13 @@ def simulate_surfaces(symbols: int, days: int, *, seed: int) -> SimulatedSurface
     state = start(law)
     for _ in range(252):
         state = step(law, state, rng)
-    states, features = [], []
+    states, features, grids = [], [], []
     for _ in range(days):
         state = step(law, state, rng)
         states.append(state)
-        features.append(grid_features(surface(law, state), _volumes(law, state, rng)))
-    return SimulatedSurfaces(np.stack(features, axis=1), tuple(states), law)
+        grids.append(surface(law, state))
+        features.append(grid_features(grids[-1], _volumes(law, state, rng)))
+    return SimulatedSurfaces(np.stack(features, axis=1), np.stack(grids, axis=1), tuple(states), law)
 
 
 def grid_features(grid: Floats, volume: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.contract import DAILY_FEATURES
-from train.daily_features import Quote, daily_features
+from train.daily_features import NODES, TENORS, Grid, Quote, describe_day
 from train.errors import PipelineError
 from train.surface_name import symbol_of
 from train.surface_reader import Row, read_rows
@@ -20,6 +20,7 @@ NO_USABLE_DAY = "no usable day"
 """How the refusal of a file of junk begins."""
 SPOT_DRIFT = 0.005
 """Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries."""
+_NO_GRID: Grid = ((np.nan,) * len(NODES),) * len(TENORS)
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,15 @@ class SurfaceHistory:
     """One symbol's days, oldest first, no day twice.
 
     `dates[i]` is None only in an undated snapshot, which has one day. `features` is float64 [day, feature] in contract
-    order, NaN = missing; avg_iv is always known. `dropped` says which days were left out and why.
+    order, NaN = missing; avg_iv is always known. `dropped` says which days were left out and why. `grids` is float64
+    [day, tenor, moneyness], NaN where no quotes reach; None where only the features are kept.
     """
 
     symbol: str
     dates: tuple[dt.date | None, ...]
     features: NDArray[np.float64]
     dropped: tuple[str, ...]
+    grids: NDArray[np.float64] | None = None
 
 
 def read_days(path: Path, *, date: dt.date | None = None) -> SurfaceHistory:
@@ -66,48 +69,51 @@ class _Days:
         self._index = index
         self._dates: list[dt.date | None] = []
         self._features: list[tuple[float, ...]] = []
+        self._grids: list[Grid] = []
         self._dropped: list[str] = []
         self._previous: list[tuple[float, int, float]] = []
 
     def add(self, date: dt.date | None, rows: list[Row]) -> None:
-        features = self._index_day(rows) if self._index else self._surface_day(date, rows)
+        day = self._index_day(rows) if self._index else self._surface_day(date, rows)
         if date is not None and date.weekday() >= 5:
             self._dropped.append(f"{date}: a Saturday or Sunday")
-        elif isinstance(features, str):
-            self._dropped.append(f"{date}: {features}" if date else features)
+        elif isinstance(day, str):
+            self._dropped.append(f"{date}: {day}" if date else day)
         else:
             self._dates.append(date)
-            self._features.append(features)
+            self._features.append(day[0])
+            self._grids.append(day[1])
 
     def history(self, symbol: str) -> SurfaceHistory:
         if not self._features:
             reason = self._dropped[0] if self._dropped else "it has a header and no rows"
             raise PipelineError(f"{self._path}: {NO_USABLE_DAY}: {reason}")
         features = np.array(self._features, dtype=np.float64).reshape(-1, len(DAILY_FEATURES))
-        return SurfaceHistory(symbol, tuple(self._dates), features, tuple(self._dropped))
+        grids = np.array(self._grids, dtype=np.float64)
+        return SurfaceHistory(symbol, tuple(self._dates), features, tuple(self._dropped), grids)
 
-    def _index_day(self, rows: list[Row]) -> tuple[float, ...]:
+    def _index_day(self, rows: list[Row]) -> tuple[tuple[float, ...], Grid]:
         first = rows[0].quote.iv
         for row in rows:
             if row.quote.iv != first:
                 raise PipelineError(f"{self._path}: row {row.line}: column date: {row.date} has two different levels")
-        return (first, *[np.nan] * (len(DAILY_FEATURES) - 2), 1.0)
+        return (first, *[np.nan] * (len(DAILY_FEATURES) - 2), 1.0), _NO_GRID
 
-    def _surface_day(self, date: dt.date | None, rows: list[Row]) -> tuple[float, ...] | str:
+    def _surface_day(self, date: dt.date | None, rows: list[Row]) -> tuple[tuple[float, ...], Grid] | str:
         self._check_moneyness(rows)
         quotes: list[Quote] = []
         for quote in sorted(row.quote for row in rows):
             if not quotes or quote != quotes[-1]:
                 quotes.append(quote)
-        features = daily_features(quotes)
-        if features is None:
+        day = describe_day(quotes)
+        if day is None:
             return "no expiry has 3 strikes with a clean implied volatility (0.01 to 5, as a decimal) near the money"
         if date is not None and date.weekday() < 5:
             marks = [(quote.strike, quote.kind, quote.iv) for quote in quotes]
             if marks == self._previous and len(marks) >= COPY_QUOTES:
                 return "a copy of the day before"
             self._previous = marks
-        return features
+        return day
 
     def _check_moneyness(self, rows: list[Row]) -> None:
         ordered = sorted(rows, key=lambda row: (row.quote.strike, row.quote.moneyness))

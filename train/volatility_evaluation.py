@@ -9,6 +9,7 @@ from scipy import stats
 
 from train.contract import HORIZONS
 from train.record import QualityRow
+from train.surface_evaluation import surface_rows
 from train.volatility_baselines import PERSISTENCE
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,7 @@ _DRAWS = 500
 class Evaluated:
     """One series: `outcome` and each of `forecasts` float64 [day, horizon] in the unit of avg_iv; days in order.
 
-    `lower` and `upper` bound the network's interval.
+    `lower` and `upper` bound the network's interval; `surface`: see `train.surface_evaluation.surface_errors`.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Evaluated:
     forecasts: dict[str, Floats]
     lower: Floats
     upper: Floats
+    surface: dict[str, Floats] | None = None
 
     def losses(self, model: str) -> Floats:
         """Squared errors, float64 [day, horizon]."""
@@ -101,7 +103,9 @@ def quality_rows(tested: Sequence[Evaluated], *, seed: int) -> list[QualityRow]:
                 higher_is_better=None,
             )
         )
-    return rows
+    # A series without surfaces (an index) says nothing of them.
+    surfaces = [one.surface for one in tested if one.surface and np.isfinite(one.surface[NETWORK]).any()]
+    return rows + surface_rows(surfaces)
 
 
 def _interval(tested: Sequence[Evaluated], column: int, seed: int) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Fits the parts of the network: linear path, scale, LSTM, quantiles. TensorFlow is imported when it is needed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.optimize import nnls
 
 from train.contract import HORIZONS
 from train.tensorflow_start import start_tensorflow
-from train.volatility_windows import Ends, Series, hide_features, log_changes, windows
+from train.volatility_windows import Ends, Series, grids_ahead, hide_features, log_changes, windows
 
 Floats = NDArray[np.float64]
 
@@ -18,17 +18,25 @@ CHUNK = 2048
 RIDGE = 1e-3
 """Of the mean square of each regressor, which are of different sizes."""
 COVERAGE = 0.8
+SURFACE_RIDGE = (1e-6, 1e-3, 1e-2, 0.1, 1.0, 10.0, 1e6)
+"""As `RIDGE`, for the surface: the first for today's, the best of all for each cell's change to each horizon."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Preprocessed windows with outcomes: float64 [window, ...], the LSTM's inputs float32."""
+    """Preprocessed windows with outcomes: float64 [window, ...], the LSTM's inputs float32.
+
+    `grids` [window, 1 + horizon, tenor, moneyness]: the grid on the newest day and at each horizon, over `avg_iv` of
+    the newest day, NaN where not observed.
+    """
 
     regressors: Floats
     variances: Floats
     sequence: NDArray[np.float32]
     context: NDArray[np.float32]
+    shape: Floats
     changes: Floats
+    grids: NDArray[np.float32]
     weight: Floats
 
     def __len__(self) -> int:
@@ -73,14 +81,17 @@ def prepare(
         if hide is not None:
             history = hide_features(history, hide)
         parts.append([np.asarray(part) for part in model(history, training=False)])
-    regressors, variances, sequence, context = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Prepared(regressors, variances, sequence, context, log_changes(series, ends), np.full(len(ends), weight))
+    regressors, variances, sequence, context, shape = (np.concatenate(part) for part in zip(*parts, strict=True))
+    today = np.array([series[number].iv[day] for number, day in zip(ends.series, ends.day, strict=True)])
+    grids = np.stack([grids_ahead(series, ends, days=days) for days in (0, *HORIZONS)], axis=1)
+    relative = (grids / today[:, None, None, None]).astype(np.float32)
+    changes = log_changes(series, ends)
+    return Prepared(regressors, variances, sequence, context, shape, changes, relative, np.full(len(ends), weight))
 
 
 def join(*parts: Prepared) -> Prepared:
     """All windows of several sets."""
-    names = ("regressors", "variances", "sequence", "context", "changes", "weight")
-    return Prepared(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return Prepared(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Prepared)))
 
 
 def fit_linear(data: Prepared) -> Floats:
@@ -164,6 +175,53 @@ def fit_residual(
     weights[-2:] = [weight * gate for weight in weights[-2:]]
     model.set_weights(weights)
     return weights, answer()
+
+
+def fit_shape(train: Prepared, validation: Prepared) -> tuple[Floats, Floats]:
+    """Regress the surface's cells over their mean on the network's inputs for them.
+
+    First today's, which have no noise, then by how much they change to each horizon, shrunk towards no change as much
+    as the validation asks for. Cells that were not observed do not count; windows count as much as the mean has grown
+    by then, for E(cell) / E(mean) is what times a forecast of the mean gives one of the cell.
+
+    Returns:
+        float64 [input, horizon x tenor x moneyness] and the intercepts, [horizon x tenor x moneyness].
+    """
+    sides = [_cells_over_mean(data) for data in (train, validation)]
+    x, y = (np.column_stack([data.shape, np.ones(len(data))]) for data in (train, validation))
+    now = _ridges(x, sides[0][:, 0], train.weight, SURFACE_RIDGE[:1])[0]
+    parts = []
+    for column in range(len(HORIZONS)):
+        later, held = (side[:, 1 + column] - side[:, 0] for side in sides)
+        weights = [data.weight * np.exp(data.changes[:, column]) for data in (train, validation)]
+        tried = _ridges(x, later, weights[0], SURFACE_RIDGE)
+        losses = [np.nansum(weights[1][:, None] * (held - y @ found) ** 2, axis=0) for found in tried]
+        best = np.argmin(losses, axis=0)
+        parts.append(now + np.take_along_axis(np.stack(tried), best[None, None, :], axis=0)[0])
+    total = np.concatenate(parts, axis=1)
+    return total[:-1], total[-1]
+
+
+def _cells_over_mean(data: Prepared) -> Floats:
+    """Float64 [window, 1 + horizon, tenor x moneyness], NaN unknown."""
+    mean = np.exp(np.concatenate([np.zeros((len(data), 1)), data.changes], axis=1))
+    return np.asarray((data.grids / mean[:, :, None, None]).reshape(*mean.shape, -1))
+
+
+def _ridges(x: Floats, y: Floats, weight: Floats, ridges: Sequence[float]) -> list[Floats]:
+    """Weighted ridge regressions of each column of `y` on its known rows: float64 [input, column] for each ridge."""
+    known = ~np.isnan(y)
+    results = [np.zeros((x.shape[1], y.shape[1])) for _ in ridges]
+    for pattern in np.unique(known, axis=1).T:
+        columns = np.flatnonzero((known == pattern[:, None]).all(axis=0))
+        rows = x[pattern]
+        weighted = rows * weight[pattern, None]
+        square, product = weighted.T @ rows, weighted.T @ y[np.ix_(pattern, columns)]
+        # The last input is 1, its coefficient is not shrunk.
+        size = np.diag(square) * (np.arange(x.shape[1]) < x.shape[1] - 1)
+        for result, ridge in zip(results, ridges, strict=True):
+            result[:, columns] = np.linalg.solve(square + np.diag(ridge * size + 1e-9), product)
+    return results
 
 
 def fit_quantiles(errors: Floats) -> tuple[Floats, Floats]:

@@ -40,7 +40,7 @@ def read_pool(paths: Sequence[Path]) -> Pool:
             raise PipelineError(
                 f"{path}: training needs at least 300 dated days, found {count}; add days or leave --data out"
             )
-        series.append(Series(history.symbol, history.features))
+        series.append(Series(history.symbol, history.features, history.grids))
         validation.append(int(count * 0.6))
         test.append(int(count * 0.75))
         dates += [history.dates[0], history.dates[-1]]
@@ -57,14 +57,17 @@ def read_pool(paths: Sequence[Path]) -> Pool:
 
 def simulated_series(symbols: int, days: int, seed: int) -> list[Series]:
     """So many simulated symbols."""
-    features = simulate_surfaces(symbols, days, seed=seed).features
-    return [Series(f"simulated {number}", one) for number, one in enumerate(features)]
+    made = simulate_surfaces(symbols, days, seed=seed)
+    pairs = zip(made.features, made.grids, strict=True)
+    return [Series(f"simulated {number}", features, grids) for number, (features, grids) in enumerate(pairs)]
 
 
 def feature_ranges(series: Sequence[Series]) -> dict[str, tuple[float, float]]:
-    """Smallest and largest known value of each feature."""
+    """Smallest and largest known value of each feature that the network looks at."""
+    from train.volatility_network import RATIOS
+
     table = np.concatenate([one.features for one in series])
-    known = {column.name: table[~np.isnan(table[:, i]), i] for i, column in enumerate(DAILY_FEATURES)}
+    known = {column.name: table[~np.isnan(table[:, i]), i] for i, column in enumerate(DAILY_FEATURES[: 1 + RATIOS])}
     return {name: (float(values.min()), float(values.max())) for name, values in known.items() if len(values)}
 
 

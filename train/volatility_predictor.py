@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.contract import HORIZONS, VOLATILITY_PREDICTOR
+from train.contract import GRID_MONEYNESS, GRID_TENOR_DAYS, HORIZONS, VOLATILITY_PREDICTOR
 from train.errors import PipelineError
 from train.files import read_bytes, write_atomic
 from train.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.surface_evaluation import surface_errors
 from train.tensorflow_start import start_tensorflow
 from train.volatility_baselines import baseline_forecasts
 from train.volatility_evaluation import NETWORK, Evaluated, quality_rows
@@ -29,6 +30,7 @@ from train.volatility_fit import (
     fit_quantiles,
     fit_residual,
     fit_scale,
+    fit_shape,
     join,
     prepare,
     scaled_errors,
@@ -99,6 +101,8 @@ def train(
             "window_days": int(fitted.input_shape[1]),
             "minimum_days": sequence_length,
             "horizons": list(HORIZONS),
+            "tenor_days": list(GRID_TENOR_DAYS),
+            "moneyness": list(GRID_MONEYNESS),
         },
         sample=golden_sample(series, first, sequence_length, budget.samples, random_state),
     )
@@ -146,7 +150,8 @@ def evaluate(model: Any, series: Sequence[Series], first: Sequence[int], fit_sto
         rivals = baseline_forecasts(one.iv, fit_stop=stop, days=ends.day)
         outcome = one.iv[ends.day, None] * np.exp(log_changes([one], ends))
         forecasts = rivals | {NETWORK: answer["predicted"]}
-        tested.append(Evaluated(one.name, outcome, forecasts, answer["lower"], answer["upper"]))
+        errors = surface_errors(one, ends, answer["surface"])
+        tested.append(Evaluated(one.name, outcome, forecasts, answer["lower"], answer["upper"], errors))
     return tested
 
 
@@ -188,7 +193,8 @@ def _fit(pool: Pool | None, length: int, seed: int, budget: Budget, show: Callab
         fitting, stopping, (targets[0], targets[1]), epochs=budget.epochs, batch=budget.batch, show=show
     )
     left = (targets[1] - answers)[-len(held_out) :]
-    return full_model(length, linear=linear, scale=scale, residual=residual, quantiles=fit_quantiles(left))
+    shape = fit_shape(fitting, stopping)
+    return full_model(length, linear=linear, scale=scale, residual=residual, quantiles=fit_quantiles(left), shape=shape)
 
 
 def _test_part(pool: Pool | None, seed: int, budget: Budget) -> tuple[list[Series], list[int], list[int]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from train.contract import DAILY_FEATURES, HORIZONS
+from train.contract import DAILY_FEATURES, GRID_MONEYNESS, GRID_TENOR_DAYS, HORIZONS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -17,10 +17,14 @@ GAP = max(HORIZONS)
 
 @dataclass(frozen=True)
 class Series:
-    """One symbol: `features` float64 [day, feature], avg_iv always known."""
+    """One symbol: `features` float64 [day, feature], avg_iv always known.
+
+    `grids` float64 [day, tenor, moneyness], NaN where not observed; None when no day's surface is known.
+    """
 
     name: str
     features: Floats
+    grids: Floats | None = None
 
     @property
     def iv(self) -> Floats:
@@ -54,6 +58,16 @@ def log_changes(series: Sequence[Series], ends: Ends) -> Floats:
             known = mine[ends.day[mine] + horizon < len(log_iv)]
             changes[known, column] = log_iv[ends.day[known] + horizon] - log_iv[ends.day[known]]
     return changes
+
+
+def grids_ahead(series: Sequence[Series], ends: Ends, *, days: int) -> Floats:
+    """The observed grid so many days after each window's newest: float64 [window, tenor, moneyness], NaN unknown."""
+    result = np.full((len(ends), len(GRID_TENOR_DAYS), len(GRID_MONEYNESS)), np.nan)
+    for number, one in enumerate(series):
+        if one.grids is not None:
+            mine = np.flatnonzero((ends.series == number) & (ends.day + days < len(one.iv)))
+            result[mine] = one.grids[ends.day[mine] + days]
+    return result
 
 
 def windows(series: Sequence[Series], ends: Ends, *, days: int) -> Floats:

@@ -19,6 +19,7 @@ mod days;
 pub mod error;
 pub mod fallback;
 mod files;
+mod forecast_surface;
 mod forecasts;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -45,6 +46,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub use config::Config;
 pub use error::Error;
 pub use files::AtomicFile;
+pub use forecast_surface::{ForecastSurface, HorizonSurface};
 pub use manifest::Version;
 pub use observe::{Observed, ObservedSymbol, observe};
 pub use service::{MlService, SIGNAL_CLASSIFIER, VOLATILITY_PREDICTOR};

@@ -12,6 +12,7 @@ use std::path::Path;
 use jiff::civil::{Date, Weekday};
 
 use crate::error::Error;
+pub(crate) use features::{NODES as GRID_MONEYNESS, TENOR_DAYS as GRID_TENOR_DAYS};
 use features::{Quote, daily_features};
 pub(crate) use name::{date_in_name, symbol_of};
 pub(crate) use reader::NOT_A_SURFACE;

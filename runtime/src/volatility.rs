@@ -6,16 +6,20 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::forecast_surface::{CELLS, ForecastSurface};
 use crate::json;
 use crate::manifest::{Column, Manifest, Version};
 use crate::model::Model;
 use crate::signal::Source;
-use crate::surface::{DAILY_FEATURES, N_DAILY, SurfaceDay};
+use crate::surface::{DAILY_FEATURES, GRID_MONEYNESS, GRID_TENOR_DAYS, N_DAILY, SurfaceDay};
 
 /// Where the average implied volatility stands among the daily features.
 const AVERAGE_IV: usize = 0;
-/// The outputs of the graph, in order; each has one number a horizon.
+/// The daily features beside it that tell the shape of the surface.
+const SHAPE: std::ops::Range<usize> = 1..5;
+/// The outputs of the graph with one number a horizon, in order; the surface follows them.
 const OUTPUTS: [&str; 3] = ["predicted", "lower", "upper"];
+const SURFACE: &str = "surface";
 const MAX_WINDOW: usize = 1024;
 
 /// Where the average implied volatility goes.
@@ -74,7 +78,9 @@ pub struct VolatilityForecast {
     /// The forecast of each horizon of the model.
     pub horizons: Vec<HorizonForecast>,
     /// The daily features of the last known day; `None` where the day's quotes do not tell.
-    pub surface: BTreeMap<&'static str, Option<f64>>,
+    pub features: BTreeMap<&'static str, Option<f64>>,
+    /// The surface of each horizon of the model; `None` when the fallback answered, which has none to give.
+    pub surface: Option<ForecastSurface>,
     /// What persistence says: tomorrow is like today.
     pub baseline: f64,
     /// How many known days the forecast rests on.
@@ -107,6 +113,8 @@ pub(crate) struct Settings {
     pub(crate) window_days: usize,
     pub(crate) minimum_days: usize,
     pub(crate) horizons: Vec<u32>,
+    tenor_days: Vec<u32>,
+    moneyness: Vec<f64>,
 }
 
 impl Settings {
@@ -121,6 +129,12 @@ impl Settings {
         }
         if settings.horizons.is_empty() || !settings.horizons.is_sorted_by(|a, b| a < b) || settings.horizons[0] == 0 {
             return Err("field 'settings.horizons': must rise from 1 or more".to_owned());
+        }
+        if settings.tenor_days != GRID_TENOR_DAYS {
+            return Err(format!("field 'settings.tenor_days': must be {GRID_TENOR_DAYS:?}; use the runtime that fits"));
+        }
+        if settings.moneyness != GRID_MONEYNESS {
+            return Err(format!("field 'settings.moneyness': must be {GRID_MONEYNESS:?}; use the runtime that fits"));
         }
         Ok(settings)
     }
@@ -138,9 +152,14 @@ pub(crate) fn check_contract(manifest: &Manifest) -> Result<(), String> {
     if names != DAILY_FEATURES {
         return Err(format!("field 'inputs[0].columns': is {names:?}, this runtime computes {DAILY_FEATURES:?}"));
     }
-    let outputs: Vec<_> = manifest.outputs.iter().map(|output| output.name.as_str()).collect();
-    if outputs != OUTPUTS || manifest.outputs.iter().any(|output| output.row_shape() != [settings.horizons.len()]) {
-        return Err(format!("field 'outputs': must be {OUTPUTS:?}, each batch x {}", settings.horizons.len()));
+    let count = settings.horizons.len();
+    let grid = vec![count, GRID_TENOR_DAYS.len(), GRID_MONEYNESS.len()];
+    let found: Vec<_> = manifest.outputs.iter().map(|output| (output.name.as_str(), output.row_shape())).collect();
+    let wanted: Vec<_> = OUTPUTS.iter().map(|name| (*name, vec![count])).chain([(SURFACE, grid.clone())]).collect();
+    if found != wanted {
+        return Err(format!(
+            "field 'outputs': must be {OUTPUTS:?}, each batch x {count}, and '{SURFACE}', batch x {grid:?}; export again"
+        ));
     }
     Ok(())
 }
@@ -171,7 +190,7 @@ pub(crate) fn forecast(
     let mut row = vec![f64::NAN; (settings.window_days - window.len()) * N_DAILY];
     row.extend(window.iter().flat_map(|day| day.features));
     let count = settings.horizons.len();
-    let mut numbers = vec![0.0; OUTPUTS.len() * count];
+    let mut numbers = vec![0.0; (OUTPUTS.len() + CELLS) * count];
     model.run_one(&row, &mut numbers).map_err(|error| error.to_string())?;
     let mut horizons = Vec::with_capacity(count);
     for (index, &days) in settings.horizons.iter().enumerate() {
@@ -181,8 +200,15 @@ pub(crate) fn forecast(
         }
         horizons.push(HorizonForecast { days, predicted, lower: Some(lower), upper: Some(upper) });
     }
-    let warnings = window.last().map(|day| outside_training(day, columns)).unwrap_or_default();
-    Ok(answer(known, horizon, horizons, Some(model.version), warnings))
+    let surface = ForecastSurface::new(&settings.horizons, &numbers[OUTPUTS.len() * count..])?;
+    let mut warnings = window.last().map(|day| outside_training(day, columns)).unwrap_or_default();
+    let newest = &window[window.len().saturating_sub(settings.minimum_days)..];
+    if newest.iter().all(|day| day.features[SHAPE].iter().all(|value| value.is_nan())) {
+        warnings
+            .push("the days hold the average alone: the surface has the shape that is usual at that level".to_owned());
+    }
+    let found = answer(known, horizon, horizons, Some(model.version), warnings);
+    Ok(VolatilityForecast { surface: Some(surface), ..found })
 }
 
 /// A feature beyond the contract's limits can only be a mistake of unit or file: the model does not see it.
@@ -231,7 +257,8 @@ fn answer(
         direction: if predicted > current { Direction::Up } else { Direction::Down },
         horizon,
         horizons,
-        surface: DAILY_FEATURES.into_iter().zip(features.map(|value| value.is_finite().then_some(value))).collect(),
+        features: DAILY_FEATURES.into_iter().zip(features.map(|value| value.is_finite().then_some(value))).collect(),
+        surface: None,
         baseline: current,
         known_days: known.len(),
         source: if model_version.is_some() { Source::Model } else { Source::Fallback },

@@ -76,7 +76,21 @@ fn the_whole_forecast_adds_horizons_interval_surface_baseline_and_source() {
     assert_eq!(forecast["source"], "model");
     assert_eq!(number(&forecast["predicted_avg_iv"]), current * 0.95);
     assert_eq!(number(&forecast["baseline"]), current);
-    assert_eq!(number(&forecast["surface"]["avg_iv"]), current);
+    assert_eq!(number(&forecast["features"]["avg_iv"]), current);
+    let surface = &forecast["surface"];
+    assert_eq!(surface["tenor_days"], json!([30, 60, 91, 182, 365]));
+    assert_eq!(surface["moneyness"], json!([0.9, 0.95, 1.0, 1.05, 1.1]));
+    for (horizon, average) in
+        surface["horizons"].as_array().unwrap().iter().zip(forecast["horizons"].as_array().unwrap())
+    {
+        assert_eq!(horizon["days"], average["days"]);
+        let rows = horizon["implied_vol"].as_array().unwrap();
+        let cells: Vec<f64> = rows.iter().flat_map(|row| row.as_array().unwrap()).map(number).collect();
+        assert_eq!((rows.len(), cells.len()), (5, 25));
+        let predicted = number(&average["predicted"]);
+        assert!((cells.iter().sum::<f64>() / 25.0 / predicted - 1.0).abs() < 1e-12);
+        assert_eq!(cells[0], predicted * (1.04 * 1.1));
+    }
     let days: Vec<_> = forecast["horizons"].as_array().unwrap().iter().map(|entry| entry["days"].clone()).collect();
     assert_eq!(days, [1, 5, 21]);
     let second = &forecast["horizons"][1];

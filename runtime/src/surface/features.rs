@@ -11,7 +11,10 @@ const IV_LOW: f64 = 0.01;
 const IV_HIGH: f64 = 5.0;
 const SHORTEST: f64 = 0.0027;
 const EDGES: [f64; 6] = [0.875, 0.925, 0.975, 1.025, 1.075, 1.125];
-const NODES: [f64; 5] = [0.90, 0.95, 1.00, 1.05, 1.10];
+/// Strike over spot at the nodes of the grid.
+pub(crate) const NODES: [f64; 5] = [0.90, 0.95, 1.00, 1.05, 1.10];
+/// Calendar days to expiry of the grid's tenors.
+pub(crate) const TENOR_DAYS: [u32; 5] = [30, 60, 91, 182, 365];
 const CALL_FROM: f64 = 0.98;
 const PUT_TO: f64 = 1.02;
 const TENORS: [f64; 5] = [30.0 / 365.0, 60.0 / 365.0, 91.0 / 365.0, 182.0 / 365.0, 1.0];
