@@ -536,7 +536,7 @@ fn a_kill_while_a_folder_is_observed_leaves_all_of_it_or_nothing() {
         house.configure(|config| config["runtime"]["history_path"] = store.as_str().into());
         let mut command = house.command();
         let mut child = command.args(["observe", "days"]).stderr(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(std::time::Duration::from_micros((index as u64 * 7919 % 40) * 500));
+        std::thread::sleep(std::time::Duration::from_micros((index as u64 * 7919 % 60) * 1000));
         let _ = child.kill();
         let acknowledged = child.wait().unwrap().success();
         let path = house.path(&store);
