@@ -28,6 +28,9 @@ from train.errors import PipelineError
 from train.files import json_bytes, read_bytes, write_atomic
 from train.known_days import KnownDays, days_of_file, days_of_symbol
 from train.volatility_answer import ShortForecast, newest_window, short_forecast
+from verify.golden import confirm_original, golden_rows
+from verify.originals import load_original as load_flat
+from verify.parity import Tolerance
 from verify.promote import version_to_check
 from verify.runtimes import BINARY, onnxruntime_environment
 from verify.session import flat_session
@@ -123,6 +126,22 @@ def daily_snapshots(path: Path, count: int) -> list[tuple[dt.date, str]]:
     ]
 
 
+def confirmed_original(source: Path, version: Path) -> Any:
+    """The Keras model in `source`.
+
+    Raises:
+        PipelineError: it is not there, or not the one that the version was made from.
+    """
+    from train.volatility_predictor import load_original
+
+    manifest = read_manifest(version)
+    original = load_flat(manifest, source)
+    if original is not None:
+        limits = Tolerance(manifest.parity.absolute, manifest.parity.relative)
+        confirm_original(original, *golden_rows(version, manifest), limits)
+    return load_original(source)
+
+
 def python_predictors(version: Path, original: Any) -> dict[str, Predict]:
     """The Keras original and onnxruntime in Python: window float64 [1, day, feature] -> [1, horizon]."""
     from train.volatility_predictor import predict_original
@@ -182,9 +201,7 @@ def main(arguments: Sequence[str]) -> int:
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     options = command.parse_args(arguments)
     version = version_to_check(options.artifacts / VOLATILITY_PREDICTOR)
-    from train.volatility_predictor import load_original
-
-    original = load_original(options.source / VOLATILITY_PREDICTOR)
+    original = confirmed_original(options.source / VOLATILITY_PREDICTOR, version)
     snapshots = daily_snapshots(options.surfaces, options.days)
     with tempfile.TemporaryDirectory() as folder:
         house = House(Path(folder))

@@ -24,6 +24,7 @@ from train.files import read_bytes
 from verify.float64 import forecast64, weights_of
 from verify.golden import golden_rows
 from verify.promote import version_to_check
+from verify.round_trip import confirmed_original
 from verify.session import open_session
 from verify.windows import random_windows, window_probes
 
@@ -123,9 +124,10 @@ def main(arguments: Sequence[str]) -> int:
     options = command.parse_args(arguments)
     folder = version_to_check(options.artifacts / VOLATILITY_PREDICTOR)
     manifest = read_manifest(folder)
-    from train.volatility_predictor import load_original, predict_original
+    from train.volatility_predictor import predict_original
 
-    model, graph = load_original(options.source / VOLATILITY_PREDICTOR), read_bytes(folder / GRAPH_FILE)
+    model = confirmed_original(options.source / VOLATILITY_PREDICTOR, folder)
+    graph = read_bytes(folder / GRAPH_FILE)
     weights, names = weights_of(model), ("predicted", "lower", "upper")
     rows, _ = golden_rows(folder, manifest)
     base = rows.reshape(len(rows), *(int(axis) for axis in manifest.inputs[0].shape[1:]))
