@@ -152,7 +152,7 @@ def test_every_change_of_one_number_is_seen_or_cannot_change_any_answer(name: st
     estimator, data, labels, tolerance = MODELS[name]
     original = sklearn_original(estimator.fit(data, labels), name=name)
     model = compiled(estimator)
-    probes = pair_probes(original, original.groups, data, tolerance=tolerance, seed=0)
+    probes = pair_probes(original, data)
     rows = np.concatenate(list(probes.families.values()))
     expected, accepted = accepted_answers(original.answer, rows)
     rows, expected = rows[accepted], expected[accepted]

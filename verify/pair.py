@@ -1,6 +1,5 @@
 """A fitted scikit-learn model and an ONNX file of it, compared on probes derived from the model and on random rows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +15,6 @@ from verify.probes import Probes, Span, tree_probes, visiting_rows
 from verify.standing import SplitProof
 from verify.stream import accepted_answers
 from verify.ties import NEAR_A_TIE, tie_rows
-from verify.trees import Group
 
 Floats = npt.NDArray[np.float64]
 
@@ -87,10 +85,14 @@ def starting_rows(original: Original) -> Floats:
     return random.permutation(np.concatenate([narrow, wide]))
 
 
-def pair_probes(
-    original: Original, groups: Sequence[Group], base: Floats | None, *, tolerance: Tolerance, seed: int
-) -> Probes:
+def tolerance_of(original: Original) -> Tolerance:
+    """Bit for bit for a forest or a tree, else a relative and absolute 1e-12."""
+    return Tolerance() if _plain_trees(original) else Tolerance(absolute=1e-12, relative=1e-12)
+
+
+def pair_probes(original: Original, base: Floats | None, *, seed: int = 0) -> Probes:
     """Probes of a model; without data the first probes show where its splits are, and serve as data."""
+    groups = original.groups
     if base is None:
         base = starting_rows(original)
         first = visiting_rows(groups, base, _spans(base), seed=seed)
@@ -100,14 +102,20 @@ def pair_probes(
         groups,
         base,
         _spans(base),
-        judge=original.judge(tolerance),
+        judge=original.judge(tolerance_of(original)),
         takes_missing=original.takes_missing(base),
         seed=seed,
     )
 
 
 def compare_pair(
-    original: Original, graph: ForeignGraph, *, base: Floats | None = None, rows: int = 100_000, seed: int = 0
+    original: Original,
+    graph: ForeignGraph,
+    *,
+    base: Floats | None = None,
+    rows: int = 100_000,
+    seed: int = 0,
+    probes: Probes | None = None,
 ) -> PairResult:
     """Compare on probes and random rows.
 
@@ -117,10 +125,11 @@ def compare_pair(
         base: rows like the training data, float64 [row, column]; None makes some from the model itself.
         rows: random rows besides the probes.
         seed: of every random choice.
+        probes: what `pair_probes` gave for this original; None makes them.
     """
-    groups = original.groups
-    tolerance = Tolerance() if _plain_trees(original) else Tolerance(absolute=1e-12, relative=1e-12)
-    probes = pair_probes(original, groups, base, tolerance=tolerance, seed=seed)
+    groups, tolerance = original.groups, tolerance_of(original)
+    if probes is None:
+        probes = pair_probes(original, base, seed=seed)
     families = dict(probes.families)
     if hasattr(original.estimator, "classes_"):
         families[NEAR_A_TIE] = tie_rows(original.answer, probes.source, seed=seed)

@@ -31,7 +31,8 @@ from train import cli
 from train.errors import PipelineError
 from verify.foreign import open_foreign
 from verify.originals import Original, sklearn_original
-from verify.pair import FamilyResult, compare_pair
+from verify.pair import FamilyResult, compare_pair, pair_probes
+from verify.probes import Probes
 from verify.show import console
 from verify.standing import SplitProof
 
@@ -114,8 +115,9 @@ def survey_one(data: str, name: str, *, rows: int) -> Entry:
     maker = (REGRESSORS if data in REGRESSION else CLASSIFIERS)[name]
     estimator = make_pipeline(StandardScaler(), maker()).fit(np.asarray(X, dtype=np.float64), y)
     original = sklearn_original(estimator, name=name)
-    ours, about = _side(lambda: _compiled(estimator), original, X, rows)
-    stock, _ = _side(lambda: stock_bytes(estimator, X), original, X, rows)
+    probes = pair_probes(original, np.asarray(X, dtype=np.float64))
+    ours, about = _side(lambda: _compiled(estimator), original, probes, rows)
+    stock, _ = _side(lambda: stock_bytes(estimator, X), original, probes, rows)
     return Entry(data, name, about[0], about[1], ours, stock)
 
 
@@ -136,7 +138,7 @@ def _compiled(estimator: Any) -> bytes:
 
 
 def _side(
-    convert: Callable[[], bytes], original: Original, X: Floats, rows: int
+    convert: Callable[[], bytes], original: Original, probes: Probes, rows: int
 ) -> tuple[Side, tuple[SplitProof, str]]:
     try:
         content = convert()
@@ -145,10 +147,10 @@ def _side(
         return Side(refused=str(error)), (SplitProof(), "")
     except Exception as error:  # noqa: BLE001 - a stock converter fails in any way it likes
         return Side(refused=f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"), (SplitProof(), "")
-    found = compare_pair(original, graph, base=np.asarray(X, dtype=np.float64), rows=rows)
-    probes = FamilyResult()
+    found = compare_pair(original, graph, rows=rows, probes=probes)
+    derived = FamilyResult()
     for family, result in found.families.items():
-        probes += result if family != RANDOM else FamilyResult()
+        derived += result if family != RANDOM else FamilyResult()
     random, total = found.families[RANDOM], found.total
     side = Side(
         refused=total.unanswered,
@@ -156,9 +158,9 @@ def _side(
         random_rows=random.result.rows,
         random_mismatched=random.result.mismatched,
         random_visible=random.visible,
-        probe_rows=probes.result.rows,
-        probe_mismatched=probes.result.mismatched,
-        probe_visible=probes.visible,
+        probe_rows=derived.result.rows,
+        probe_mismatched=derived.result.mismatched,
+        probe_visible=derived.visible,
         labels=total.labels,
         largest=total.result.max_abs,
         causes=tuple(f"{cause.name}: {cause.rows}" for cause in found.causes),
