@@ -129,6 +129,27 @@ def test_one_wrong_weight_is_seen(session: ort.InferenceSession, compiled: onnx.
     assert worst(wrong, run(session, history)) > RELATIVE
 
 
+def test_one_wrong_cell_of_the_surface_is_seen(session: ort.InferenceSession) -> None:
+    history = simulated_windows(8)
+    found = run(session, history)
+    found["surface"] = found["surface"].copy()
+    found["surface"][3, 1, 4, 0] *= 1 + 2 * RELATIVE
+    assert worst(found, predict_original(loud_keras(), history)) > RELATIVE
+
+
+def test_one_wrong_weight_of_the_surface_is_seen(session: ort.InferenceSession, compiled: onnx.ModelProto) -> None:
+    changed = onnx.ModelProto()
+    changed.CopyFrom(compiled)
+    weight = next(i for i in changed.graph.initializer if i.dims and i.dims[-1] == 75 and len(i.dims) == 2)
+    values = onnx.numpy_helper.to_array(weight).copy()
+    values[:, 30] *= 1 + 1e-3
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    history = simulated_windows(8)
+    wrong, right = run(ort.InferenceSession(to_bytes(changed)), history), run(session, history)
+    assert np.array_equal(wrong["predicted"], right["predicted"])
+    assert worst(wrong, right) > RELATIVE
+
+
 def test_a_layer_without_a_lowering_is_refused_by_name() -> None:
     import keras
 

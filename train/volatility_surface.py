@@ -13,10 +13,10 @@ surface is free of
   concave.
 
 The network forecasts each cell over the mean, without regard to any of it, and then: w of a tenor is raised to the
-largest of those before it; gives way to the lower convex hull over the nodes; wings that rise too steeply are lowered
-(`_capped`), which all keep the order of tenors; and where another line is too steep the whole surface is drawn towards
-one without a smile (`_flattened`). Any numbers at all thus make a surface free of arbitrage, and one that meets these
-conditions already stays what it is.
+largest of those before it; gives way to the lower convex hull over the nodes; where a line is too steep the whole
+surface is drawn towards one without a smile, and wings that rise too steeply are lowered (`_not_too_steep`); each step
+keeps the order of tenors. Any numbers at all thus make a surface free of arbitrage, and one that meets these conditions
+already stays what it is.
 """
 
 from itertools import product
@@ -62,9 +62,11 @@ _INNER = [node + (node < MONEY) for node in range(NODES - 1)]
 """Of each segment the node nearer to the money."""
 _FALLING = np.array([[0.0, *[-np.inf] * (NODES - 2)], [*[np.inf] * (NODES - 2), 0.0]]).clip(-1e9, 1e9)
 """Limits of slopes within which the outer segments do not rise outwards."""
-_NEAR = [1, *range(1, NODES - 1), NODES - 2]
-"""For the outer nodes their neighbours, for the others themselves."""
-_STEP = np.where(np.array(_NEAR) == np.arange(NODES), 1e9, np.abs(K - K[_NEAR]))
+_NEIGHBOUR = [1, *range(1, NODES - 1), NODES - 2]
+"""For the outer nodes the next inner one, for the others themselves."""
+_NEAR = np.eye(NODES)[:, _NEIGHBOUR]
+_NEAR_K = np.abs(K[_NEIGHBOUR])
+_STEP = np.where(np.array(_NEIGHBOUR) == np.arange(NODES), 1e9, np.abs(K - K[_NEIGHBOUR]))
 
 
 def surface(inputs: Any, predicted: Any) -> Any:
@@ -92,57 +94,54 @@ def shape_of(cells: Any, predicted: Any) -> Any:
     rising = ops.max(layers.Reshape((cells.shape[1], TENORS, TENORS, NODES), dtype="float64")(earlier), axis=3)
     between = ops.matmul(rising, _HULL)
     convex = ops.min(layers.Reshape((cells.shape[1], TENORS, NODES, 1 + _MOST_SIDES), dtype="float64")(between), axis=4)
-    volatility = ops.sqrt(_flattened(_capped(convex, predicted), predicted) / YEARS)
+    volatility = ops.sqrt(_not_too_steep(convex, predicted) / YEARS)
     return volatility / ops.mean(volatility, axis=(2, 3), keepdims=True)
 
 
+def _not_too_steep(w: Any, predicted: Any) -> Any:
+    """`w` after the last two steps, [batch, horizon, tenor, moneyness], up to the factor that gives it its mean.
+
+    Flattened: w goes only the share f of the way from theta, w at the money, where a line would be too steep else. With
+    it goes the mean, and so the factor of the level, but at most to 1 / f times what it was, since of no cell
+    d log(volatility) / d log f exceeds 1/2. So with theta as at f = 1, g^2 s^2 <= 2 I holds with f if
+    f ((theta - I) / theta + g^2 (s / theta)^2 theta / 2) <= 1. Outer segments that rise outwards do not count.
+
+    Capped: those are then lowered to where they meet the second condition, with m at the inner end and I = m - s k:
+    s <= 2 m / (k + g sqrt(m)). For that the segments before them are flat enough, so that w stays convex.
+
+    The factor of the level is not known before all is done. Lowered nodes stay above their neighbours, so it is at most
+    the one for which they were as low as those, and that is what is used throughout.
+    """
+    theta = w[:, :, :, MONEY : MONEY + 1]
+    level, most = _level(predicted, w), _most_theta(theta, predicted)
+    g = ops.max(ops.matmul(w, _NEAR) * level + most, axis=(2, 3), keepdims=True) * 0.5 + 1.0
+    slope = ops.minimum(ops.maximum(ops.matmul(w, _SLOPES) / theta, _FALLING[0]), _FALLING[1])
+    lack = slope * K[_INNER] + 1.0 - ops.matmul(w, np.eye(NODES)[:, _INNER]) / theta
+    steep = slope * g
+    squares = steep * steep
+    need = ops.maximum(lack + squares * theta * level * 0.5, ops.sqrt(squares) * most * 0.5)
+    flat = theta + (w - theta) / ops.maximum(ops.max(need, axis=(2, 3), keepdims=True), 1.0)
+
+    level, near = _level(predicted, flat), ops.matmul(flat, _NEAR)
+    inner = near * level
+    highest = inner * 2.0 / (ops.sqrt(inner) * g + _NEAR_K)
+    return ops.minimum(flat, near + highest * _STEP / level)
+
+
 def _level(predicted: Any, w: Any) -> Any:
-    """What w / T must be multiplied by, [batch, horizon, 1, 1], to have the mean volatility `predicted`."""
-    factor = ops.expand_dims(ops.expand_dims(predicted, 2), 3) / ops.mean(
-        ops.sqrt(w / YEARS), axis=(2, 3), keepdims=True
-    )
+    """What w must at most be multiplied by, [batch, horizon, 1, 1], to have the mean volatility `predicted`."""
+    lowest = ops.mean(ops.sqrt(ops.minimum(w, ops.matmul(w, _NEAR)) / YEARS), axis=(2, 3), keepdims=True)
+    factor = ops.expand_dims(ops.expand_dims(predicted, 2), 3) / lowest
     return factor * factor
 
 
-def _most_theta(w: Any, predicted: Any) -> Any:
+def _most_theta(theta: Any, predicted: Any) -> Any:
     """A bound of total variance at the money, [batch, horizon, tenor, 1], whatever the smile will be.
 
     w is convex, so at three of the five nodes (the money and the side that rises) it is not below that at the money,
     and the volatilities at the money add up to 25/3 of the mean at most.
     """
-    at_money = ops.sqrt(w[:, :, :, MONEY : MONEY + 1] / YEARS)
+    at_money = ops.sqrt(theta / YEARS)
     share = at_money / ops.sum(at_money, axis=2, keepdims=True) * (TENORS * NODES / 3.0)
     most = ops.expand_dims(ops.expand_dims(predicted, 2), 3) * share
     return most * most * YEARS
-
-
-def _capped(w: Any, predicted: Any) -> Any:
-    """`w` with the outer nodes lowered to where the outer segments, if they rise outwards, keep the second condition.
-
-    There m is w at the inner end, I = m - s k, and the condition s <= 2 m / (k + sqrt(m) g). A lowered node stays above
-    its neighbour, which bounds the mean that will be left and so the factor of the level.
-    """
-    near = ops.matmul(w, np.eye(NODES)[:, _NEAR])
-    level = _level(predicted, ops.minimum(w, near))
-    inner = near * level
-    g = ops.max(ops.maximum(inner, _most_theta(w, predicted)), axis=(2, 3), keepdims=True) * 0.5 + 1.0
-    slope = inner * 2.0 / (ops.sqrt(inner) * g + np.abs(K[_NEAR]))
-    return ops.minimum(w, near + slope * _STEP / level)
-
-
-def _flattened(w: Any, predicted: Any) -> Any:
-    """`w` where no line is too steep, else so far on the way to theta, w at the money, that none is.
-
-    Both are [batch, horizon, tenor, moneyness], up to a factor per horizon that will give the grid its mean. To go only
-    the share f of the way from theta to w changes the mean, and so that factor, but at most to 1 / f times what it was,
-    since of no cell d log(volatility) / d log f exceeds 1/2. So with theta as at f = 1, s^2 <= 2 I holds with f if
-    f ((theta - I) / theta + (s / theta)^2 theta / 2) <= 1. For |s| <= 2 see `_most_theta`. What `_capped` has seen to
-    stays so: 2 theta (1 - f) + f (m + I) grows faster than f |s| sqrt(m') g, where m' <= (theta (1 - f) + f m) / f.
-    """
-    theta = w[:, :, :, MONEY : MONEY + 1]
-    level = _level(predicted, w)
-    slope = ops.minimum(ops.maximum(ops.matmul(w, _SLOPES) / theta, _FALLING[0]), _FALLING[1])
-    lack = slope * K[_INNER] + 1.0 - ops.matmul(w, np.eye(NODES)[:, _INNER]) / theta
-    squares = slope * slope
-    need = ops.maximum(lack + squares * theta * level * 0.5, ops.sqrt(squares) * _most_theta(w, predicted) * 0.5)
-    return theta + (w - theta) / ops.maximum(ops.max(need, axis=(2, 3), keepdims=True), 1.0)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from train.files import write_atomic
 from verify.check import Checked
 from verify.show import describe, figures, verdict
+from verify.surface_picture import surface_picture
 
 PAGE = """\
 <!doctype html>
@@ -37,6 +38,9 @@ code { overflow-wrap: anywhere }
 <td class="n">{% if q.low is not none and q.high is not none %}{{ "%.4f" | format(q.low) }} to
 {{ "%.4f" | format(q.high) }}{% endif %}</td>
 <td>{{ q.baseline }}</td><td class="n">{{ "%.4f" | format(q.baseline_value) }}</td></tr>{% endfor %}</table>
+{% if m.surface %}<p>Forecast surface of the first golden case; bands: the 80 % interval of the average, applied to the
+smile in proportion.</p><img alt="Forecast surface with its interval" src="data:image/png;base64,{{ m.surface }}">
+{% endif %}
 {% endfor %}
 <img alt="Largest difference by family of rows and runtime" src="data:image/png;base64,{{ picture }}">
 </body></html>
@@ -71,6 +75,7 @@ def _facts(checked: Checked) -> dict[str, object]:
         "parity": [(family, runtime, figures(result)) for family, runtime, result in results],
         "misses": misses,
         "quality": checked.manifest.quality,
+        "surface": base64.b64encode(surface_picture(checked.folder, checked.manifest) or b"").decode(),
     }
 
 

@@ -69,6 +69,7 @@ fn the_whole_forecast_adds_horizons_interval_surface_baseline_and_source() {
     house.configure(|config| config["models"]["volatility_predictor"]["prediction_horizon"] = 5.into());
     let done = house.run(&["predict", "--json", "abc.csv"]);
     let forecast: Value = serde_json::from_str(done.good()).unwrap();
+    assert_eq!(done.stderr, "", "a single expiry tells the shape of the smile");
     let current = number(&forecast["current_avg_iv"]);
     assert_eq!(forecast["symbol"], "ABC");
     assert_eq!(forecast["date"], weekdays(12)[11].to_string());
@@ -478,6 +479,32 @@ fn a_model_without_the_configured_horizon_is_a_mistake_in_the_config() {
 }
 
 #[test]
+fn an_average_alone_is_forecast_with_a_surface_of_the_usual_shape_and_says_so() {
+    let house = House::new();
+    let mut file = "date,close\n".to_owned();
+    for (index, date) in weekdays(12).iter().enumerate() {
+        writeln!(file, "{date},{}", 20.0 + index as f64 / 10.0).unwrap();
+    }
+    house.write("vix.csv", file);
+    let done = house.run(&["predict", "--json", "vix.csv"]);
+    let forecast: Value = serde_json::from_str(done.good()).unwrap();
+    assert_eq!(forecast["surface"]["horizons"].as_array().unwrap().len(), 3);
+    let warning = "the days hold the average alone: the surface has the shape that is usual at that level";
+    assert_eq!(forecast["warnings"], json!([warning]));
+    assert!(done.stderr.contains(warning), "{}", done.stderr);
+}
+
+#[test]
+fn the_fallback_has_no_surface_and_does_not_make_one_up() {
+    let house = House::new();
+    house.write("abc.csv", dated(12));
+    house.configure(|config| config["models"]["volatility_predictor"]["enabled"] = false.into());
+    let done = house.run(&["predict", "--json", "abc.csv"]);
+    let forecast: Value = serde_json::from_str(done.good()).unwrap();
+    assert_eq!((&forecast["source"], &forecast["surface"]), (&json!("fallback"), &Value::Null));
+}
+
+#[test]
 fn a_manifest_of_other_features_or_days_is_refused() {
     let changes: Changes = vec![
         (|m| m["inputs"][0]["columns"][2]["name"] = "smile".into(), "field 'inputs[0].columns'"),
@@ -487,6 +514,17 @@ fn a_manifest_of_other_features_or_days_is_refused() {
         (|m| m["settings"]["horizons"] = json!([]), "field 'settings.horizons'"),
         (|m| m["settings"]["season"] = 1.into(), "field 'settings'"),
         (|m| m["outputs"][1]["name"] = "low".into(), "field 'outputs"),
+        (|m| m["settings"]["tenor_days"][0] = 31.into(), "field 'settings.tenor_days': must be [30, 60, 91, 182, 365]"),
+        (
+            |m| m["settings"]["moneyness"] = json!([0.9, 1.0, 1.1]),
+            "field 'settings.moneyness': must be [0.9, 0.95, 1.0",
+        ),
+        (|m| drop(m["settings"].as_object_mut().unwrap().remove("moneyness")), "field 'settings'"),
+        (
+            |m| m["outputs"][3]["shape"] = json!(["batch", 3, 5, 4]),
+            "field 'outputs.surface': must have shape [16, 3, 5, 4]",
+        ),
+        (|m| drop(m["outputs"].as_array_mut().unwrap().pop()), "field 'outputs'"),
     ];
     for (change, expected) in changes {
         let house = House::new();
