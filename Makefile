@@ -116,6 +116,7 @@ VIX := $(wildcard $(SHARED)/vix_1990_2019.csv)
 bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, parity beside stock conversion, speed: the long tables
 	@$(PY) -m train.signal_benchmark
 	@$(PY) -m train.volatility_table $(SPX) $(VIX)
+	@$(PY) -m train.surface_evaluation $(SPX)
 	@$(if $(SPX),$(PY) -m train.walk_forward $(SPX) $(VIX))
 	@$(if $(SPX),$(PY) -m train.garch $(SPX) --also $(VIX) --prices $(wildcard $(SHARED)/dollarbill/tsla_five_year.csv))
 	@$(if $(SPX),$(PY) -m verify.round_trip $(SPX))

@@ -28,6 +28,7 @@ def model_card(manifest: Manifest, version: str, record: TrainingRecord) -> str:
         "|---|---|---|---|---|",
         *[_quality(row) for row in record.quality],
         "",
+        *_surface(manifest),
         "## Inputs",
         "",
         "| tensor | column | unit | accepted | seen in training | meaning |",
@@ -40,6 +41,22 @@ def model_card(manifest: Manifest, version: str, record: TrainingRecord) -> str:
             for column in tensor.columns
         ]
     return "\n".join([*lines, ""])
+
+
+def _surface(manifest: Manifest) -> list[str]:
+    """The grid of the forecast surface, for a model that has one."""
+    if "tenor_days" not in manifest.settings:
+        return []
+    tenors, moneyness = (", ".join(f"{x:g}" for x in manifest.settings[name]) for name in ("tenor_days", "moneyness"))
+    return [
+        "## Surface",
+        "",
+        f"Implied volatility at {tenors} days to expiry and moneyness (strike / spot) {moneyness}, per horizon "
+        f"({', '.join(str(days) for days in manifest.settings['horizons'])} trading days ahead). Free of calendar and "
+        "butterfly arbitrage by construction, on the grid and between its points (total variance linear in the log of "
+        "moneyness and in time); its mean is `predicted`.",
+        "",
+    ]
 
 
 def _opset(opset: dict[str, int]) -> str:

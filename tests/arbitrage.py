@@ -14,7 +14,7 @@ TOLERANCE = 1e-11
 
 
 def dense(grids: np.ndarray, *, steps: int = 20) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Total variance between the points, linear in log-moneyness and in time: (years, strikes, [..., tenor, strike])."""
+    """Total variance between the points, linear in log-moneyness and in time: (years, strikes, [..., t, strike])."""
     years, k = subdivided(YEARS, 4), subdivided(K, steps)
     total = grids**2 * YEARS[:, None]
     along_time, along_k = (weights(points, fine) for points, fine in ((YEARS, years), (K, k)))

@@ -40,6 +40,7 @@ def surface_picture(folder: Path, manifest: Manifest) -> bytes | None:
         panel.set_title(title, fontsize=8)
         panel.set_xlabel("strike / spot", fontsize=8)
         panel.grid(alpha=0.3)
+        panel.set_xticks(moneyness)
         panel.tick_params(labelsize=7)
     panels[0].set_ylabel("implied volatility", fontsize=8)
     panels[-1].legend(fontsize=7)

@@ -12,7 +12,7 @@ pub(crate) const CELLS: usize = GRID_TENOR_DAYS.len() * GRID_MONEYNESS.len();
 ///
 /// Each horizon's grid has the forecast average as its mean and is free of calendar and butterfly arbitrage, on the grid
 /// and between its points by the rule of [`implied_vol`](Self::implied_vol). Serialized as
-/// `{"tenor_days": [30, ...], "moneyness": [0.9, ...], "horizons": [{"days": 1, "implied_vol": [[...], ...]}, ...]}`.
+/// `{"tenor_days": [30, ...], "moneyness": [0.9, ...], "usual_shape": false, "horizons": [{"days": 1, "implied_vol": [[...], ...]}, ...]}`.
 ///
 /// # Examples
 /// ```no_run
@@ -32,6 +32,8 @@ pub struct ForecastSurface {
     pub tenor_days: Vec<u32>,
     /// Strike over spot.
     pub moneyness: Vec<f64>,
+    /// Whether the shape is merely what is usual at that level: the newest days hold the average alone, as an index does.
+    pub usual_shape: bool,
     /// One grid a horizon, in the order of [`VolatilityForecast::horizons`](crate::VolatilityForecast::horizons).
     pub horizons: Vec<HorizonSurface>,
 }
@@ -47,7 +49,7 @@ pub struct HorizonSurface {
 
 impl ForecastSurface {
     /// Takes the cells of all horizons, or says which cell is no volatility.
-    pub(crate) fn new(horizons: &[u32], cells: &[f64]) -> Result<Self, String> {
+    pub(crate) fn new(horizons: &[u32], cells: &[f64], usual_shape: bool) -> Result<Self, String> {
         let mut grids = Vec::with_capacity(horizons.len());
         for (&days, grid) in horizons.iter().zip(cells.chunks_exact(CELLS)) {
             if let Some(wrong) = grid.iter().find(|cell| !(cell.is_finite() && **cell > 0.0)) {
@@ -56,7 +58,8 @@ impl ForecastSurface {
             let implied_vol = grid.chunks_exact(GRID_MONEYNESS.len()).map(<[f64]>::to_vec).collect();
             grids.push(HorizonSurface { days, implied_vol });
         }
-        Ok(Self { tenor_days: GRID_TENOR_DAYS.to_vec(), moneyness: GRID_MONEYNESS.to_vec(), horizons: grids })
+        let (tenor_days, moneyness) = (GRID_TENOR_DAYS.to_vec(), GRID_MONEYNESS.to_vec());
+        Ok(Self { tenor_days, moneyness, usual_shape, horizons: grids })
     }
 
     /// The implied volatility between the points of the grid: total variance is linear in the log of moneyness and in
@@ -95,7 +98,7 @@ mod tests {
     fn surface() -> ForecastSurface {
         let cells: Vec<f64> =
             (0..2 * CELLS).map(|cell| 0.2 + f64::from(u8::try_from(cell).unwrap()) / 1000.0).collect();
-        ForecastSurface::new(&[1, 5], &cells).unwrap()
+        ForecastSurface::new(&[1, 5], &cells, false).unwrap()
     }
 
     #[test]
@@ -136,7 +139,7 @@ mod tests {
         for wrong in [f64::NAN, f64::INFINITY, 0.0, -0.2] {
             let mut cells = vec![0.2; CELLS];
             cells[7] = wrong;
-            assert!(ForecastSurface::new(&[1], &cells).unwrap_err().contains("surface with a cell of"));
+            assert!(ForecastSurface::new(&[1], &cells, false).unwrap_err().contains("surface with a cell of"));
         }
     }
 }

@@ -200,13 +200,10 @@ pub(crate) fn forecast(
         }
         horizons.push(HorizonForecast { days, predicted, lower: Some(lower), upper: Some(upper) });
     }
-    let surface = ForecastSurface::new(&settings.horizons, &numbers[OUTPUTS.len() * count..])?;
-    let mut warnings = window.last().map(|day| outside_training(day, columns)).unwrap_or_default();
     let newest = &window[window.len().saturating_sub(settings.minimum_days)..];
-    if newest.iter().all(|day| day.features[SHAPE].iter().all(|value| value.is_nan())) {
-        warnings
-            .push("the days hold the average alone: the surface has the shape that is usual at that level".to_owned());
-    }
+    let unseen = newest.iter().all(|day| day.features[SHAPE].iter().all(|value| value.is_nan()));
+    let surface = ForecastSurface::new(&settings.horizons, &numbers[OUTPUTS.len() * count..], unseen)?;
+    let warnings = window.last().map(|day| outside_training(day, columns)).unwrap_or_default();
     let found = answer(known, horizon, horizons, Some(model.version), warnings);
     Ok(VolatilityForecast { surface: Some(surface), ..found })
 }

@@ -79,6 +79,7 @@ fn the_whole_forecast_adds_horizons_interval_surface_baseline_and_source() {
     assert_eq!(number(&forecast["baseline"]), current);
     assert_eq!(number(&forecast["features"]["avg_iv"]), current);
     let surface = &forecast["surface"];
+    assert_eq!(surface["usual_shape"], false);
     assert_eq!(surface["tenor_days"], json!([30, 60, 91, 182, 365]));
     assert_eq!(surface["moneyness"], json!([0.9, 0.95, 1.0, 1.05, 1.1]));
     for (horizon, average) in
@@ -489,9 +490,8 @@ fn an_average_alone_is_forecast_with_a_surface_of_the_usual_shape_and_says_so() 
     let done = house.run(&["predict", "--json", "vix.csv"]);
     let forecast: Value = serde_json::from_str(done.good()).unwrap();
     assert_eq!(forecast["surface"]["horizons"].as_array().unwrap().len(), 3);
-    let warning = "the days hold the average alone: the surface has the shape that is usual at that level";
-    assert_eq!(forecast["warnings"], json!([warning]));
-    assert!(done.stderr.contains(warning), "{}", done.stderr);
+    assert_eq!(forecast["surface"]["usual_shape"], true);
+    assert_eq!(done.stderr, "", "the short form has no surface, so nobody is warned of it");
 }
 
 #[test]
