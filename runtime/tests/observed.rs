@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dollarbill_ml::{Config, MlService, TradeSignal, Version};
 use support::{House, SIGNAL, library};
@@ -20,6 +20,9 @@ fn config(house: &House) -> Config {
     config.onnxruntime_library = Some(fs::canonicalize(library()).unwrap());
     config
 }
+
+/// A span is on or off for the whole process: a test without a subscriber beside one with one would switch it off.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Does everything that is observed, once or twice.
 fn a_day_at_work(house: &House) {
@@ -83,6 +86,7 @@ impl<S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'
 
 #[test]
 fn spans_say_what_was_asked_and_who_answered() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let seen = Seen::default();
     let house = House::new();
     let subscriber = tracing_subscriber::registry().with(Notebook(Arc::clone(&seen)));
@@ -110,6 +114,7 @@ fn spans_say_what_was_asked_and_who_answered() {
 fn a_recorder_counts_answers_errors_fallbacks_cache_and_reloads() {
     use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     let house = House::new();
