@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from train.volatility_baselines import AR, EWMA, HAR, PERSISTENCE, baseline_forecasts
-from train.volatility_evaluation import NETWORK, Evaluated, diebold_mariano, quality_rows
+from train.volatility_evaluation import NETWORK, Evaluated, beaten_by, diebold_mariano, quality_rows
 from train.volatility_fit import fit_quantiles
 
 
@@ -85,6 +85,18 @@ def test_quality_names_the_best_rival_and_a_perfect_network_has_no_error() -> No
     assert {row.baseline for row in rows[:3]} <= {PERSISTENCE, AR, HAR, EWMA}
     assert all(row.baseline_value <= 1.0 for row in rows[:3])
     assert (rows[3].value, rows[3].baseline_value) == (1.0, 0.8)
+    assert beaten_by(rows) == [None, None, None]
+
+
+def test_a_network_that_loses_to_a_simple_rival_is_named_with_it() -> None:
+    iv = mean_reverting(900, speed=0.2)
+    days, rivals = forecasts(iv, 450)
+    outcome = np.stack([iv[days + horizon] for horizon in (1, 5, 21)], axis=1)
+    network = outcome.copy()
+    network[:, 1] += 1.0
+    one = Evaluated("x", outcome, rivals | {NETWORK: network}, outcome * 0.9, outcome * 1.1)
+    rows = quality_rows([one], seed=0)
+    assert beaten_by(rows) == [None, rows[1].baseline, None]
 
 
 def test_conformal_bounds_hold_four_fifths_of_new_errors() -> None:

@@ -21,7 +21,9 @@ def test_training_leaves_a_model_and_a_record_that_agree_with_the_contract() -> 
     assert read_record(folder) == record
     days = {"window_days": 252, "minimum_days": 10, "horizons": list(HORIZONS)}
     grid = {"tenor_days": [30, 60, 91, 182, 365], "moneyness": [0.9, 0.95, 1.0, 1.05, 1.1]}
-    assert record.settings == days | grid
+    assert {name: record.settings[name] for name in days | grid} == days | grid
+    assert set(record.settings) - set(days | grid) == {"baselines", "beaten_by"}
+    assert len(record.settings["beaten_by"]) == len(HORIZONS)
     assert set(record.feature_ranges) == set(DAILY_NAMES) - {"volume", "quotes"}, "nobody is warned of unused columns"
     assert np.shape(np.array(record.sample, dtype=float)) == (TINY.samples, 252, len(DAILY_NAMES))
     assert [row.metric.split(",")[0] for row in record.quality[:3]] == ["MSE relative to persistence"] * 3

@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 
 NETWORK = "network"
 _DRAWS = 500
+_RELATIVE_ERROR = "MSE relative to persistence"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def quality_rows(tested: Sequence[Evaluated], *, seed: int) -> list[QualityRow]:
         low, high = _interval(tested, column, seed)
         rows.append(
             QualityRow(
-                metric=f"MSE relative to persistence, {horizon} d",
+                metric=f"{_RELATIVE_ERROR}, {horizon} d",
                 value=float(np.mean([one.ratio(NETWORK, column) for one in tested])),
                 low=low,
                 high=high,
@@ -106,6 +107,12 @@ def quality_rows(tested: Sequence[Evaluated], *, seed: int) -> list[QualityRow]:
     # A series without surfaces (an index) says nothing of them.
     surfaces = [one.surface for one in tested if one.surface and np.isfinite(one.surface[NETWORK]).any()]
     return rows + surface_rows(surfaces)
+
+
+def beaten_by(rows: Sequence[QualityRow]) -> list[str | None]:
+    """For each horizon the best rival where it forecasts unseen data better than the network, else None."""
+    errors = [row for row in rows if row.metric.startswith(_RELATIVE_ERROR)]
+    return [row.baseline if row.value > row.baseline_value else None for row in errors]
 
 
 def _interval(tested: Sequence[Evaluated], column: int, seed: int) -> tuple[float, float]:

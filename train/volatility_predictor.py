@@ -20,10 +20,11 @@ from train.contract import GRID_MONEYNESS, GRID_TENOR_DAYS, HORIZONS, VOLATILITY
 from train.errors import PipelineError
 from train.files import read_bytes, write_atomic
 from train.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.shipped_baselines import Coefficients, fit_shipped
 from train.surface_evaluation import surface_errors
 from train.tensorflow_start import start_tensorflow
 from train.volatility_baselines import baseline_forecasts
-from train.volatility_evaluation import NETWORK, Evaluated, quality_rows
+from train.volatility_evaluation import NETWORK, Evaluated, beaten_by, quality_rows
 from train.volatility_fit import (
     Prepared,
     fit_linear,
@@ -85,9 +86,11 @@ def train(
     show("volatility_predictor: starting TensorFlow")
     device = set_up_tensorflow(random_state)
     show(f"volatility_predictor: simulating {budget.symbols} symbols, training on {device}")
-    fitted = _fit(pool, sequence_length, random_state, budget, show)
+    simulated = simulated_series(budget.symbols, budget.days, random_state)
+    fitted = _fit(pool, simulated, sequence_length, random_state, budget, show)
     series, first, fit_stop = _test_part(pool, random_state, budget)
     tested = evaluate(fitted, series, first, fit_stop)
+    quality = quality_rows(tested, seed=random_state)
     record = TrainingRecord(
         model=VOLATILITY_PREDICTOR,
         estimator=_describe(fitted, sequence_length),
@@ -95,7 +98,7 @@ def train(
         random_state=random_state,
         seconds=time.monotonic() - began,
         libraries=library_versions("tensorflow", "keras", "numpy"),
-        quality=quality_rows(tested, seed=random_state),
+        quality=quality,
         feature_ranges=feature_ranges(series),
         settings={
             "window_days": int(fitted.input_shape[1]),
@@ -103,6 +106,8 @@ def train(
             "horizons": list(HORIZONS),
             "tenor_days": list(GRID_TENOR_DAYS),
             "moneyness": list(GRID_MONEYNESS),
+            "baselines": _shipped(pool, simulated),
+            "beaten_by": beaten_by(quality),
         },
         sample=golden_sample(series, first, sequence_length, budget.samples, random_state),
     )
@@ -162,13 +167,30 @@ def _describe(model: Any, sequence_length: int) -> str:
     return f"HAR + LSTM({sequence_length} days), LSTM in use for {', '.join(useful) or 'no horizon'}"
 
 
-def _fit(pool: Pool | None, length: int, seed: int, budget: Budget, show: Callable[[str], None]) -> Any:
+def _shipped(pool: Pool | None, simulated: list[Series]) -> Coefficients:
+    """The baselines that travel with the network, fitted to what it is fitted to."""
+    series, stop = list(simulated), [len(one.iv) for one in simulated]
+    weight = [1.0] * len(series)
+    if pool:
+        weight += [sum(stop) / sum(pool.validation)] * len(pool.series)
+        series, stop = series + pool.series, stop + pool.validation
+    return fit_shipped(series, stop, weight)
+
+
+def _fit(
+    pool: Pool | None,
+    training: list[Series],
+    length: int,
+    seed: int,
+    budget: Budget,
+    show: Callable[[str], None],
+) -> Any:
     from train.volatility_network import WINDOW_DAYS, full_model
 
     rng = np.random.default_rng(seed)
 
-    def simulated(symbols: int, count: int, offset: int) -> Prepared:
-        series = simulated_series(symbols, budget.days, seed + offset)
+    def simulated(series: list[Series], count: int) -> Prepared:
+        symbols = len(series)
         ends = every_end([WINDOW_DAYS - 1] * symbols, [budget.days - GAP] * symbols, length=WINDOW_DAYS)
         some = ends.part(np.sort(rng.permutation(len(ends))[:count]))
         return prepare(series, shorten(some, share=0.4, minimum=length, rng=rng), length, hide=rng)
@@ -178,8 +200,9 @@ def _fit(pool: Pool | None, length: int, seed: int, budget: Budget, show: Callab
         ends = every_end(first, [day - GAP for day in stop], length=WINDOW_DAYS)
         return prepare(pool.series, ends, length, weight=weight / max(len(ends), 1))
 
-    fitting = simulated(budget.symbols, budget.windows, 0)
-    stopping = simulated(max(budget.symbols // 4, 2), budget.validation_windows, 1)
+    fitting = simulated(training, budget.windows)
+    unseen = simulated_series(max(budget.symbols // 4, 2), budget.days, seed + 1)
+    stopping = simulated(unseen, budget.validation_windows)
     held_out = stopping
     if pool:
         begin = [length] * len(pool.series)

@@ -13,6 +13,7 @@
 //! and the API behind them: [`MlService`].
 
 pub mod artifact;
+mod baseline;
 pub mod batch;
 pub mod config;
 mod days;
@@ -43,6 +44,7 @@ mod watch;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+pub use baseline::Baseline;
 pub use config::Config;
 pub use error::Error;
 pub use files::AtomicFile;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::{Baseline, Coefficients};
 use crate::error::Error;
 use crate::forecast_surface::{CELLS, ForecastSurface};
 use crate::json;
@@ -43,6 +44,8 @@ pub struct HorizonForecast {
     pub lower: Option<f64>,
     /// The upper end of the 80 % interval.
     pub upper: Option<f64>,
+    /// What simple rules say of the same day.
+    pub baseline: Baseline,
 }
 
 /// The forecast in four keys, as the engine reads it.
@@ -81,8 +84,8 @@ pub struct VolatilityForecast {
     pub features: BTreeMap<&'static str, Option<f64>>,
     /// The surface of each horizon of the model; `None` when the fallback answered, which has none to give.
     pub surface: Option<ForecastSurface>,
-    /// What persistence says: tomorrow is like today.
-    pub baseline: f64,
+    /// What simple rules say of the configured horizon.
+    pub baseline: Baseline,
     /// How many known days the forecast rests on.
     pub known_days: usize,
     /// Who gave the answer.
@@ -115,6 +118,10 @@ pub(crate) struct Settings {
     pub(crate) horizons: Vec<u32>,
     tenor_days: Vec<u32>,
     moneyness: Vec<f64>,
+    /// Coefficients of the simple forecasts that are given beside the model's.
+    baselines: Option<Coefficients>,
+    /// For each horizon the rule that forecast unseen data better than the model, if one did.
+    beaten_by: Option<Vec<Option<String>>>,
 }
 
 impl Settings {
@@ -136,7 +143,25 @@ impl Settings {
         if settings.moneyness != GRID_MONEYNESS {
             return Err(format!("field 'settings.moneyness': must be {GRID_MONEYNESS:?}; use the runtime that fits"));
         }
+        if let Some(baselines) = &settings.baselines {
+            baselines.check(settings.horizons.len())?;
+        }
+        if settings.beaten_by.as_ref().is_some_and(|names| names.len() != settings.horizons.len()) {
+            return Err("field 'settings.beaten_by': must have one entry a horizon".to_owned());
+        }
         Ok(settings)
+    }
+
+    fn baseline(&self, average_iv: &[f64], index: usize) -> Option<Baseline> {
+        let simple = self.baselines.as_ref().and_then(|coefficients| coefficients.forecast(average_iv, index));
+        simple.or_else(|| average_iv.last().map(|&current| Baseline::persistence(current)))
+    }
+
+    /// A model that lost to a simple rule on unseen data says so with every forecast.
+    fn beaten(&self, horizon: u32) -> Option<String> {
+        let index = self.horizons.iter().position(|&days| days == horizon)?;
+        let winner = self.beaten_by.as_ref()?.get(index)?.as_ref()?;
+        Some(format!("{winner} forecast unseen data better than this model, {horizon} days ahead"))
     }
 }
 
@@ -172,7 +197,8 @@ pub(crate) fn known_days(days: &[SurfaceDay]) -> Vec<&SurfaceDay> {
 /// The forecast of persistence: every horizon is like today. Needs at least one known day.
 pub(crate) fn persistence(known: &[&SurfaceDay], horizon: u32, cause: String) -> Option<VolatilityForecast> {
     let current = known.last()?.features[AVERAGE_IV];
-    let horizons = vec![HorizonForecast { days: horizon, predicted: current, lower: None, upper: None }];
+    let baseline = Baseline::persistence(current);
+    let horizons = vec![HorizonForecast { days: horizon, predicted: current, lower: None, upper: None, baseline }];
     Some(answer(known, horizon, horizons, None, vec![cause]))
 }
 
@@ -192,18 +218,21 @@ pub(crate) fn forecast(
     let count = settings.horizons.len();
     let mut numbers = vec![0.0; (OUTPUTS.len() + CELLS) * count];
     model.run_one(&row, &mut numbers).map_err(|error| error.to_string())?;
+    let average_iv: Vec<f64> = window.iter().map(|day| day.features[AVERAGE_IV]).collect();
     let mut horizons = Vec::with_capacity(count);
     for (index, &days) in settings.horizons.iter().enumerate() {
         let [predicted, lower, upper] = [numbers[index], numbers[count + index], numbers[2 * count + index]];
         if !(predicted > 0.0 && predicted.is_finite() && lower <= predicted && predicted <= upper) {
             return Err(format!("the model answered {predicted} within {lower}..{upper} for {days} days ahead"));
         }
-        horizons.push(HorizonForecast { days, predicted, lower: Some(lower), upper: Some(upper) });
+        let baseline = settings.baseline(&average_iv, index).ok_or("no day is known")?;
+        horizons.push(HorizonForecast { days, predicted, lower: Some(lower), upper: Some(upper), baseline });
     }
     let newest = &window[window.len().saturating_sub(settings.minimum_days)..];
     let unseen = newest.iter().all(|day| day.features[SHAPE].iter().all(|value| value.is_nan()));
     let surface = ForecastSurface::new(&settings.horizons, &numbers[OUTPUTS.len() * count..], unseen)?;
-    let warnings = window.last().map(|day| outside_training(day, columns)).unwrap_or_default();
+    let mut warnings = window.last().map(|day| outside_training(day, columns)).unwrap_or_default();
+    warnings.extend(settings.beaten(horizon));
     let found = answer(known, horizon, horizons, Some(model.version), warnings);
     Ok(VolatilityForecast { surface: Some(surface), ..found })
 }
@@ -244,7 +273,9 @@ fn answer(
     let last = known.last();
     let features = last.map_or([f64::NAN; N_DAILY], |day| day.features);
     let current = features[AVERAGE_IV];
-    let predicted = horizons.iter().find(|entry| entry.days == horizon).map_or(current, |entry| entry.predicted);
+    let chosen = horizons.iter().find(|entry| entry.days == horizon);
+    let predicted = chosen.map_or(current, |entry| entry.predicted);
+    let baseline = chosen.map_or(Baseline::persistence(current), |entry| entry.baseline);
     VolatilityForecast {
         symbol: last.map(|day| day.symbol.clone()).unwrap_or_default(),
         date: last.and_then(|day| day.date),
@@ -256,7 +287,7 @@ fn answer(
         horizons,
         features: DAILY_FEATURES.into_iter().zip(features.map(|value| value.is_finite().then_some(value))).collect(),
         surface: None,
-        baseline: current,
+        baseline,
         known_days: known.len(),
         source: if model_version.is_some() { Source::Model } else { Source::Fallback },
         model_version,

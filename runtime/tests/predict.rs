@@ -76,7 +76,7 @@ fn the_whole_forecast_adds_horizons_interval_surface_baseline_and_source() {
     assert_eq!(forecast["known_days"], 12);
     assert_eq!(forecast["source"], "model");
     assert_eq!(number(&forecast["predicted_avg_iv"]), current * 0.95);
-    assert_eq!(number(&forecast["baseline"]), current);
+    assert_eq!(number(&forecast["baseline"]["persistence"]), current);
     assert_eq!(number(&forecast["features"]["avg_iv"]), current);
     let surface = &forecast["surface"];
     assert_eq!(surface["usual_shape"], false);
@@ -100,6 +100,51 @@ fn the_whole_forecast_adds_horizons_interval_surface_baseline_and_source() {
         number(&second["lower"]) < number(&second["predicted"])
             && number(&second["predicted"]) < number(&second["upper"])
     );
+}
+
+/// Gives the fixture model's manifest these settings besides, and the version that follows from it.
+fn with_settings(house: &House, added: &Value) {
+    house.remake("volatility_predictor", |manifest| {
+        for (name, value) in added.as_object().unwrap() {
+            manifest["settings"][name] = value.clone();
+        }
+    });
+}
+
+#[test]
+fn simple_forecasts_stand_beside_the_models_and_a_lost_contest_is_said() {
+    let house = House::new();
+    house.write("abc.csv", dated(12));
+    with_settings(
+        &house,
+        &json!({
+            "baselines": {"ar": [[0.1], [0.2], [0.3]], "har": [[0, 0, 0], [0, 0, 0], [0, 0, 0]], "ewma": [[0], [0.5], [0.9]]},
+            "beaten_by": ["EWMA", null, null],
+        }),
+    );
+    let done = house.run(&["predict", "--json", "abc.csv"]);
+    let forecast: Value = serde_json::from_str(done.good()).unwrap();
+    let current = number(&forecast["current_avg_iv"]);
+    let first = &forecast["baseline"];
+    assert_eq!(first, &forecast["horizons"][0]["baseline"]);
+    assert!((number(&first["har"]) / current - 1.0).abs() < 1e-12, "no pull");
+    assert!((number(&first["ewma"]) / current - 1.0).abs() < 1e-12, "the newest day alone");
+    let mean = (0..12).map(|day| (0.2 + f64::from(day) / 1000.0).ln()).sum::<f64>() / 12.0;
+    assert!((number(&first["ar"]).ln() - (0.9 * current.ln() + 0.1 * mean)).abs() < 1e-12);
+    let text = "EWMA forecast unseen data better than this model, 1 days ahead";
+    assert_eq!(forecast["warnings"], json!([text]));
+}
+
+#[test]
+fn baselines_that_do_not_fit_the_horizons_are_refused() {
+    for (name, value) in
+        [("baselines", json!({"ar": [[0.1]], "har": [[0, 0, 0]], "ewma": [[0]]})), ("beaten_by", json!([null]))]
+    {
+        let house = House::new();
+        house.write("abc.csv", dated(12));
+        with_settings(&house, &json!({name: value}));
+        house.run(&["predict", "--no-fallback", "abc.csv"]).refused(&format!("settings.{name}"));
+    }
 }
 
 #[test]
