@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from export.manifest import Manifest, read_manifest
 from train.contract import MODELS
 from train.errors import PipelineError
 from train.files import read_json
+from train.record import QualityRow
 from verify.promote import PARITY_FILE
 from verify.runtimes import BINARY
 from verify.standing import Count
@@ -30,6 +32,7 @@ SIGNAL: dict[str, float] = {
 }
 SURFACE = Path("examples/surface.csv")
 WIDTH = 132
+TENOR = ", tenor "
 
 
 def summary(artifacts: Path, *, binary: Path = BINARY) -> None:
@@ -75,11 +78,24 @@ def summary(artifacts: Path, *, binary: Path = BINARY) -> None:
 
 
 def _add_quality(table: Table, manifest: Manifest) -> None:
-    for row in manifest.quality:
+    for row in brief(manifest.quality):
         interval = "" if row.low is None or row.high is None else f"{row.low:.4f} .. {row.high:.4f}"
         table.add_row(
             manifest.model, row.metric, f"{row.value:.4f}", interval, row.baseline, f"{row.baseline_value:.4f}"
         )
+
+
+def brief(rows: Sequence[QualityRow]) -> list[QualityRow]:
+    """Of rows that differ in the tenor alone the one furthest from its baseline on the wrong side, and how many."""
+    groups: dict[str, list[QualityRow]] = {}
+    for row in rows:
+        groups.setdefault(row.metric.split(TENOR)[0], []).append(row)
+    result = []
+    for of, group in groups.items():
+        worst = max(group, key=lambda row: row.value / row.baseline_value if row.baseline_value else 0.0)
+        more = f", worst of {len(group)} tenors" if len(group) > 1 else ""
+        result.append(worst.model_copy(update={"metric": of + more}))
+    return result
 
 
 def _add_parity(table: Table, manifest: Manifest, folder: Path) -> list[str]:
