@@ -1,8 +1,8 @@
 //! Which days a forecast rests on: those observed, a dated file's, and the engine's undated snapshot as the newest one.
 //! `train/known_days.py` follows the same rules.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, tz};
@@ -10,12 +10,10 @@ use jiff::{Timestamp, ToSpan, tz};
 use crate::config::Config;
 use crate::error::Error;
 use crate::files::io_error;
-use crate::history::HistoryStore;
 use crate::observe::checked_symbol;
+use crate::recall::{Recall, Stored};
 use crate::surface::{SurfaceDay, date_in_name, is_copy, is_weekend, no_trading_day, read_surface, symbol_of};
 
-/// More days than any window holds.
-const DAYS_LOOKED_UP: usize = 1024;
 /// A modification time counts by this clock: New York's without summer time, whose midnight no trading session crosses.
 const CLOCK: tz::Offset = tz::offset(-5);
 /// Calendar days between two neighbours that no run of holidays explains.
@@ -34,13 +32,16 @@ pub(crate) struct KnownDays {
     pub(crate) warnings: Vec<String>,
 }
 
-type Stored = BTreeMap<Date, SurfaceDay>;
-
 /// The days of `symbol`: the store's, and on top of them its file in the data folder.
-pub(crate) fn of_symbol(config: &Config, symbol: &str, date: Option<Date>) -> Result<KnownDays, Error> {
+pub(crate) fn of_symbol(
+    config: &Config,
+    recall: &Recall,
+    symbol: &str,
+    date: Option<Date>,
+) -> Result<KnownDays, Error> {
     let symbol = checked_symbol(symbol)?;
     let file = config.data_dir.join(format!("{}_vol_surface.csv", symbol.to_ascii_lowercase()));
-    let mut days = stored(config, &symbol)?;
+    let mut days = stored(config, recall, &symbol)?;
     let mut warnings = Vec::new();
     let mut place = format!("symbol {symbol}");
     if file.exists() {
@@ -72,7 +73,7 @@ pub(crate) fn of_symbol(config: &Config, symbol: &str, date: Option<Date>) -> Re
 }
 
 /// The days of a dated file; or an undated snapshot on top of what the store holds of its symbol.
-pub(crate) fn of_file(config: &Config, path: &Path, date: Option<Date>) -> Result<KnownDays, Error> {
+pub(crate) fn of_file(config: &Config, recall: &Recall, path: &Path, date: Option<Date>) -> Result<KnownDays, Error> {
     let found = read_surface(path)?;
     let [snapshot @ SurfaceDay { date: None, .. }] = found.as_slice() else {
         no_date_wanted(path, date)?;
@@ -81,7 +82,7 @@ pub(crate) fn of_file(config: &Config, path: &Path, date: Option<Date>) -> Resul
         return Ok(KnownDays::new(days, path.display().to_string(), todo, Vec::new()));
     };
     let symbol = checked_symbol(&snapshot.symbol)?;
-    let mut days = stored(config, &symbol)?;
+    let mut days = stored(config, recall, &symbol)?;
     let mut place = path.display().to_string();
     place += if days.is_empty() { ": a snapshot without a date (no history)" } else { " and the days observed" };
     add_newest(&mut days, SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() }, path, date)
@@ -110,12 +111,8 @@ impl KnownDays {
     }
 }
 
-fn stored(config: &Config, symbol: &str) -> Result<Stored, Error> {
-    if !config.history_path.exists() {
-        return Ok(Stored::new());
-    }
-    let days = HistoryStore::open(&config.history_path)?.days(symbol, DAYS_LOOKED_UP)?;
-    Ok(days.into_iter().filter_map(|day| Some((day.date?, day))).collect())
+fn stored(config: &Config, recall: &Recall, symbol: &str) -> Result<Stored, Error> {
+    recall.days(&config.history_path, symbol).map(Arc::unwrap_or_clone)
 }
 
 /// Why a snapshot is not the newest day.

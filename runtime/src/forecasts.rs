@@ -5,11 +5,10 @@ use std::path::Path;
 use jiff::civil::Date;
 
 use crate::VOLATILITY_PREDICTOR;
-use crate::config::Config;
 use crate::days::{self, KnownDays};
 use crate::error::Error;
 use crate::meter;
-use crate::service::MlService;
+use crate::service::{Inner, MlService};
 use crate::signal::Source;
 use crate::slots::{Slot, VolatilityModel};
 use crate::surface::SurfaceDay;
@@ -28,7 +27,7 @@ impl MlService {
     /// [`Error::Symbol`], [`Error::Surface`], [`Error::Io`] or [`Error::History`] when there is no readable data,
     /// [`Error::Days`] when too few days are known, [`Error::NoFallback`] as for [`MlService::classify`].
     pub fn forecast(&self, symbol: &str) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|config| days::of_symbol(config, symbol, None))
+        self.forecast_known(|inner| days::of_symbol(&inner.config, &inner.recall, symbol, None))
     }
 
     /// As [`MlService::forecast`], the snapshot being of the day `date`.
@@ -37,7 +36,7 @@ impl MlService {
     /// As [`MlService::forecast`], and when there is no snapshot without dates, the date is no trading day, or an older
     /// one than the newest day observed.
     pub fn forecast_on(&self, symbol: &str, date: Date) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|config| days::of_symbol(config, symbol, Some(date)))
+        self.forecast_known(|inner| days::of_symbol(&inner.config, &inner.recall, symbol, Some(date)))
     }
 
     /// The volatility forecast from a surface file with dates; or from a snapshot without dates and the days of its symbol
@@ -47,16 +46,16 @@ impl MlService {
     /// # Errors
     /// As [`MlService::forecast_on`].
     pub fn forecast_file(&self, path: &Path, date: Option<Date>) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|config| days::of_file(config, path, date))
+        self.forecast_known(|inner| days::of_file(&inner.config, &inner.recall, path, date))
     }
 
     fn forecast_known(
         &self,
-        read: impl FnOnce(&Config) -> Result<KnownDays, Error>,
+        read: impl FnOnce(&Inner) -> Result<KnownDays, Error>,
     ) -> Result<VolatilityForecast, Error> {
         let span = meter::forecast_span().entered();
         let timer = meter::start();
-        let result = read(&self.inner().config).and_then(|known| {
+        let result = read(self.inner()).and_then(|known| {
             span.record("place", &known.place);
             let mut forecast = self.answer_days(&known.days, &known.place, known.todo)?;
             forecast.warnings.extend(known.warnings);

@@ -34,6 +34,7 @@ mod meter;
 mod model;
 mod novelty;
 mod observe;
+mod recall;
 mod service;
 pub mod signal;
 mod slots;

@@ -11,6 +11,7 @@ use crate::fallback::rule_score;
 use crate::manifest::Version;
 use crate::meter;
 use crate::model::Model;
+use crate::recall::Recall;
 use crate::signal::{Classification, Limits, N_FIELDS, Recommendation, Source, TradeSignal, Warning, Warnings};
 use crate::slots::{self, SignalModel, Slot, VolatilityModel};
 
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     /// Confidences by version and the exact bits of the signal.
     cache: Option<Cache>,
     pub(crate) volatility: ArcSwap<Slot<VolatilityModel>>,
+    pub(crate) recall: Recall,
 }
 
 /// Both models, ready for any number of threads; a clone is another handle to the same models.
@@ -104,6 +106,7 @@ impl MlService {
             signal: ArcSwap::from_pointee(slot),
             cache: config.cache_size.map(Cache::new),
             volatility: ArcSwap::from_pointee(other),
+            recall: Recall::default(),
         })))
     }
 

@@ -633,3 +633,38 @@ fn a_kill_while_a_folder_is_observed_leaves_all_of_it_or_nothing() {
     }
     eprintln!("{kills} kills: {whole} whole, {nothing} nothing");
 }
+
+/// One service, days that another process observes, and a store that is deleted and made anew.
+#[test]
+fn a_service_sees_what_the_store_holds_at_each_call_in_any_thread() {
+    let house = House::new();
+    let mut config = dollarbill_ml::Config::load(&house.config()).unwrap();
+    config.onnxruntime_library = Some(fs::canonicalize(support::library()).unwrap());
+    let ml = dollarbill_ml::MlService::open_volatility(&config).unwrap();
+    let everywhere = || {
+        std::thread::scope(|scope| {
+            let calls: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| ml.forecast("ABC").map(|found| found.current_avg_iv))).collect();
+            calls.into_iter().map(|call| call.join().unwrap().map_err(|error| error.to_string())).collect::<Vec<_>>()
+        })
+    };
+    let is =
+        |level: f64| everywhere().iter().all(|found| found.as_ref().is_ok_and(|found| (found - level).abs() < 1e-9));
+    house.write("abc.csv", dated(12));
+    house.run(&["observe", "abc.csv"]).good();
+    // Longer than a file counts as young, so that the days are remembered.
+    std::thread::sleep(std::time::Duration::from_millis(2200));
+    assert!(is(0.211) && is(0.211));
+
+    house.write("abc.csv", dated(13));
+    house.run(&["observe", "abc.csv"]).good();
+    assert!(is(0.212));
+
+    fs::remove_file(house.path("data/vol_history.sqlite")).unwrap();
+    assert!(everywhere().iter().all(|found| found.as_ref().is_err_and(|error| error.contains("never observed"))));
+    assert!(!house.path("data/vol_history.sqlite").exists(), "a forecast makes no store");
+
+    house.write("abc.csv", dated(11));
+    house.run(&["observe", "abc.csv"]).good();
+    assert!(is(0.21));
+}
