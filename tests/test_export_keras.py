@@ -102,7 +102,7 @@ def test_the_lstm_is_one_operator_and_no_shape_is_computed(compiled: onnx.ModelP
     kinds = [node.op_type for node in compiled.graph.node]
     assert kinds.count("LSTM") == 1
     assert not {"Loop", "Scan", "Shape", "Expand", "ConstantOfShape"} & set(kinds)
-    assert len(kinds) <= 240
+    assert len(kinds) <= 210
 
 
 def test_inputs_and_outputs_are_doubles_with_a_free_batch_axis(compiled: onnx.ModelProto) -> None:
