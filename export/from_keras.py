@@ -2,8 +2,8 @@
 
 tf2onnx fuses the LSTM, too, but is not exact on a float64 graph: it takes logarithms and reshapes in float32, and turns
 `where` into a sum of products, so that one NaN day makes every answer NaN. The lowering below keeps types, writes no
-shape arithmetic, lets the LSTM start from its default zero state, and refuses an operator that it does not know. `export.lean`
-then does with fewer nodes.
+shape arithmetic, lets the LSTM start from its default zero state, and refuses an operator that it does not know.
+`export.lean` writes no more nodes than are needed.
 """
 
 from collections.abc import Callable, Mapping
