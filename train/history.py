@@ -49,6 +49,10 @@ class HistoryStore:
         try:
             with self._explained():
                 self._prepare_patiently()
+                # Pages cut off the end would read as days that never were.
+                sound = str(self._connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+                if sound != "ok":
+                    raise PipelineError(f"history store {path}: is damaged ({sound}); restore it from a copy")
                 self._connection.execute("PRAGMA synchronous = FULL")
         except BaseException:
             self._connection.close()

@@ -6,7 +6,7 @@ session crosses; a Saturday or a Sunday then counts as the Friday before.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -83,7 +83,13 @@ def days_of_symbol(symbol: str, *, store: Path, data_dir: Path, date: dt.date | 
         raise PipelineError(f"{file}: is not there, so --date has nothing to date")
     elif not days:
         place += f": never observed (no day in history store {store}, no file {file})"
-    return _known(symbol, days, place, _todo(file if file.exists() else Path("SNAPSHOT.csv"), symbol), warnings)
+    todo = _todo(file if file.exists() else Path("SNAPSHOT.csv"), symbol)
+    known = _known(symbol, days, place, todo, warnings)
+    if known.dates and (age := (dt.datetime.now(CLOCK).date() - known.dates[-1]).days) > LONGEST_GAP:
+        # A forecast for the days after one long past is of no use to somebody who trades today.
+        late = f"the newest day known is {known.dates[-1]}, {age} days ago"
+        return replace(known, warnings=(*known.warnings, late))
+    return known
 
 
 def days_of_file(path: Path, *, store: Path, date: dt.date | None = None) -> KnownDays:
@@ -160,6 +166,8 @@ def _known(symbol: str, days: _Days, place: str, todo: str, warnings: list[str])
         # A holiday's copy, or the snapshot that was observed already.
         if not kept or features[-1] < COPY_QUOTES or not np.array_equal(features, kept[-1][1], equal_nan=True):
             kept.append((date, features))
+    if len(kept) < len(days):
+        place += f" (copies of the day before left out: {len(days) - len(kept)})"
     for (one, _), (other, _) in pairwise(kept[-LOOKED_AT:]):
         gap = (other - one).days
         if gap > LONGEST_GAP:

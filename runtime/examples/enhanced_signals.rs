@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use dollarbill_ml::{Config, Error, MlService, TradeSignal};
+use dollarbill_ml::{Config, Error, MlService, Source, TradeSignal};
 
 fn main() -> ExitCode {
     match run() {
@@ -20,14 +20,17 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Error> {
     let path = std::env::args().nth(1).unwrap_or_else(|| "../examples/signals.csv".to_owned());
     let wrong = |row: usize, reason: String| Error::Rows { place: format!("{path}: row {row}"), reason };
-    let mut reader = csv::Reader::from_path(&path).map_err(|error| wrong(0, error.to_string()))?;
-    let header = reader.headers().map_err(|error| wrong(0, error.to_string()))?.clone();
+    let mut reader = csv::Reader::from_path(&path).map_err(|error| wrong(1, error.to_string()))?;
+    let header = reader.headers().map_err(|error| wrong(1, error.to_string()))?.clone();
     let mut signals = Vec::new();
     for (index, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| wrong(index + 1, error.to_string()))?;
+        let record = record.map_err(|error| wrong(index + 2, error.to_string()))?;
         let fields: Vec<_> = header.iter().zip(&record).map(|(name, value)| format!("{name:?}: {value}")).collect();
         let text = format!("{{{}}}", fields.join(", "));
-        signals.push(TradeSignal::from_json(&text).map_err(|error| wrong(index + 1, error.to_string()))?);
+        signals.push(TradeSignal::from_json(&text).map_err(|error| wrong(index + 2, error.to_string()))?);
+    }
+    if signals.is_empty() {
+        return Err(wrong(1, "no signals; must hold a CSV header and one signal a line".to_owned()));
     }
 
     let ml = MlService::open_signals(&Config::find(None)?)?;
@@ -52,6 +55,9 @@ fn run() -> Result<(), Error> {
             if answer.warnings.is_empty() { "" } else { "  *" },
         )
         .map_err(print)?;
+    }
+    if answers.iter().any(|answer| answer.source == Source::Fallback) {
+        writeln!(out, "FALLBACK: the traditional rule answered in the model's place").map_err(print)?;
     }
     writeln!(out, "{} signals; * outside the training range, or the rule disagrees strongly", signals.len())
         .map_err(print)

@@ -49,7 +49,7 @@ impl Place {
 /// The models installed below `path`: itself if it is a model or version folder, else the folders in it that are.
 ///
 /// # Errors
-/// There is none.
+/// There is no model below `path`, or it cannot be read.
 pub fn installed(path: &Path) -> Result<Vec<PathBuf>, Error> {
     if path.is_file() || path.join("manifest.json").exists() || path.join("current.json").exists() {
         return Ok(vec![path.to_path_buf()]);

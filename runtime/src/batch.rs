@@ -108,7 +108,7 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
         let columns = columns_of(&header).map_err(|reason| rows_error(self.name, None, &reason))?;
         let name = self.name.to_owned();
         let mut writer = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(Vec::new());
-        let head = header.iter().chain(["confidence", "recommendation"]);
+        let head = header.iter().chain(["confidence", "recommendation", "source"]);
         writer.write_record(head).map_err(|error| csv_error(&name, None, &error))?;
         let limits = Limits::contract();
         let (mut records, mut signals) = (vec![csv::StringRecord::new(); CHUNK], Vec::with_capacity(CHUNK));
@@ -134,7 +134,8 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
             self.answer(&signals, &rows)?;
             for (record, answer) in records.iter().zip(&self.answers) {
                 let confidence = format!("{:?}", answer.confidence);
-                let fields = record.iter().chain([confidence.as_str(), answer.recommendation.as_str()]);
+                let added = [confidence.as_str(), answer.recommendation.as_str(), answer.source.as_str()];
+                let fields = record.iter().chain(added);
                 writer.write_record(fields).map_err(|error| csv_error(&name, None, &error))?;
             }
             self.count();
@@ -178,9 +179,14 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
             for (line, answer) in lines.iter().zip(&self.answers) {
                 use std::fmt::Write;
                 // A signal is an object with fields: it ends in a brace with something before it.
-                let open = line.trim().trim_end_matches('}').trim_end();
+                let line = line.trim();
+                let open = line.strip_suffix('}').unwrap_or(line).trim_end();
                 let (confidence, word) = (answer.confidence, answer.recommendation.as_str());
-                let _ = writeln!(text, "{open}, \"confidence\": {confidence:?}, \"recommendation\": \"{word}\"}}");
+                let source = answer.source.as_str();
+                let _ = writeln!(
+                    text,
+                    "{open}, \"confidence\": {confidence:?}, \"recommendation\": \"{word}\", \"source\": \"{source}\"}}"
+                );
             }
             self.count();
             self.output.write_all(text.as_bytes()).map_err(|error| cannot("write", &name, error))?;

@@ -1,6 +1,7 @@
 //! Which days a forecast rests on: those observed, a dated file's, and the engine's undated snapshot as the newest one.
 //! `train/known_days.py` follows the same rules.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,7 +45,9 @@ pub(crate) fn of_symbol(
     let mut days = stored(config, recall, &symbol)?;
     let mut warnings = Vec::new();
     let mut place = format!("symbol {symbol}");
-    if file.exists() {
+    // A folder that may not be entered is an error, not a file that is not there.
+    let is_there = file.try_exists().map_err(io_error("look for", &file))?;
+    if is_there {
         let found = read_surface(&file)?;
         check_symbol(&file, &found, &symbol)?;
         if let [snapshot @ SurfaceDay { date: None, .. }] = found.as_slice() {
@@ -69,7 +72,8 @@ pub(crate) fn of_symbol(
         let (store, file) = (config.history_path.display(), file.display());
         place = format!("{place}: never observed (no day in history store {store}, no file {file})");
     }
-    Ok(KnownDays::new(days, place, todo(if file.exists() { Some(&file) } else { None }, &symbol), warnings))
+    let known = KnownDays::new(days, place, todo(is_there.then_some(file.as_path()), &symbol), warnings);
+    Ok(known.with_age(Timestamp::now().to_zoned(tz::TimeZone::fixed(CLOCK)).date()))
 }
 
 /// The days of a dated file; or an undated snapshot on top of what the store holds of its symbol.
@@ -91,13 +95,17 @@ pub(crate) fn of_file(config: &Config, recall: &Recall, path: &Path, date: Optio
 }
 
 impl KnownDays {
-    fn new(days: Stored, place: String, todo: String, mut warnings: Vec<String>) -> Self {
-        let mut kept: Vec<SurfaceDay> = Vec::with_capacity(days.len());
+    fn new(days: Stored, mut place: String, todo: String, mut warnings: Vec<String>) -> Self {
+        let count = days.len();
+        let mut kept: Vec<SurfaceDay> = Vec::with_capacity(count);
         for day in days.into_values() {
             // A holiday's copy, or the snapshot that was observed already.
             if kept.last().is_none_or(|before| !is_copy(&day, before)) {
                 kept.push(day);
             }
+        }
+        if kept.len() < count {
+            let _ = write!(place, " (copies of the day before left out: {})", count - kept.len());
         }
         for pair in kept[kept.len().saturating_sub(LOOKED_AT)..].windows(2) {
             if let [SurfaceDay { date: Some(one), .. }, SurfaceDay { date: Some(other), .. }] = pair {
@@ -108,6 +116,17 @@ impl KnownDays {
             }
         }
         Self { days: kept, place, todo, warnings }
+    }
+
+    /// A forecast for the days after one long past is of no use to somebody who trades today.
+    fn with_age(mut self, today: Date) -> Self {
+        if let Some(newest) = self.days.last().and_then(|day| day.date) {
+            let age = (today - newest).get_days();
+            if age > LONGEST_GAP {
+                self.warnings.push(format!("the newest day known is {newest}, {age} days ago"));
+            }
+        }
+        self
     }
 }
 

@@ -76,6 +76,12 @@ impl HistoryStore {
                 Ok(Content::Store | Content::Nothing) => {}
             }
         }
+        // Pages cut off the end would read as days that never were.
+        let sound: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+        if sound != "ok" {
+            let reason = format!("is damaged ({}); restore it from a copy", sound.replace('\n', " "));
+            return Err(Error::History { path: path.to_path_buf(), reason });
+        }
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         Ok(Self { connection, path: path.to_path_buf() })
     }

@@ -57,29 +57,35 @@ pub use signal::{Classification, Recommendation, Source, TradeSignal, Warning, W
 pub use volatility::{Direction, HorizonForecast, ShortForecast, VolatilityForecast};
 pub use watch::Watcher;
 
+/// How often the service behind the drop-in functions looks for a new version.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// The service behind the two drop-in functions: opened at the first call, with the config that [`Config::find`] finds.
+/// New versions are let in as by a [`Watcher`], within five seconds.
 ///
 /// # Errors
 /// As [`Config::find`] and [`MlService::open`]; the next call tries again.
 pub fn shared() -> Result<&'static MlService, Error> {
-    static SERVICE: OnceLock<MlService> = OnceLock::new();
+    static SERVICE: OnceLock<(MlService, Watcher)> = OnceLock::new();
     static OPENING: Mutex<()> = Mutex::new(());
-    if let Some(service) = SERVICE.get() {
+    if let Some((service, _)) = SERVICE.get() {
         return Ok(service);
     }
     let _one_at_a_time = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(service) = SERVICE.get() {
+    if let Some((service, _)) = SERVICE.get() {
         return Ok(service);
     }
     let service = MlService::open(&Config::find(None)?)?;
-    Ok(SERVICE.get_or_init(|| service))
+    let watcher = Watcher::start(&service, LOOK_EVERY)?;
+    Ok(&SERVICE.get_or_init(|| (service, watcher)).0)
 }
 
-/// The confidence in a signal, 0 to 1: P(profit) by the model.
+/// The confidence in a signal, 0 to 1: P(profit) by the model, or the [traditional rule's score](fallback::rule_score)
+/// where the config lets the fallback answer.
 ///
-/// A drop-in for the engine's function of the same name: it cannot fail, so where [`MlService::classify`] would give an
-/// error it logs that error and returns the [traditional rule's score](fallback::rule_score). Use [`MlService`] to tell
-/// the two apart.
+/// A drop-in for the engine's function of the same name: it cannot fail, so where [`MlService::classify`] gives an error
+/// (a field is out of range or no number, nothing is set up, the fallback is forbidden) it logs that error and returns 0:
+/// no confidence, which no threshold lets trade. Use [`MlService`] to tell the cases apart.
 ///
 /// # Examples
 /// ```
@@ -88,15 +94,18 @@ pub fn shared() -> Result<&'static MlService, Error> {
 ///     volume: 1200, open_interest: 8500, days_to_expiry: 45,
 /// };
 /// let confidence: f64 = dollarbill_ml::classify_signal_quality(&signal);
-/// assert!((0.0..=1.0).contains(&confidence));
+/// assert!(confidence > 0.0 && confidence < 1.0);
+///
+/// let wrong = dollarbill_ml::TradeSignal { delta: f64::NAN, ..signal };
+/// assert_eq!(dollarbill_ml::classify_signal_quality(&wrong), 0.0);
 /// ```
 #[must_use]
 pub fn classify_signal_quality(signal: &TradeSignal) -> f64 {
     match shared().and_then(|service| service.classify(signal)) {
         Ok(answer) => answer.confidence,
         Err(error) => {
-            tracing::error!("the traditional rule answers: {error}");
-            fallback::rule_score(signal)
+            tracing::error!("no confidence in a signal: {error}");
+            0.0
         }
     }
 }

@@ -26,8 +26,14 @@ const MAX_AXIS: usize = 4096;
 /// assert_eq!(version.to_string(), "0123456789ab");
 /// assert!("../../../etc".parse::<Version>().is_err());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Version([u8; 12]);
+
+impl std::fmt::Debug for Version {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Version({self})")
+    }
+}
 
 impl Version {
     /// The version as text.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::civil::Date;
 
 use crate::error::Error;
+use crate::files::io_error;
 use crate::history::HistoryStore;
 use crate::surface::SurfaceDay;
 
@@ -39,7 +40,8 @@ impl Recall {
         if let Some(found) = before.and_then(|state| self.find(state, symbol)) {
             return Ok(found);
         }
-        if !path.exists() {
+        // A folder that may not be entered is an error, not a store that is not there.
+        if !path.try_exists().map_err(io_error("look for", path))? {
             return Ok(Arc::default());
         }
         let days = HistoryStore::open(path)?.days(symbol, DAYS_LOOKED_UP)?;

@@ -390,6 +390,17 @@ pub enum Source {
     Fallback,
 }
 
+impl Source {
+    /// The word that files and messages use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
 /// What to do with a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

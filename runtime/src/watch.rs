@@ -9,6 +9,9 @@ use crate::manifest::Version;
 use crate::service::MlService;
 use crate::{SIGNAL_CLASSIFIER, VOLATILITY_PREDICTOR};
 
+/// A thread that looked all the time would take a core from those who answer.
+const MOST_OFTEN: Duration = Duration::from_millis(1);
+
 /// A thread that looks for new versions until this is dropped, or until the last handle to the service is.
 ///
 /// # Examples
@@ -22,6 +25,7 @@ use crate::{SIGNAL_CLASSIFIER, VOLATILITY_PREDICTOR};
 /// # Ok::<(), dollarbill_ml::Error>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "it stops looking when it is dropped"]
 pub struct Watcher {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -34,6 +38,7 @@ impl Watcher {
     /// # Errors
     /// The operating system gives no thread.
     pub fn start(service: &MlService, every: Duration) -> Result<Self, Error> {
+        let every = every.max(MOST_OFTEN);
         let (stop, stopped) = mpsc::channel();
         let service = service.downgrade();
         let watch = move || {

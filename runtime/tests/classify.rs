@@ -117,7 +117,7 @@ fn a_batch_keeps_every_row_and_its_order_and_agrees_with_single_signals() {
     let done = house.run(&["classify-batch", "signals.csv"]);
     let lines: Vec<_> = done.good().lines().collect();
     assert_eq!(lines.len(), 9001);
-    assert_eq!(lines[0], format!("symbol,{HEADER},confidence,recommendation"));
+    assert_eq!(lines[0], format!("symbol,{HEADER},confidence,recommendation,source"));
     for (index, row) in rows.iter().enumerate().step_by(1500) {
         let rest = lines[index + 1].strip_prefix(&format!("\"A,B\",{row},")).expect("the row is kept as it was");
         let (confidence, _) = rest.split_once(',').unwrap();
@@ -136,10 +136,25 @@ fn ndjson_gives_the_same_answers_as_csv() {
     let json = house.run_with_input(&["classify-batch", "-"], lines.join("\n").as_bytes());
     for ((csv, json), line) in csv.good().lines().skip(1).zip(json.good().lines()).zip(&lines) {
         let answer: serde_json::Value = serde_json::from_str(json).unwrap();
-        let expected: Vec<_> = csv.rsplit(',').take(2).collect();
-        assert_eq!(answer["recommendation"], expected[0]);
-        assert_eq!(answer["confidence"].as_f64().unwrap(), expected[1].parse::<f64>().unwrap());
+        let expected: Vec<_> = csv.rsplit(',').take(3).collect();
+        assert_eq!(answer["source"], expected[0]);
+        assert_eq!(answer["source"], "model");
+        assert_eq!(answer["recommendation"], expected[1]);
+        assert_eq!(answer["confidence"].as_f64().unwrap(), expected[2].parse::<f64>().unwrap());
         assert!(json.starts_with(line.trim_end_matches('}')));
+    }
+}
+
+#[test]
+fn ndjson_keeps_what_is_passed_through_whatever_it_ends_in() {
+    let house = House::new();
+    let row = as_json(&rows(1)[0]);
+    for extra in ["{}", "{\"x\": {\"y\": 1}}", "\"}\""] {
+        let line = format!("{}, \"symbol\": {extra}}}", row.trim_end_matches('}'));
+        let done = house.run_with_input(&["classify-batch", "-"], line.as_bytes());
+        let answer: serde_json::Value = serde_json::from_str(done.good()).unwrap();
+        assert_eq!(answer["symbol"], serde_json::from_str::<serde_json::Value>(extra).unwrap());
+        assert_eq!(answer["source"], "model");
     }
 }
 

@@ -109,6 +109,16 @@ fn what_is_no_store_or_a_newer_one_is_refused_and_left_as_it_was() {
 }
 
 #[test]
+fn a_store_whose_end_is_cut_off_is_refused_instead_of_being_read_as_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    HistoryStore::open(&path).unwrap().observe(&day("ABC", 0.3), date(2024, 3, 4)).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(5000).unwrap();
+    let error = HistoryStore::open(&path).unwrap_err().to_string();
+    assert!(error.contains("damaged") || error.contains("malformed"), "{error}");
+}
+
+#[test]
 fn a_store_in_a_folder_that_is_not_there_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let error = HistoryStore::open(&folder.path().join("no/history.sqlite")).unwrap_err().to_string();

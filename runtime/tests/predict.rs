@@ -189,7 +189,20 @@ fn days_observed_one_by_one_make_a_forecast() {
         let done = house.run(&["predict", "--symbol", symbol]);
         let forecast: Value = serde_json::from_str(done.good()).unwrap();
         assert!((number(&forecast["current_avg_iv"]) - 0.209).abs() < 1e-12);
+        assert!(done.stderr.contains("the newest day known is 2024-03-15, "), "{}", done.stderr);
     }
+}
+
+#[test]
+fn copies_of_the_day_before_do_not_count_and_the_message_says_so() {
+    let house = House::new();
+    house.write("today.csv", format!("{HEADER}{}", surface("", 0.2)));
+    for date in weekdays(10) {
+        house.run(&["observe", "today.csv", "--date", &date.to_string()]).good();
+    }
+    house
+        .run(&["predict", "--symbol", "ABC"])
+        .refused("symbol ABC (copies of the day before left out: 9): needs 10 known days, found 1");
 }
 
 #[test]

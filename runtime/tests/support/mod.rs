@@ -36,7 +36,7 @@ pub fn library() -> PathBuf {
             }
         }
     }
-    panic!("these tests need libonnxruntime: run `make setup`, or set ORT_DYLIB_PATH");
+    panic!("these tests need libonnxruntime: run `make`, or set ORT_DYLIB_PATH");
 }
 
 /// A copy of the fixtures in a folder of its own: `config/ml_config.json` and `artifacts/`.

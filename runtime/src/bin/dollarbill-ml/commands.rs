@@ -28,13 +28,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
         config.lanes = 1;
         Ok(config)
     };
-    let answers = matches!(
-        &arguments.command,
-        Command::Classify { .. } | Command::Predict { .. } | Command::ClassifyBatch { output: None, .. }
-    );
-    if answers && stdout_is_closed() {
-        return Err(cannot("write", "stdout", io::Error::other("is closed")));
-    }
     match arguments.command {
         Command::Classify { signal, json } => classify(&config()?, &signal, json),
         Command::ClassifyBatch { file, output } => classify_batch(&config()?, &file, output.as_deref()),
@@ -58,6 +51,10 @@ fn classify(config: &Config, signal: &str, json: bool) -> Result<(), Error> {
     let text = if signal == "-" { standard_input()? } else { signal.to_owned() };
     let signal = TradeSignal::from_json(text.trim())?;
     let answer = MlService::open_signals(config)?.classify(&signal)?;
+    // What made the fallback answer is on stderr already.
+    for warning in answer.warnings.iter().filter(|_| answer.source == Source::Model) {
+        tracing::warn!("{warning}");
+    }
     if json { print_json(&answer) } else { print(&format!("{:.3}\n", answer.confidence)) }
 }
 
@@ -192,7 +189,12 @@ fn evaluate(place: &Place, version: &Path, input: &Path, output: &Path) -> Resul
     const SIZE: usize = size_of::<f64>();
     let evaluator = Evaluator::open(version, place)?;
     let file = File::open(input).map_err(|source| cannot("read", input, source))?;
-    let bytes = file.metadata().map_err(|source| cannot("read", input, source))?.len();
+    let found = file.metadata().map_err(|source| cannot("read", input, source))?;
+    if !found.is_file() {
+        let reason = "is no regular file, so that its length is not known".to_owned();
+        return Err(Error::Rows { place: input.display().to_string(), reason });
+    }
+    let bytes = found.len();
     let row = (evaluator.row_width() * SIZE) as u64;
     if bytes % row != 0 {
         let reason = format!("holds {bytes} bytes, which is no whole number of rows of {row} bytes");
@@ -218,18 +220,6 @@ fn evaluate(place: &Place, version: &Path, input: &Path, output: &Path) -> Resul
     }
     let file = writer.into_inner().map_err(|error| cannot("write", output, error.into_error()))?;
     file.commit()
-}
-
-/// Whether this process was started without a stdout (`>&-`), so that an answer would be lost without a word: Rust puts
-/// /dev/null in its place, opened for reading and writing, while a shell's `> /dev/null` opens it for writing only.
-fn stdout_is_closed() -> bool {
-    let flags = std::fs::read_to_string("/proc/self/fdinfo/1").unwrap_or_default();
-    let both_ways = flags
-        .lines()
-        .find_map(|line| line.strip_prefix("flags:"))
-        .and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok())
-        .is_some_and(|flags| flags & 3 == 2);
-    both_ways && std::fs::read_link("/proc/self/fd/1").is_ok_and(|target| target == Path::new("/dev/null"))
 }
 
 fn print_json(value: &impl Serialize) -> Result<(), Error> {
