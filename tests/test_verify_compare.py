@@ -5,11 +5,17 @@ import re
 import warnings
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from skl2onnx import to_onnx
 from sklearn.datasets import load_breast_cancer
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -146,6 +152,79 @@ def test_a_graph_of_another_number_of_classes_is_refused_with_what_to_do(compare
     assert ended.code == 2
     assert "has 3 columns, but the original answers with probabilities of 2 classes" in ended.err
     assert "python -m export --original" in ended.err
+
+
+def test_columns_so_small_that_the_original_refuses_some_probes_are_compared(compare, files):
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(5, max_depth=4, random_state=0))
+    model.fit(X[:, :3] * 1e-42, y)
+    save_skops(model, files / "tiny.skops")
+    (files / "tiny.onnx").write_bytes(to_bytes(compile_sklearn(model, name="tiny")))
+    ended = compare("tiny.onnx", original="tiny.skops")
+    assert ended.code == 0
+    assert "near a tie" in ended.out
+    assert "rows that the original itself refuses" in ended.out
+
+
+def test_an_original_that_fails_on_a_probe_ends_with_one_line(compare, monkeypatch):
+    def fail(*_, **__):
+        raise IndexError("no such\nleaf")
+
+    monkeypatch.setattr("verify.pair.tie_rows", fail)
+    ended = compare("ours.onnx")
+    assert ended.code == 2
+    assert "IndexError: no such leaf" in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def renamed(graph, name):
+    old = graph.graph.output[0].name
+    for node in graph.graph.node:
+        node.output[:] = [name if output == old else output for output in node.output]
+        node.input[:] = [name if taken == old else taken for taken in node.input]
+    graph.graph.output[0].name = name
+    onnx.checker.check_model(graph)
+    return to_bytes(graph)
+
+
+@pytest.mark.parametrize(
+    ("output", "who", "ours"),
+    [("natural", "python -m export", "probabilities"), ("confidence", "a trading artifact", "confidence")],
+)
+def test_an_output_of_another_name_is_noted(compare, files, output, who, ours):
+    model = load_skops(files / "model.skops")
+    (files / "renamed.onnx").write_bytes(renamed(compile_sklearn(model, name="ours", output=output), "foo"))
+    ended = compare("renamed.onnx")
+    assert ended.code == 0
+    assert f"output is named 'foo'; {who} names it '{ours}'" in ended.out
+
+
+def test_a_regressor_s_output_of_another_name_is_noted(compare, files):
+    model = RandomForestRegressor(3, max_depth=3, random_state=0).fit(X, X[:, 0])
+    save_skops(model, files / "value.skops")
+    graph = compile_sklearn(model, name="value")
+    (files / "value.onnx").write_bytes(to_bytes(graph))
+    assert "output is named" not in compare("value.onnx", original="value.skops").out
+    (files / "value.onnx").write_bytes(renamed(graph, "probabilities"))
+    ended = compare("value.onnx", original="value.skops")
+    assert ended.code == 0
+    assert "output is named 'probabilities'; python -m export names it 'variable'" in ended.out
+
+
+def test_splits_that_could_not_be_decided_follow_the_verdict(compare, files):
+    members = [
+        ("forest", RandomForestClassifier(3, max_depth=3, random_state=0)),
+        ("boosting", GradientBoostingClassifier(n_estimators=5, random_state=0)),
+    ]
+    model = VotingClassifier(members).fit(X, y)
+    save_skops(model, files / "vote.skops")
+    (files / "vote.onnx").write_bytes(to_bytes(compile_sklearn(model, name="vote")))
+    ended = compare("vote.onnx", original="vote.skops")
+    assert ended.code == 0
+    verdict, rest = ended.out.rstrip().splitlines()[-2:]
+    assert verdict == "in parity"
+    count = re.search(r"splits told apart: .* ([\d,]+) undecided", ended.out)[1]
+    assert rest.startswith(f"not proven: {count} of ")
+    assert rest.endswith("could not be decided; a threshold moved there could pass unseen")
 
 
 STOCK = {

@@ -13,7 +13,7 @@ examples:
   python -m verify                                       both models, in Python and in Rust
   python -m verify signal_classifier --rows 10000000     ten million random rows besides the probes
   python -m verify volatility_predictor --runtime python --report report.html
-  python -m verify compare --original model.skops --onnx model.onnx        any tree model, ours or a stock export
+  python -m verify compare --original model.skops --onnx model.onnx        any model that export compiles
   python -m verify explain signal_classifier '{"edge_percent": 15.5, "delta": 0.65, ...}'
   python -m verify explain volatility_predictor surface.csv
   python -m verify survey                                public data sets: our compiler beside stock skl2onnx

@@ -16,7 +16,7 @@ from train.files import explain_os_errors
 from verify.foreign import ForeignGraph, open_foreign
 from verify.originals import Original, load_sklearn, second_class_of
 from verify.pair import PairResult, compare_pair
-from verify.show import console, figures
+from verify.show import console, figures, print_unproven
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,9 +35,15 @@ def run_compare(options: argparse.Namespace) -> int:
     original, about = _same_answers(original, graph)
     base = None if options.data is None else read_rows(options.data, original)
     with cli.console.status("comparing"):
-        found = compare_pair(original, graph, base=base, rows=options.rows, seed=options.seed)
+        try:
+            found = compare_pair(original, graph, base=base, rows=options.rows, seed=options.seed)
+        except PipelineError:
+            raise
+        except Exception as error:  # an original may load and still fail on a probe, in many ways
+            reason = f"{type(error).__name__}: {error}"
+            raise PipelineError(f"{options.original}: could not be compared: it fails on a probe: {reason}") from error
     title = f"{options.onnx} against {options.original}{about}"
-    print_pair(title, found, answer_type=graph.answer_type)
+    print_pair(title, found, answer_type=graph.answer_type, note=_name_note(original, graph))
     return cli.EXIT_GOOD if found.in_parity else cli.EXIT_NOT_IN_PARITY
 
 
@@ -61,6 +67,21 @@ def _same_answers(original: Original, graph: ForeignGraph) -> tuple[Original, st
             "made from this very model, by `python -m export --original`"
         )
     return original, ""
+
+
+def _name_note(original: Original, graph: ForeignGraph) -> str:
+    """What a caller must know who asks for the output by the name that this project gives it; mostly nothing."""
+    if original.second_class_only:
+        ours, who = "confidence", "a trading artifact"
+    else:
+        ours = "probabilities" if hasattr(original.estimator, "classes_") else "variable"
+        who = "python -m export"
+    if graph.answer_name == ours:
+        return ""
+    return (
+        f"note: output is named {graph.answer_name!r}; {who} names it {ours!r}: a caller that asks for that name will "
+        "not find it"
+    )
 
 
 def read_rows(path: Path, original: Original) -> Floats:
@@ -97,8 +118,8 @@ def read_rows(path: Path, original: Original) -> Floats:
     return table.to_numpy(dtype=np.float64)
 
 
-def print_pair(title: str, found: PairResult, *, answer_type: str) -> None:
-    """The table of a comparison, its causes and a verdict, on stdout."""
+def print_pair(title: str, found: PairResult, *, answer_type: str, note: str = "") -> None:
+    """The table of a comparison, its causes, a note if any and a verdict, on stdout."""
     out = console()
     table = Table(title=f"{title}: {found.tolerance}", title_justify="left")
     for heading in ("rows from", "rows", "mismatched", "> 1e-5 apart", "labels differ", "largest difference", "in ulp"):
@@ -120,4 +141,7 @@ def print_pair(title: str, found: PairResult, *, answer_type: str) -> None:
         out.print(f"causes on {looked_at:,} mismatched rows (answers of the graph are {answer_type}):")
     for cause in found.causes:
         out.print(f"  {cause.name}: {cause.rows:,} rows; the first: {cause.evidence}", markup=False)
+    if note:
+        out.print(note, markup=False)
     out.print("in parity" if found.in_parity else "NOT in parity")
+    print_unproven(out, found.proof)

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from verify.check import Checked
 from verify.parity import NOT_A_NUMBER_APART, ParityResult, RowDifference
+from verify.standing import SplitProof
 
 WORST_SHOWN = 3
 FILE_WIDTH = 160
@@ -39,6 +40,7 @@ def print_checked(checked: Checked) -> None:
         out.print(f"refused by {refusal}", markup=False)
     _print_misses(out, checked)
     out.print(verdict(checked))
+    print_unproven(out, checked.proof)
 
 
 def verdict(checked: Checked) -> str:
@@ -49,6 +51,19 @@ def verdict(checked: Checked) -> str:
     if checked.proven:
         return f"{name}: in parity with {checked.manifest.parity.reference}; it is the current version"
     return f"{name}: could not check: the original is missing, only its golden cases were replayed"
+
+
+def print_unproven(out: Console, proof: SplitProof) -> None:
+    """One line after a verdict, where some splits or routes could not be decided: the verdict does not cover them."""
+    splits, routes = proof.thresholds, proof.routes
+    parts = []
+    if splits.undecided:
+        parts.append(f"{splits.undecided:,} of {splits.all:,} splits")
+    if routes.undecided:
+        parts.append(f"{routes.undecided:,} of {routes.all:,} NaN routes")
+    if parts:
+        changed = "a threshold moved" if splits.undecided else "a route turned"
+        out.print(f"not proven: {' and '.join(parts)} could not be decided; {changed} there could pass unseen")
 
 
 def figures(result: ParityResult) -> tuple[str, str, str, str, str]:

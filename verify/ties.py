@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.probes import RowSource
+from verify.stream import accepted_answers
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,24 +27,33 @@ def tie_rows(
         seed: of every random choice.
 
     Returns:
-        float64 [`KEPT`, column].
+        float64 [at most `KEPT`, column]; none that the original refuses.
     """
     random = np.random.default_rng(seed)
     pool = source.chunk(POOL, random=random)
-    gaps = undecided(answer(pool), marks)
+    gaps, accepted = _gaps(answer, pool, marks)
+    pool, gaps = pool[accepted], gaps[accepted]
     nearest = np.argsort(gaps, kind="stable")[:KEPT]
     rows, gaps = pool[nearest], gaps[nearest]
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if len(rows) else 0):
         trials = np.repeat(rows, TRIALS, axis=0)
         column = random.integers(trials.shape[1], size=len(trials))
         each = np.arange(len(trials))
         trials[each, column] = source.chunk(len(trials), random=random)[each, column]
-        tried = undecided(answer(trials), marks).reshape(len(rows), TRIALS)
+        tried = _gaps(answer, trials, marks)[0].reshape(len(rows), TRIALS)
         best = np.argmin(tried, axis=1)
         better = tried[np.arange(len(rows)), best] < gaps
         rows[better] = trials.reshape(len(rows), TRIALS, -1)[better, best[better]]
         gaps = np.minimum(gaps, tried.min(axis=1))
     return rows
+
+
+def _gaps(
+    answer: Callable[[Floats], Floats], rows: Floats, marks: Sequence[float]
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """How far each row is from a tie, infinitely where the original refuses it; and which rows it accepts."""
+    answers, accepted = accepted_answers(answer, rows)
+    return np.where(accepted, undecided(answers, marks), np.inf), accepted
 
 
 def undecided(answers: Floats, marks: Sequence[float] = ()) -> Floats:
