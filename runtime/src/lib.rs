@@ -50,6 +50,8 @@ pub use config::Config;
 pub use error::Error;
 pub use files::AtomicFile;
 pub use forecast_surface::{ForecastSurface, HorizonSurface};
+/// A calendar day, as forecasts and the history store take and give it.
+pub use jiff::civil::Date;
 pub use manifest::Version;
 pub use observe::{Observed, ObservedSymbol, observe};
 pub use service::{MlService, SIGNAL_CLASSIFIER, VOLATILITY_PREDICTOR};
