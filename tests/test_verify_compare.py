@@ -26,7 +26,7 @@ from export.from_sklearn import compile_sklearn
 from export.graph import to_bytes
 from tests.verified import run_verify
 from train.model_io import load_skops, save_skops
-from verify.causes import MARGIN, UNEXPLAINED
+from verify.causes import LEAF, MARGIN, ORDER, UNEXPLAINED
 from verify.foreign import open_foreign
 from verify.graph_trees import tree_operators
 from verify.originals import sklearn_original
@@ -244,6 +244,38 @@ def test_a_stock_conversion_differs_for_reasons_that_can_be_named(name):
     names = {cause.name for cause in found.causes}
     assert names
     assert not names & {MARGIN, UNEXPLAINED}
+
+
+@pytest.fixture(scope="module")
+def small():
+    return make_pipeline(StandardScaler(), RandomForestClassifier(6, max_depth=6, random_state=0)).fit(X, y)
+
+
+def causes_against(estimator, graph):
+    graph = open_foreign(graph.SerializeToString())
+    return compare_pair(sklearn_original(estimator, name="model"), graph, rows=3000).causes
+
+
+def test_classes_in_another_order_are_named(small):
+    graph = compile_sklearn(small, name="swapped")
+    (output,) = graph.graph.output
+    for node in graph.graph.node:
+        node.output[:] = ["ordered" if name == output.name else name for name in node.output]
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 0]), "order"))
+    graph.graph.node.append(onnx.helper.make_node("Gather", ["ordered", "order"], [output.name], axis=1))
+    assert [cause.name for cause in causes_against(small, graph)] == [ORDER]
+
+
+def test_rows_at_splits_and_with_nan_do_not_hide_another_forest(small):
+    other = make_pipeline(StandardScaler(), RandomForestClassifier(6, max_depth=6, random_state=1)).fit(X, y)
+    causes = causes_against(small, compile_sklearn(other, name="other"))
+    assert causes[0].name == LEAF
+    assert causes[0].rows > 0.6 * sum(cause.rows for cause in causes)
+
+
+def test_a_stock_conversion_is_not_called_another_forest(small):
+    causes = causes_against(small, stock(small, options={"zipmap": False}))
+    assert sum(cause.rows for cause in causes if cause.name == LEAF) < 0.02 * sum(cause.rows for cause in causes)
 
 
 def test_a_regressor_and_an_svm_are_in_parity():

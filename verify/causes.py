@@ -2,16 +2,21 @@
 
 The causes are looked for in this order; the first that fits is the row's.
 
+- *classes in another order*: on nearly all mismatched rows, if they are many, the columns are the original's, permuted;
 - *too large for float32*: the row holds a number that float32 arithmetic overflows on;
 - *margin taken for a probability*: an answer outside [0, 1], or one whose sigmoid (softmax) is the original's, in a
   graph whose answers do leave [0, 1];
-- *NaN route*: the row holds a NaN, and the answers are far apart;
+- *NaN route*: the row holds a NaN, the answers are far apart, and the same row with numbers in their place agrees;
 - *tie*: the original's two best classes are equal but for rounding, and the label differs;
 - *sum order*: at most a few units of the last place apart: the same numbers added in another order;
 - *float32 answer*: apart by no more than float32 can tell;
-- *rounding of a threshold*: on the row's path in the original stands a split that float32 cannot tell from the row;
+- *rounding of a threshold*: on the row's path in the original stands a split that float32 cannot tell from the row, and
+  the same row a little to either side of it agrees;
 - *rounding of the input*: the original itself answers that much otherwise when the row is moved by what float32 rounds;
+- *another value in a leaf, or another tree*: none of these, in a model with trees;
 - *unexplained*: none of these.
+
+Whether a changed row agrees can be asked only where the graph is at hand.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,6 +28,7 @@ import numpy.typing as npt
 from verify.stream import accepted_answers
 from verify.trees import Bools, Floats, Group, Tree
 
+ORDER = "classes in another order"
 OVERFLOW = "too large for float32"
 MARGIN = "margin taken for a probability"
 NAN_ROUTE = "NaN route"
@@ -31,8 +37,9 @@ SUM_ORDER = "sum order (last bits)"
 FLOAT32 = "float32 answer"
 THRESHOLD = "rounding of a threshold"
 ROUNDED_INPUT = "rounding of the input to float32"
+LEAF = "another value in a leaf, or another tree"
 UNEXPLAINED = "unexplained"
-CAUSES = (OVERFLOW, MARGIN, NAN_ROUTE, TIE, SUM_ORDER, FLOAT32, THRESHOLD, ROUNDED_INPUT, UNEXPLAINED)
+CAUSES = (ORDER, OVERFLOW, MARGIN, NAN_ROUTE, TIE, SUM_ORDER, FLOAT32, THRESHOLD, ROUNDED_INPUT, LEAF, UNEXPLAINED)
 
 LAST_BITS = 1e-13
 FLOAT32_STEP = float(np.finfo(np.float32).eps)
@@ -43,6 +50,10 @@ LARGE = 1e30
 MOVES = 8
 NOT_BETWEEN = 1e-4
 """How far outside [0, 1] an answer must be to be no probability; sums of float32 end a little outside."""
+MANY, NEARLY_ALL = 0.25, 0.95
+"""Shares: of all rows that must be mismatched, and of those that must fit, before classes are called permuted."""
+ASIDE = (1e-4, 1e-3)
+"""How far a row is moved off a split, as a share of its numbers: far beyond what float32 rounds."""
 ROUNDINGS = 4.0
 """A scaler in float32 rounds the value, the mean, the difference and the quotient."""
 
@@ -65,6 +76,8 @@ def name_causes(
     groups: Sequence[Group] = (),
     probabilities: bool = True,
     answer: Callable[[Floats], Floats] | None = None,
+    graph: Callable[[Floats], Floats] | None = None,
+    share: float = 0.0,
 ) -> list[Cause]:
     """Give every mismatched row its cause.
 
@@ -75,6 +88,8 @@ def name_causes(
         groups: the original's trees.
         probabilities: whether the answers are probabilities (else a regressor's values).
         answer: the original, to ask for rows that are rounded.
+        graph: what is compared with it, to ask both for rows without NaN and off their splits.
+        share: how many of all rows that were compared are mismatched, 0 to 1.
 
     Returns:
         The causes that occur, most frequent first.
@@ -86,17 +101,32 @@ def name_causes(
     at_split = np.zeros(len(rows), dtype=bool)
     for step in steps:
         at_split = np.logical_or(at_split, step.distance <= 1.0)
+    rounded = _moved_by_rounding(rows, expected, difference, answer)
+    nan: Bools = np.asarray(np.isnan(rows).any(axis=1))
+    asked = answer is not None and graph is not None
+    if answer is not None and graph is not None:
+        if groups:
+            suspects = np.flatnonzero(np.logical_or(at_split, rounded))
+            aside = np.zeros(len(rows), dtype=bool)
+            aside[suspects] = _agrees_aside(rows[suspects], answer, graph)
+            at_split, rounded = np.logical_and(at_split, aside), np.logical_and(rounded, aside)
+        without = nan.copy()
+        without[nan] = _agrees_without_nan(rows, rows[nan], answer, graph)
+    else:
+        without = nan
     by_class = np.full(len(rows), probabilities)
     label_differs = np.argmax(found, axis=1) != np.argmax(expected, axis=1)
     tests: dict[str, npt.NDArray[np.bool_]] = {
-        OVERFLOW: (np.abs(rows) > LARGE).any(axis=1) & ~np.isnan(rows).any(axis=1) & (difference > FLOAT32_SUM * size),
+        ORDER: _permuted(expected, found, share) & by_class,
+        OVERFLOW: (np.abs(rows) > LARGE).any(axis=1) & ~nan & (difference > FLOAT32_SUM * size),
         MARGIN: _looks_like_margin(expected, found) & by_class,
-        NAN_ROUTE: np.isnan(rows).any(axis=1) & (difference > FLOAT32_SUM * size),
+        NAN_ROUTE: without & (difference > FLOAT32_SUM * size),
         TIE: _tied(expected) & label_differs & by_class,
         SUM_ORDER: difference <= LAST_BITS * size,
         FLOAT32: difference <= FLOAT32_SUM * size,
         THRESHOLD: at_split,
-        ROUNDED_INPUT: _moved_by_rounding(rows, expected, difference, answer),
+        ROUNDED_INPUT: rounded,
+        LEAF: np.full(len(rows), asked and bool(groups)),
         UNEXPLAINED: np.ones(len(rows), dtype=bool),
     }
     free, causes = np.ones(len(rows), dtype=bool), []
@@ -108,6 +138,70 @@ def name_causes(
             shown = _show(name, rows[first], expected[first], found[first], [step.say(first) for step in steps])
             causes.append(Cause(name, len(mine), first, shown))
     return sorted(causes, key=lambda cause: -cause.rows)
+
+
+def _permuted(expected: Floats, found: Floats, share: float) -> Bools:
+    """Rows whose answers are the original's in another order of columns, where nearly all rows have the same order."""
+    nobody = np.zeros(len(found), dtype=bool)
+    if share < MANY or found.shape != expected.shape or found.shape[1] < 2:
+        return nobody
+    apart = np.array([np.abs(expected - column[:, None]).mean(axis=0) for column in found.T])
+    order = np.argmin(np.nan_to_num(apart, nan=np.inf), axis=1)
+    if len(set(order.tolist())) < len(order) or (order == np.arange(len(order))).all():
+        return nobody
+    fits: Bools = np.asarray((np.abs(found - expected[:, order]) <= FLOAT32_SUM).all(axis=1))
+    return fits if fits.mean() >= NEARLY_ALL else nobody
+
+
+def _agree(rows: Floats, answer: Callable[[Floats], Floats], graph: Callable[[Floats], Floats]) -> Bools:
+    """Whether both answer alike to what float32 can tell; not where the original refuses the row."""
+    expected, accepted = accepted_answers(answer, rows)
+    agreed = np.zeros(len(rows), dtype=bool)
+    if accepted.any():
+        expected = expected[accepted]
+        size = np.maximum(np.abs(expected).max(axis=1), 1.0)
+        try:
+            found = graph(rows[accepted])
+        except Exception:  # noqa: BLE001 - a graph that answered the row may fail on a changed one, in many ways
+            return agreed
+        with np.errstate(invalid="ignore"):
+            agreed[accepted] = np.abs(found - expected).max(axis=1) <= FLOAT32_SUM * size
+    return agreed
+
+
+def _agrees_aside(rows: Floats, answer: Callable[[Floats], Floats], graph: Callable[[Floats], Floats]) -> Bools:
+    """Whether both agree when the row is moved off its splits, to either side by the same."""
+    agreed = np.zeros(len(rows), dtype=bool)
+    if not len(rows):
+        return agreed
+    with np.errstate(over="ignore", invalid="ignore"):
+        usual = np.median(np.nan_to_num(np.abs(rows), nan=0.0), axis=0)
+        for part in ASIDE:
+            step = part * np.fmax(np.abs(rows), usual)
+            agreed |= _agree(rows - step, answer, graph) & _agree(rows + step, answer, graph)
+    return agreed
+
+
+def _agrees_without_nan(
+    all_rows: Floats, rows: Floats, answer: Callable[[Floats], Floats], graph: Callable[[Floats], Floats]
+) -> Bools:
+    """Whether both agree, in two of three trials, when numbers that other rows have there replace the NaN."""
+    if not len(rows):
+        return np.zeros(0, dtype=bool)
+    votes, votes_aside = np.zeros((2, len(rows)), dtype=np.int64)
+    random = np.random.default_rng(0)
+    columns = [column[np.abs(column) < LARGE] for column in all_rows.T]
+    for _ in range(3):
+        numbers = np.column_stack([random.choice(some if len(some) else np.zeros(1), len(rows)) for some in columns])
+        # Off the splits, at which many of these numbers lie.
+        numbers *= 1.0 + ASIDE[-1] * random.standard_normal(numbers.shape)
+        votes += _agree(np.where(np.isnan(rows), numbers, rows), answer, graph)
+        votes_aside += _agree(np.where(np.isnan(rows), numbers, rows * (1.0 + ASIDE[0])), answer, graph)
+    # A row that also stands at a split must leave that too, and then it must still be the NaN that matters.
+    both = np.flatnonzero((votes < 2) & (votes_aside >= 2))
+    result: Bools = np.asarray(votes >= 2)
+    result[both] = ~_agrees_aside(rows[both], answer, graph)
+    return result
 
 
 def _looks_like_margin(expected: Floats, found: Floats) -> Bools:

@@ -149,6 +149,8 @@ def compare_pair(
             groups=groups,
             probabilities=hasattr(original.estimator, "classes_"),
             answer=original.answer,
+            graph=graph,
+            share=found.total.result.mismatched / max(found.total.result.rows, 1),
         )
     return found
 
