@@ -114,15 +114,15 @@ SHARED := ../shared/data
 SPX := $(wildcard $(SHARED)/spx_surface_1996_2015.csv.gz)
 VIX := $(wildcard $(SHARED)/vix_1990_2019.csv)
 bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, parity beside stock conversion, speed: the long tables
-	@$(PY) -m train.signal_benchmark
-	@$(PY) -m train.volatility_table $(SPX) $(VIX)
-	@$(PY) -m train.surface_evaluation $(SPX)
-	@$(if $(SPX),$(PY) -m train.walk_forward $(SPX) $(VIX))
-	@$(if $(SPX),$(PY) -m train.garch $(SPX) --also $(VIX) --prices $(wildcard $(SHARED)/dollarbill/tsla_five_year.csv))
-	@$(if $(SPX),$(PY) -m verify.round_trip $(SPX))
-	@$(PY) -m verify.volatility_numbers
+	@$(PY) -m verify.figures.signal_classifier.benchmark
+	@$(PY) -m verify.figures.volatility_predictor.forecast_table $(SPX) $(VIX)
+	@$(PY) -m train.volatility_predictor.evaluation.surfaces $(SPX)
+	@$(if $(SPX),$(PY) -m verify.figures.volatility_predictor.walk_forward $(SPX) $(VIX))
+	@$(if $(SPX),$(PY) -m verify.figures.volatility_predictor.garch $(SPX) --also $(VIX) --prices $(wildcard $(SHARED)/dollarbill/tsla_five_year.csv))
+	@$(if $(SPX),$(PY) -m verify.figures.volatility_predictor.round_trip $(SPX))
+	@$(PY) -m verify.figures.volatility_predictor.numbers
 	@$(PY) -m verify survey
-	@$(PY) -m verify.stock --out build/stock
+	@$(PY) -m verify.figures.stock --out build/stock
 	@export ORT_DYLIB_PATH="$$(ls .venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.* | head -n 1)"; \
 	  export DOLLARBILL_ML_STOCK="$$PWD/build/stock"; \
 	  for bench in serving process stock; do cargo bench --manifest-path runtime/Cargo.toml --locked --bench "$$bench"; done

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from train.contract import SIGNAL_FEATURES, SIGNAL_NAMES
-from train.daily_features import NODES, TENORS
-from train.files import write_atomic
-from train.market import simulate
-from train.surface_simulator import simulate_surfaces, surface
+from train.core.files import write_atomic
+from train.signal_classifier.contract import SIGNAL_FEATURES, SIGNAL_NAMES
+from train.signal_classifier.simulator.market import simulate
+from train.volatility_predictor.surfaces.daily_features import NODES, TENORS
+from train.volatility_predictor.surfaces.simulator import simulate_surfaces, surface
 
 HERE = Path(__file__).parent
 SEED = 2026

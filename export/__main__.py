@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from train import cli
-from train.contract import MODELS
-from train.errors import PipelineError
-from train.files import write_atomic
+from train.core import cli
+from train.core.contract import MODELS
+from train.core.errors import PipelineError
+from train.core.files import write_atomic
 
 EXAMPLES = """\
 examples:
@@ -47,8 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         if options.model is not None:
             raise PipelineError(f"--original compiles one file; leave out {options.model!r}")
         return _compile_file(options.original, options.output)
-    from export.artifact import write_artifact
-    from export.models import DRAFTS
+    from export.artifact.version_folder import write_artifact
+    from export.compile_model import DRAFTS
 
     for model in MODELS if options.model in (None, "all") else (options.model,):
         folder = write_artifact(options.out, DRAFTS[model](options.source / model))
@@ -58,8 +58,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _compile_file(original: Path, output: Path) -> int:
-    from export.from_sklearn import compile_sklearn
-    from train.model_io import load_skops
+    from export.sklearn.compile import compile_sklearn
+    from train.core.skops_files import load_skops
 
     graph = compile_sklearn(load_skops(original), name=original.stem)
     write_atomic(output, graph.SerializeToString(deterministic=True))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from train.errors import PipelineError
+from train.core.errors import PipelineError
 
 OPSET = 21
 """ai.onnx operator set of everything we write; the first release that goes with ai.onnx.ml 5."""

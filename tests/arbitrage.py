@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.stats import norm
 
-from train.contract import GRID_MONEYNESS, GRID_TENOR_DAYS
+from train.volatility_predictor.contract import GRID_MONEYNESS, GRID_TENOR_DAYS
 
 YEARS = np.array(GRID_TENOR_DAYS) / 365.0
 K = np.log(GRID_MONEYNESS)

@@ -8,8 +8,8 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
-from export.from_sklearn import compile_sklearn
 from export.graph import to_bytes
+from export.sklearn.compile import compile_sklearn
 
 Floats = npt.NDArray[np.float64]
 

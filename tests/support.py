@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from verify.summary import SIGNAL as SIGNAL  # the README's signal
+from verify.report.summary import SIGNAL as SIGNAL  # the README's signal
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from export.artifact import CANDIDATE, CURRENT, Draft, set_version, version_folder, write_artifact
+from export.artifact.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, ParityEntry, read_manifest, tensor_entry
+from export.artifact.version_folder import CANDIDATE, CURRENT, Draft, set_version, version_folder, write_artifact
 from export.graph import GraphBuilder, finish, tensor
-from export.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, ParityEntry, read_manifest, tensor_entry
-from train.contract import SIGNAL_CLASSIFIER, SIGNAL_INPUT, SIGNAL_OUTPUT
-from train.errors import PipelineError
-from train.files import json_bytes
-from train.record import DataRecord, QualityRow, TrainingRecord
+from train.core.errors import PipelineError
+from train.core.files import json_bytes
+from train.core.record import DataRecord, QualityRow, TrainingRecord
+from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_INPUT, SIGNAL_OUTPUT
 
 
 @pytest.fixture

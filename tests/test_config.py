@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import SHARED
 from train.config import Config, load_config
-from train.errors import PipelineError
+from train.core.errors import PipelineError
 
 CASES: list[dict[str, Any]] = json.loads(Path("tests/data/config_cases.json").read_text())["cases"]
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support import SIGNAL
-from train.contract import SIGNAL_FEATURES, SIGNAL_NAMES, check_signal
-from train.errors import PipelineError
+from train.core.contract import SIGNAL_FEATURES, SIGNAL_NAMES, check_signal
+from train.core.errors import PipelineError
 
 
 def test_a_good_signal_becomes_its_eight_numbers_in_contract_order() -> None:

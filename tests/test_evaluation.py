@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 from statsmodels.stats.proportion import proportion_confint
 
-from train import attainable, plots
-from train.baselines import BASE_RATE, BASELINES, EDGE_SIGN, LOGISTIC, OLD_RECIPE, fit_baseline
-from train.contract import SIGNAL_NAMES
-from train.engineering import FOR_TREES
-from train.evaluation import (
+from train.core.record import DataRecord
+from train.signal_classifier.contract import SIGNAL_NAMES
+from train.signal_classifier.engineered_features import FOR_TREES
+from train.signal_classifier.evaluation.baselines import (
+    BASE_RATE,
+    BASELINES,
+    EDGE_SIGN,
+    LOGISTIC,
+    OLD_RECIPE,
+    fit_baseline,
+)
+from train.signal_classifier.evaluation.comparison import baseline_answers, compare
+from train.signal_classifier.evaluation.metrics import (
     METRICS,
     Figure,
     auc,
@@ -26,11 +34,11 @@ from train.evaluation import (
     top_trades,
     wilson,
 )
-from train.market import simulate, true_probability
-from train.record import DataRecord
-from train.signal_benchmark import evaluate, rule_based
-from train.signal_evaluation import baseline_answers, compare
-from train.signals import Floats, Index, Labelled
+from train.signal_classifier.history.labelled_signals import Floats, Index, Labelled
+from train.signal_classifier.simulator.market import simulate, true_probability
+from train.signal_classifier.training.evaluation import plots
+from verify.figures.signal_classifier import attainable
+from verify.figures.signal_classifier.benchmark import evaluate, rule_based
 
 RANDOM = np.random.default_rng(1)
 TRUTH: Floats = RANDOM.beta(2, 2, 4_000)

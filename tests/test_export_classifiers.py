@@ -25,9 +25,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from export.from_sklearn import compile_sklearn, is_bit_exact
+from export.sklearn.compile import compile_sklearn, is_bit_exact
 from tests.compiled import adversarial, answer, compiled, run, same_bits
-from train.errors import PipelineError
+from train.core.errors import PipelineError
 
 TWO = datasets.make_classification(600, 6, n_informative=4, flip_y=0.1, random_state=0)
 THREE = datasets.load_iris(return_X_y=True)

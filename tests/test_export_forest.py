@@ -20,12 +20,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from export.forest import merge_equal_leaves, sklearn_tree, sum_is_exact_in_any_order
 from export.graph import to_bytes
+from export.sklearn.estimators.forest import merge_equal_leaves, sklearn_tree, sum_is_exact_in_any_order
 from tests.compiled import adversarial, answer, compiled, run, same_bits
 from tests.support import ROOT
-from train.leaves import quantize_leaves
-from train.model_io import save_skops
+from train.core.skops_files import save_skops
+from train.signal_classifier.leaf_grid import quantize_leaves
 
 CLASSES = {
     "iris": datasets.load_iris(return_X_y=True),

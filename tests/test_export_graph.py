@@ -5,7 +5,7 @@ from onnx import TensorProto, helper
 
 from export.graph import GraphBuilder, finish, tensor, to_bytes
 from tests.compiled import run
-from train.errors import PipelineError
+from train.core.errors import PipelineError
 
 
 def small(build: GraphBuilder, result: str) -> onnx.GraphProto:

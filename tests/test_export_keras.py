@@ -5,12 +5,12 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from export.from_keras import compile_keras
 from export.graph import to_bytes
+from export.keras.compile import compile_keras
 from tests.tiny_volatility import loud_keras, simulated_windows
-from train.contract import VOLATILITY_OUTPUTS
-from train.errors import PipelineError
-from train.volatility_predictor import predict_original
+from train.core.errors import PipelineError
+from train.volatility_predictor.contract import VOLATILITY_OUTPUTS
+from train.volatility_predictor.training import predict_original
 
 NAMES = [output.name for output in VOLATILITY_OUTPUTS]
 RELATIVE = 1e-6

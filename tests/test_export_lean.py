@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.graph import GraphBuilder, finish, tensor
-from export.lean import LeanBuilder
+from export.keras.compact_builder import LeanBuilder
 
 Build = Callable[[GraphBuilder], str]
 ROWS = np.random.default_rng(3).normal(size=(4, 6))

@@ -18,13 +18,11 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from export.columns import ColumnScope
 from export.graph import GraphBuilder, finish, tensor
-from export.preprocess import input_columns, transform_columns
+from export.sklearn.columns.graph_columns import ColumnScope
+from export.sklearn.columns.preprocess import input_columns, transform_columns
 from tests.compiled import adversarial, answer, compiled, run, same_bits
-from train.engineering import TradeFeatures
-from train.errors import PipelineError
-from train.expressions import (
+from train.core.column_expressions import (
     absolute,
     column,
     const,
@@ -38,6 +36,8 @@ from train.expressions import (
     signed_log1p,
     sqrt,
 )
+from train.core.errors import PipelineError
+from train.signal_classifier.engineered_features import TradeFeatures
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.standard_normal((300, 4)) * [1.0, 1e3, 1e-3, 7.0] + [0.0, 5.0, 1.0, -3.0]

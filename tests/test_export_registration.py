@@ -18,10 +18,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from export import from_sklearn
-from export.registration import unregister_from_skl2onnx
+from export.sklearn import compile as from_sklearn
+from export.sklearn.skl2onnx_registration import unregister_from_skl2onnx
 from tests.compiled import adversarial, compiled, same_bits
-from train.errors import PipelineError
+from train.core.errors import PipelineError
 
 X, Y = datasets.make_classification(400, 6, n_informative=4, random_state=0)
 

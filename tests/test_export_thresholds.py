@@ -3,9 +3,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from export.thresholds import as_is, chain_of, fold, from_key, to_float32, to_key
-from train.errors import PipelineError
-from train.expressions import (
+from export.sklearn.columns.thresholds import as_is, chain_of, fold, from_key, to_float32, to_key
+from train.core.column_expressions import (
     absolute,
     column,
     const,
@@ -16,6 +15,7 @@ from train.expressions import (
     minimum,
     signed_log1p,
 )
+from train.core.errors import PipelineError
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 MODERATE = st.floats(min_value=-1e6, max_value=1e6).filter(lambda v: abs(v) > 1e-6)

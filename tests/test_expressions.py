@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.errors import PipelineError
-from train.expressions import (
+from train.core.column_expressions import (
     Expression,
     absolute,
     column,
@@ -27,6 +26,7 @@ from train.expressions import (
     substitute,
     to_json,
 )
+from train.core.errors import PipelineError
 
 LEAVES = st.one_of(st.integers(0, 5).map(column), st.floats(allow_nan=False, allow_infinity=False).map(const))
 ONE = st.sampled_from([sqrt, absolute, sign, is_nan, log1p, signed_log1p])

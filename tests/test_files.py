@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from train.errors import PipelineError
-from train.files import json_bytes, read_bytes, read_json, write_atomic
+from train.core.errors import PipelineError
+from train.core.files import json_bytes, read_bytes, read_json, write_atomic
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:

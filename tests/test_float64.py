@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.manifest import GRAPH_FILE, read_manifest
+from export.artifact.manifest import GRAPH_FILE, read_manifest
 from tests.tiny_volatility import loud_keras, simulated_windows
 from tests.volatility_house import loud_version, trained_version
-from train.volatility_predictor import predict_original
-from verify.float64 import Weights, forecast64, weights_of
-from verify.volatility_numbers import FARTHER, Distance, distances, graph_answer, probes
+from train.volatility_predictor.training import predict_original
+from verify.figures.volatility_predictor.float64_network import Weights, forecast64, weights_of
+from verify.figures.volatility_predictor.numbers import FARTHER, Distance, distances, graph_answer, probes
 
 NAMES = ("predicted", "lower", "upper")
 

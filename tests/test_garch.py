@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from tests.support import SHARED
-from train.errors import PipelineError
-from train.garch import (
+from train.core.errors import PipelineError
+from verify.figures.volatility_predictor.garch import (
     AHEAD,
     ALONE,
     BESIDE,

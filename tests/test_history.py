@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.errors import PipelineError
-from train.history import HistoryStore
-from train.surfaces import read_days
+from train.core.errors import PipelineError
+from train.volatility_predictor.store.history import HistoryStore
+from train.volatility_predictor.surfaces.surface_days import read_days
 
 SURFACES = Path(__file__).parent / "data/surfaces"
 SNAPSHOT = SURFACES / "snapshot.csv"

@@ -4,8 +4,8 @@ from sklearn import datasets
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier
 
-from train.errors import PipelineError
-from train.leaves import quantize_leaves
+from train.core.errors import PipelineError
+from train.signal_classifier.leaf_grid import quantize_leaves
 
 X, Y = datasets.load_iris(return_X_y=True)
 

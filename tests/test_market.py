@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from train import black_scholes as bs
-from train.black_scholes import Floats
-from train.contract import SIGNAL_FEATURES, SIGNAL_NAMES, check_signal
-from train.errors import PipelineError
-from train.heston import Heston, daily_returns, fair_vol
-from train.market import BLOCK, Signals, profit, simulate, true_probability
-from train.market_settings import RATE, MarketSettings
+from train.core.errors import PipelineError
+from train.signal_classifier.contract import SIGNAL_FEATURES, SIGNAL_NAMES, check_signal
+from train.signal_classifier.simulator.black_scholes import Floats
+from train.signal_classifier.simulator.heston import Heston, daily_returns, fair_vol
+from train.signal_classifier.simulator.market import BLOCK, Signals, profit, simulate, true_probability
+from train.signal_classifier.simulator.market_settings import RATE, MarketSettings
+from train.signal_classifier.training.simulator import black_scholes as bs
 
 FREE = MarketSettings(drift=RATE, stock_cost=0.0, commission=0.0)
 

@@ -20,9 +20,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from skops import io as skops_io
 
-from train.engineering import TradeFeatures
-from train.errors import PipelineError
-from train.model_io import load_skops, save_skops
+from train.core.errors import PipelineError
+from train.core.skops_files import load_skops, save_skops
+from train.signal_classifier.engineered_features import TradeFeatures
 
 X, Y = datasets.make_classification(120, 8, random_state=0)
 

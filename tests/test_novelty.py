@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from train.market import simulate
-from train.novelty import fit_novelty, squared_distance
-from train.record import Novelty
+from train.core.novelty import fit_novelty, squared_distance
+from train.core.record import Novelty
+from train.signal_classifier.simulator.market import simulate
 
 CASES = json.loads((Path(__file__).parent / "data" / "novelty.json").read_text())
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
-from train.errors import PipelineError
-from train.history import HistoryStore
-from train.known_days import days_of_file, days_of_symbol
-from train.volatility_answer import newest_window
-from verify.round_trip import House
-from verify.runtimes import BINARY, onnxruntime_environment
+from train.core.errors import PipelineError
+from train.volatility_predictor.store.history import HistoryStore
+from train.volatility_predictor.store.known_days import days_of_file, days_of_symbol
+from train.volatility_predictor.store.short_forecast import newest_window
+from verify.figures.volatility_predictor.round_trip import House
+from verify.runtimes.open import BINARY, onnxruntime_environment
 
 MODEL = ROOT / "runtime/tests/fixtures/artifacts/volatility_predictor"
 NOBODY = 65534

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verify.parity import (
+from verify.comparison.parity import (
     KEPT_ROWS,
     NOT_A_NUMBER_APART,
     ParityResult,

@@ -21,15 +21,15 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScale
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from verify.causes import FLOAT32, MARGIN, NAN_ROUTE, SUM_ORDER, THRESHOLD, TIE, UNEXPLAINED, name_causes
-from verify.foreign import open_foreign
-from verify.originals import sklearn_original
-from verify.probes import AT_SPLITS, GIVEN, RowSource, Span, spans_of, special_rows, tree_probes
-from verify.standing import MISSING, last_to_the_left
-from verify.stream import accepted_answers
-from verify.ties import tie_rows, undecided
-from verify.trees import Visits, tree_groups
-from verify.windows import random_windows, window_probes
+from train.volatility_predictor.probe_windows import random_windows, window_probes
+from verify.compare.onnx_file import open_foreign
+from verify.comparison.causes import FLOAT32, MARGIN, NAN_ROUTE, SUM_ORDER, THRESHOLD, TIE, UNEXPLAINED, name_causes
+from verify.comparison.stream import accepted_answers
+from verify.proof.near_ties import tie_rows, undecided
+from verify.proof.probes import AT_SPLITS, GIVEN, RowSource, Span, spans_of, special_rows, tree_probes
+from verify.proof.split_evidence import MISSING, last_to_the_left
+from verify.proof.trees import Visits, tree_groups
+from verify.runtimes.original import sklearn_original
 
 X, y = make_classification(400, 6, n_informative=4, random_state=0)
 X *= [1.0, 50.0, 1e4, 1e-3, 3.0, 0.1]

@@ -30,12 +30,12 @@ from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, Stand
 from skops import io as skops_io
 
 from export.__main__ import main
-from export.from_sklearn import compile_sklearn
+from export.sklearn.compile import compile_sklearn
 from tests.compiled import adversarial, answer, compiled, run, same_bits
 from tests.verified import build_house, signals
-from train.contract import SIGNAL_CLASSIFIER
-from train.errors import PipelineError
-from train.model_io import save_skops
+from train.core.errors import PipelineError
+from train.core.skops_files import save_skops
+from train.signal_classifier.contract import SIGNAL_CLASSIFIER
 
 X, y = make_classification(200, 5, n_informative=3, random_state=0)
 X[:, 1] = np.round(np.abs(X[:, 1]))

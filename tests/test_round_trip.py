@@ -7,9 +7,16 @@ import pytest
 
 from tests.support import ROOT, SHARED
 from tests.volatility_house import loud_version, trained_version
-from train.volatility_answer import ShortForecast
-from verify.round_trip import SIX_DIGITS, House, daily_snapshots, file_trip, round_trip, sixth_digits
-from verify.runtimes import BINARY
+from train.volatility_predictor.store.short_forecast import ShortForecast
+from verify.figures.volatility_predictor.round_trip import (
+    SIX_DIGITS,
+    House,
+    daily_snapshots,
+    file_trip,
+    round_trip,
+    sixth_digits,
+)
+from verify.runtimes.open import BINARY
 
 SPX, VIX = SHARED / "spx_surface_1996_2015.csv.gz", SHARED / "vix_1990_2019.csv"
 NAMES = ("dated.csv", "dated.csv.gz", "old.csv", "random.csv", "us_index.csv", "vix_index.csv")

@@ -4,14 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.manifest import read_manifest
+from export.artifact.manifest import read_manifest
 from tests.volatility_house import trained_version
-from train.contract import DAILY_FEATURES, HORIZONS
-from train.shipped_baselines import SPANS, fit_shipped, shipped_forecasts
-from train.surfaces import read_days
-from train.volatility_windows import Series
-from verify.round_trip import House
-from verify.runtimes import BINARY
+from train.volatility_predictor.contract import DAILY_FEATURES, HORIZONS
+from train.volatility_predictor.network.shipped_baselines import SPANS, fit_shipped, shipped_forecasts
+from train.volatility_predictor.network.windows import Series
+from train.volatility_predictor.surfaces.surface_days import read_days
+from verify.figures.volatility_predictor.round_trip import House
+from verify.runtimes.open import BINARY
 
 ROOT = Path(__file__).parents[1]
 SURFACE = ROOT / "examples/surface.csv"

@@ -11,15 +11,23 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
-from train.contract import SIGNAL_FEATURES, SIGNAL_NAMES
-from train.engineering import FOR_TREES, FORMULAS, SCORE, TradeFeatures
-from train.errors import PipelineError
-from train.estimators import ESTIMATORS, Calibration, calibrated, calibration_curve, make_estimator, raw_scores, settle
-from train.market import Signals, simulate
-from train.model_io import load_skops
-from train.record import DataRecord, TrainingRecord, read_record
-from train.signal_classifier import confidence, fit, train
-from train.signals import Labelled, folds
+from train.core.errors import PipelineError
+from train.core.record import DataRecord, TrainingRecord, read_record
+from train.core.skops_files import load_skops
+from train.signal_classifier.contract import SIGNAL_FEATURES, SIGNAL_NAMES
+from train.signal_classifier.engineered_features import FOR_TREES, FORMULAS, SCORE, TradeFeatures
+from train.signal_classifier.estimators import (
+    ESTIMATORS,
+    Calibration,
+    calibrated,
+    calibration_curve,
+    make_estimator,
+    raw_scores,
+    settle,
+)
+from train.signal_classifier.history.labelled_signals import Labelled, folds
+from train.signal_classifier.simulator.market import Signals, simulate
+from train.signal_classifier.training import confidence, fit, train
 
 HISTORY = Path(__file__).parent / "data" / "trades" / "history.csv"
 Trained = tuple[Path, TrainingRecord, list[str]]

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.make_trades import broken, history
-from train.contract import SIGNAL_NAMES
-from train.errors import PipelineError
-from train.record import DataRecord
-from train.signals import Labelled, folds, hold_out, read_history
+from train.core.errors import PipelineError
+from train.core.record import DataRecord
+from train.signal_classifier.contract import SIGNAL_NAMES
+from train.signal_classifier.history.labelled_signals import Labelled, folds, hold_out, read_history
 
 DATA = Path(__file__).parent / "data"
 HISTORY = DATA / "trades" / "history.csv"

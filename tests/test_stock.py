@@ -9,11 +9,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from train.errors import PipelineError
-from train.estimators import make_estimator
-from train.market import simulate
-from train.model_io import save_skops
-from verify.stock import require_same_model, stock_signal_classifier
+from train.core.errors import PipelineError
+from train.core.skops_files import save_skops
+from train.signal_classifier.estimators import make_estimator
+from train.signal_classifier.simulator.market import simulate
+from verify.figures.stock import require_same_model, stock_signal_classifier
 
 
 def test_the_stock_forest_is_the_fitted_model_in_float32(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-from train.record import QualityRow
-from verify.summary import brief
+from train.core.record import QualityRow
+from verify.report.summary import brief
 
 
 def row(metric: str, value: float, baseline_value: float) -> QualityRow:

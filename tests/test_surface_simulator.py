@@ -2,9 +2,16 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from train.contract import DAILY_FEATURES
-from train.daily_features import CALL, NODES, PUT, TENORS, Quote, daily_features
-from train.surface_simulator import best_forecast, grid_features, simulate_surfaces, start, step, surface
+from train.volatility_predictor.contract import DAILY_FEATURES
+from train.volatility_predictor.surfaces.daily_features import CALL, NODES, PUT, TENORS, Quote, daily_features
+from train.volatility_predictor.surfaces.simulator import (
+    best_forecast,
+    grid_features,
+    simulate_surfaces,
+    start,
+    step,
+    surface,
+)
 
 SIMULATED = simulate_surfaces(12, 60, seed=4)
 

@@ -10,10 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.make_surfaces import HEADER, describe
-from train.contract import DAILY_FEATURES
-from train.daily_features import CALL, NO_TENOR, NO_VOLUME, NODES, PUT, TENORS, UNKNOWN, Quote, daily_features
-from train.errors import PipelineError
-from train.surfaces import read_days
+from train.core.errors import PipelineError
+from train.volatility_predictor.contract import DAILY_FEATURES
+from train.volatility_predictor.surfaces.daily_features import (
+    CALL,
+    NO_TENOR,
+    NO_VOLUME,
+    NODES,
+    PUT,
+    TENORS,
+    UNKNOWN,
+    Quote,
+    daily_features,
+)
+from train.volatility_predictor.surfaces.surface_days import read_days
 
 DATA = Path(__file__).parent / "data"
 SHARED = Path(__file__).parents[1] / "../shared/data"

@@ -29,11 +29,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.compiled import compiled, run
-from verify.originals import sklearn_original
-from verify.pair import pair_probes
-from verify.parity import Tolerance, agreement
-from verify.standing import MISSING
-from verify.stream import accepted_answers
+from verify.compare.compare_model import pair_probes
+from verify.comparison.parity import Tolerance, agreement
+from verify.comparison.stream import accepted_answers
+from verify.proof.split_evidence import MISSING
+from verify.runtimes.original import sklearn_original
 
 X, y = make_classification(500, 4, n_informative=3, n_redundant=0, flip_y=0.1, random_state=0)
 THREE = np.digitize(X[:, 0] + X[:, 1], [-0.7, 0.9])

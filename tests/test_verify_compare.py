@@ -22,17 +22,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from export.from_sklearn import compile_sklearn
 from export.graph import to_bytes
+from export.sklearn.compile import compile_sklearn
 from tests.verified import run_verify
-from train.model_io import load_skops, save_skops
-from verify.causes import LEAF, MARGIN, ORDER, UNEXPLAINED
-from verify.foreign import open_foreign
-from verify.graph_trees import tree_operators
-from verify.originals import sklearn_original
-from verify.pair import compare_pair
-from verify.survey import survey_one
-from verify.trees import tree_groups
+from train.core.skops_files import load_skops, save_skops
+from verify.compare.compare_model import compare_pair
+from verify.compare.onnx_file import open_foreign
+from verify.comparison.causes import LEAF, MARGIN, ORDER, UNEXPLAINED
+from verify.figures.survey import survey_one
+from verify.proof.trees import tree_groups
+from verify.report.graph_trees import tree_operators
+from verify.runtimes.original import sklearn_original
 
 X, y = load_breast_cancer(return_X_y=True)
 X = X[:, :8]
@@ -169,7 +169,7 @@ def test_an_original_that_fails_on_a_probe_ends_with_one_line(compare, monkeypat
     def fail(*_, **__):
         raise IndexError("no such\nleaf")
 
-    monkeypatch.setattr("verify.pair.tie_rows", fail)
+    monkeypatch.setattr("verify.compare.compare_model.tie_rows", fail)
     ended = compare("ours.onnx")
     assert ended.code == 2
     assert "IndexError: no such leaf" in ended.err

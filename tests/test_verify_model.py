@@ -7,12 +7,12 @@ import shutil
 import pytest
 from onnx import helper
 
-from export.artifact import version_folder, write_artifact
+from export.artifact.version_folder import version_folder, write_artifact
 from tests.verified import House, build_house, change_one_number, run_verify, with_graph
-from train.contract import SIGNAL_CLASSIFIER
-from verify.parity import ParityResult, Tolerance, compare
-from verify.promote import promote
-from verify.standing import SplitProof
+from train.signal_classifier.contract import SIGNAL_CLASSIFIER
+from verify.check.promote import promote
+from verify.comparison.parity import ParityResult, Tolerance, compare
+from verify.proof.split_evidence import SplitProof
 
 SIGNAL = (
     '{"edge_percent": 15.5, "delta": 0.65, "gamma": 0.004, "vega": 45.2, "theta": -8.5, "volume": 1200, '
@@ -135,7 +135,7 @@ def another_original(house):
     from sklearn.tree import DecisionTreeClassifier
 
     from tests.verified import signals
-    from train.model_io import save_skops
+    from train.core.skops_files import save_skops
 
     rows = signals(100, seed=9)
     tree = DecisionTreeClassifier(random_state=0).fit(rows, (rows[:, 2] > 0.1).astype(int))
@@ -176,7 +176,7 @@ def test_what_cannot_be_checked_ends_with_one_line_and_exit_2(house, verify, fau
 
 
 def test_a_missing_rust_binary_names_make(house, verify, monkeypatch, tmp_path):
-    monkeypatch.setattr("verify.runtimes.RustRuntime.__init__.__defaults__", (tmp_path / "none", "rust"))
+    monkeypatch.setattr("verify.runtimes.open.RustRuntime.__init__.__defaults__", (tmp_path / "none", "rust"))
     ended = verify(house, runtime="rust")
     assert ended.code == 2
     assert "run `make`" in ended.err
@@ -206,7 +206,7 @@ def test_a_binary_that_answers_wrongly_is_caught(house, verify, monkeypatch, tmp
     binary = tmp_path / "dollarbill-ml"
     binary.write_text(FAKE_BINARY.format(check=check, evaluate=evaluate))
     binary.chmod(0o755)
-    monkeypatch.setattr("verify.runtimes.RustRuntime.__init__.__defaults__", (binary, "rust"))
+    monkeypatch.setattr("verify.runtimes.open.RustRuntime.__init__.__defaults__", (binary, "rust"))
     ended = verify(house, runtime="python,rust")
     assert ended.code == code
     assert message in ended.out + ended.err

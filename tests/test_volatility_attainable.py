@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from train.surface_simulator import best_forecast, simulate_surfaces
-from train.volatility_attainable import (
+from train.volatility_predictor.surfaces.simulator import best_forecast, simulate_surfaces
+from verify.figures.volatility_predictor.attainable import (
     FIRST_DAY,
     Sample,
     gains,

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from train.volatility_baselines import AR, EWMA, HAR, PERSISTENCE, baseline_forecasts
-from train.volatility_evaluation import NETWORK, Evaluated, beaten_by, diebold_mariano, quality_rows
-from train.volatility_fit import fit_quantiles
+from train.volatility_predictor.evaluation.forecasts import NETWORK, Evaluated, beaten_by, diebold_mariano, quality_rows
+from train.volatility_predictor.evaluation.rivals import AR, EWMA, HAR, PERSISTENCE, baseline_forecasts
+from train.volatility_predictor.network.fit import fit_quantiles
 
 
 def mean_reverting(days: int, *, speed: float, seed: int = 0) -> np.ndarray:
@@ -107,7 +107,7 @@ def test_conformal_bounds_hold_four_fifths_of_new_errors() -> None:
 
 
 def test_the_excess_is_over_the_best_simple_rival_and_the_worst_comes_first() -> None:
-    from train.volatility_table import excess, excess_line
+    from verify.figures.volatility_predictor.forecast_table import excess, excess_line
 
     rng = np.random.default_rng(8)
     outcome = 0.2 + 0.01 * rng.standard_normal((400, 3))

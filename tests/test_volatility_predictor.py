@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.tiny_volatility import TINY, simulated_windows, tiny_keras, tiny_model
-from train.contract import DAILY_NAMES, HORIZONS
-from train.errors import PipelineError
-from train.record import read_record
-from train.volatility_predictor import load_original, predict_original, train
+from train.core.errors import PipelineError
+from train.core.record import read_record
+from train.volatility_predictor.contract import DAILY_NAMES, HORIZONS
+from train.volatility_predictor.training import load_original, predict_original, train
 
 DATA = Path(__file__).parent / "data"
 

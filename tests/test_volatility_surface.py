@@ -8,13 +8,13 @@ from hypothesis.extra.numpy import arrays
 
 from tests.arbitrage import arbitrage, butterfly, calendar, dense
 from tests.tiny_volatility import simulated_windows, tiny_keras, tiny_model
-from train.contract import GRID_MONEYNESS, GRID_TENOR_DAYS, HORIZONS
-from train.surface_evaluation import NETWORK, TODAY, free_of_arbitrage, surface_errors, table
-from train.surface_simulator import simulate_surfaces
-from train.surfaces import read_days
-from train.volatility_predictor import predict_original
-from train.volatility_windows import Series, every_end
-from verify.windows import random_windows, window_probes
+from train.volatility_predictor.contract import GRID_MONEYNESS, GRID_TENOR_DAYS, HORIZONS
+from train.volatility_predictor.evaluation.surfaces import NETWORK, TODAY, free_of_arbitrage, surface_errors, table
+from train.volatility_predictor.network.windows import Series, every_end
+from train.volatility_predictor.probe_windows import random_windows, window_probes
+from train.volatility_predictor.surfaces.simulator import simulate_surfaces
+from train.volatility_predictor.surfaces.surface_days import read_days
+from train.volatility_predictor.training import predict_original
 
 SHAPE = (len(GRID_TENOR_DAYS), len(GRID_MONEYNESS))
 SHARED = Path(__file__).parents[1] / "../shared/data"
@@ -24,7 +24,7 @@ def made(cells: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """What the network's last step makes of cells [row, tenor, moneyness] and means [row]."""
     from keras import ops
 
-    from train.volatility_surface import shape_of
+    from train.volatility_predictor.network.surface_layers import shape_of
 
     shape = shape_of(ops.convert_to_tensor(cells[:, None], "float64"), ops.convert_to_tensor(mean[:, None], "float64"))
     return np.asarray(shape)[:, 0] * mean[:, None, None]
@@ -107,8 +107,8 @@ def test_the_detector_says_which_arbitrage_it_is() -> None:
 
 
 def test_forecasts_of_every_kind_of_window_are_free_of_arbitrage() -> None:
-    from export.models import _entry  # the manifest's own description of the input
-    from train.contract import VOLATILITY_INPUT
+    from export.compile_model import _entry  # the manifest's own description of the input
+    from train.volatility_predictor.contract import VOLATILITY_INPUT
 
     record = tiny_model()[1]
 

@@ -3,11 +3,11 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from train.errors import PipelineError
-from train.volatility_evaluation import NETWORK
-from train.volatility_pool import simulated_series
-from train.volatility_windows import Series
-from train.walk_forward import ONCE, Plan, lines_of, walk
+from train.core.errors import PipelineError
+from train.volatility_predictor.evaluation.forecasts import NETWORK
+from train.volatility_predictor.network.pool import simulated_series
+from train.volatility_predictor.network.windows import Series
+from verify.figures.volatility_predictor.walk_forward import ONCE, Plan, lines_of, walk
 
 DATES = [dt.date(2000, 1, 3) + dt.timedelta(days=7 * (i // 5) + i % 5) for i in range(1000)]
 PLAN = Plan(dt.date(2002, 1, 1), 1, 10, False, 3, symbols=4, days=330, windows=300)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from train.record import TrainingRecord
-from train.surface_simulator import simulate_surfaces
-from train.volatility_predictor import Budget, load_original, train
+from train.core.record import TrainingRecord
+from train.volatility_predictor.surfaces.simulator import simulate_surfaces
+from train.volatility_predictor.training import Budget, load_original, train
 
 TINY = Budget(symbols=6, days=420, windows=600, validation_windows=300, epochs=2, batch=128, test_symbols=2, samples=8)
 

@@ -14,12 +14,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from export.artifact import Draft, write_artifact
-from export.models import draft_signal_classifier
-from train import cli
-from train.contract import SIGNAL_CLASSIFIER, SIGNAL_NAMES
-from train.model_io import save_skops
-from train.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
+from export.artifact.version_folder import Draft, write_artifact
+from export.compile_model import draft_signal_classifier
+from train.core import cli
+from train.core.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
+from train.core.skops_files import save_skops
+from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_NAMES
 from verify.__main__ import main
 
 RANGES = {

@@ -5,11 +5,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from export.artifact import write_artifact
-from export.models import draft_volatility_predictor
+from export.artifact.version_folder import write_artifact
+from export.compile_model import draft_volatility_predictor
 from tests.tiny_volatility import loud_keras, tiny_keras, tiny_model
-from train.record import read_record, write_record
-from train.volatility_predictor import MODEL_FILE
+from train.core.record import read_record, write_record
+from train.volatility_predictor.training import MODEL_FILE
 
 
 @functools.cache

@@ -4,11 +4,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from train import cli
 from train.config import DEFAULT_CONFIG, Config, load_config
-from train.contract import MODELS, SIGNAL_CLASSIFIER, VOLATILITY_PREDICTOR
-from train.errors import PipelineError
-from train.record import TrainingRecord
+from train.core import cli
+from train.core.contract import MODELS
+from train.core.errors import PipelineError
+from train.core.record import TrainingRecord
+from train.signal_classifier.contract import SIGNAL_CLASSIFIER
+from train.volatility_predictor.contract import VOLATILITY_PREDICTOR
 
 DEFAULT_OUT = Path("build/models")
 ESTIMATORS = ("random_forest", "gradient_boosting", "svm", "voting")
@@ -63,7 +65,7 @@ def _train(model: str, options: argparse.Namespace, config: Config) -> TrainingR
     training = config.training
     # Each trainer is imported when it is needed: TensorFlow takes seconds to load.
     if model == SIGNAL_CLASSIFIER:
-        from train.signal_classifier import train as train_signal_classifier
+        from train.signal_classifier.training import train as train_signal_classifier
 
         return train_signal_classifier(
             out=out,
@@ -75,7 +77,7 @@ def _train(model: str, options: argparse.Namespace, config: Config) -> TrainingR
             show=cli.show,
         )
     if model == VOLATILITY_PREDICTOR:
-        from train.volatility_predictor import train as train_volatility_predictor
+        from train.volatility_predictor.training import train as train_volatility_predictor
 
         return train_volatility_predictor(
             out=out,

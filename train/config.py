@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from train.contract import SIGNAL_NAMES
-from train.errors import PipelineError
-from train.files import read_json
+from train.core.errors import PipelineError
+from train.core.files import read_json
+from train.signal_classifier.contract import SIGNAL_NAMES
 
 DEFAULT_CONFIG = Path("config/ml_config.json")
 

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from train import cli
-from train.contract import MODELS
-from train.errors import PipelineError
+from train.core import cli
+from train.core.contract import MODELS
+from train.core.errors import PipelineError
 
 EXAMPLES = """\
 examples:
@@ -89,18 +89,18 @@ def main(arguments: Sequence[str]) -> int:
 def _command(name: str, arguments: Sequence[str]) -> int:
     # Each command is imported when it is asked for: scikit-learn and Keras take seconds.
     if name == "compare":
-        from verify.compare import run_compare
+        from verify.compare.compare_files import run_compare
 
         return run_compare(compare_parser().parse_args(arguments))
     if name == "explain":
-        from verify.explain import run_explain
+        from verify.report.explain import run_explain
 
         return run_explain(explain_parser().parse_args(arguments))
     if name == "survey":
-        from verify.survey import run_survey
+        from verify.figures.survey import run_survey
 
         return run_survey(survey_parser().parse_args(arguments))
-    from verify.summary import summary
+    from verify.report.summary import summary
 
     command = _sub("summary", "Quality and parity of the versions in use, and one answer of each by the Rust binary.")
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
@@ -109,9 +109,9 @@ def _command(name: str, arguments: Sequence[str]) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from verify.check import Checked, check_model
-    from verify.promote import promote
-    from verify.show import print_checked, verdict
+    from verify.check.check_model import Checked, check_model
+    from verify.check.promote import promote
+    from verify.report.tables import print_checked, verdict
 
     runtimes = tuple(dict.fromkeys(name.strip() for name in options.runtime.split(",")))
     models = MODELS if options.model == "all" else (options.model,)
@@ -132,7 +132,7 @@ def _check(options: argparse.Namespace) -> int:
             cli.fail(verdict(checked))
         done.append(checked)
     if options.report is not None:
-        from verify.report import write_report
+        from verify.report.html import write_report
 
         write_report(options.report, done)
         cli.show(f"{options.report}: written")

@@ -13,8 +13,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from train.market import simulate  # noqa: E402
-from train.novelty import SHRINKAGE, fit_novelty  # noqa: E402
+from train.core.novelty import SHRINKAGE, fit_novelty  # noqa: E402
+from train.signal_classifier.simulator.market import simulate  # noqa: E402
 
 
 def main() -> None:

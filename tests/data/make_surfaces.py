@@ -16,8 +16,8 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from train.errors import PipelineError
-from train.surfaces import read_days
+from train.core.errors import PipelineError
+from train.volatility_predictor.surfaces.surface_days import read_days
 
 HERE = Path(__file__).parent
 SURFACES = HERE / "surfaces"

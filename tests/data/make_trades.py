@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from train.contract import SIGNAL_NAMES
-from train.market import simulate
+from train.signal_classifier.contract import SIGNAL_NAMES
+from train.signal_classifier.simulator.market import simulate
 
 HERE = Path(__file__).parent
 HEADER = ",".join(("timestamp", "symbol", *SIGNAL_NAMES, "pnl"))

@@ -1,0 +1,1 @@
+"""The artifact: manifest, version folder, model card (`artifacts/README.md` is the format)."""

@@ -1,0 +1,1 @@
+"""Keras models as ONNX graphs, one operator at a time."""

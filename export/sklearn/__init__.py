@@ -1,0 +1,1 @@
+"""scikit-learn models as ONNX graphs that decide as they do, or a refusal by name."""

@@ -1,0 +1,1 @@
+"""What stands before an estimator: transformers as column expressions, split thresholds in raw units."""

@@ -1,0 +1,193 @@
+"""The exact lowering inside skl2onnx: after `register()`, a stock `skl2onnx.to_onnx` call uses it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+from skl2onnx import update_registered_converter
+from skl2onnx._parse import sklearn_parsers_map
+from skl2onnx._supported_operators import sklearn_operator_name_map
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
+from sklearn.pipeline import Pipeline
+
+from export.graph import ML_DOMAIN, ML_OPSET, OPSET, GraphBuilder
+from export.sklearn.columns.graph_columns import ColumnScope
+from export.sklearn.columns.preprocess import input_columns, input_width, refuse
+from export.sklearn.compile import lower_classifier, lower_value
+from export.sklearn.estimators.classifier import has_probabilities
+from train.core.errors import PipelineError
+
+_ALIAS = "DollarbillExact"
+_HANDS_THROUGH = ("GridSearchCV", "RandomizedSearchCV", "MultiOutputClassifier", "MultiOutputRegressor", "Pipeline")
+"""Estimators of skl2onnx that give the answers of those inside unchanged."""
+_stock: dict[type, tuple[Any, Any]] = {}
+
+
+def register_with_skl2onnx(classifiers: Iterable[type], regressors: Iterable[type]) -> None:
+    """Give these estimators, alone or at the end of a Pipeline, to our compiler; may be called again.
+
+    An estimator of another class that holds one of them (stacking, bagging, one against the rest) is refused: see
+    `_require_known_owner`.
+
+    Outputs of a classifier are `label` and `probabilities` (double, a plain tensor: there is no ZipMap), of a
+    regressor `variable` (double). Float inputs are widened to double first, so that the graph answers what
+    scikit-learn answers for `X.astype(float64)`.
+    """
+    kinds = (*classifiers, *regressors)
+    for kind in (*kinds, Pipeline):
+        if kind not in _stock:
+            _stock[kind] = (sklearn_operator_name_map.get(kind), sklearn_parsers_map.get(kind))
+        update_registered_converter(
+            kind,
+            f"{_ALIAS}{kind.__name__}",
+            _check_inputs,
+            _convert,
+            parser=_pipeline_parser(kinds) if kind is Pipeline else _parse,
+            # Stock calls often carry this option; there is no ZipMap here whatever it says.
+            options={"zipmap": [True, False, "columns"]},
+        )
+
+
+def unregister_from_skl2onnx() -> None:
+    """Put skl2onnx back as it was before `register_with_skl2onnx`."""
+    for kind, values in _stock.items():
+        for table, value in zip((sklearn_operator_name_map, sklearn_parsers_map), values, strict=True):
+            if value is None:
+                table.pop(kind, None)
+            else:
+                table[kind] = value
+    _stock.clear()
+
+
+def _pipeline_parser(kinds: tuple[type, ...]) -> Any:
+    def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+        final = model
+        while type(final) is Pipeline:
+            final = final.steps[-1][1]
+        if type(final) in kinds:
+            return _parse(scope, model, inputs, custom_parsers)
+        stock = _stock[Pipeline][1]
+        return stock(scope, model, inputs, custom_parsers)
+
+    return parse
+
+
+def _parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ARG001
+    """Declare one operator for the whole model, scaler and all, and its outputs."""
+    operator = scope.declare_local_operator(f"{_ALIAS}{type(model).__name__}", model)
+    operator.inputs = inputs
+    if hasattr(model, "classes_"):
+        operator.outputs.append(scope.declare_local_variable("label", _label_type(model)()))
+        operator.outputs.append(scope.declare_local_variable("probabilities", DoubleTensorType()))
+    else:
+        operator.outputs.append(scope.declare_local_variable("variable", DoubleTensorType()))
+    return operator.outputs
+
+
+def _label_type(model: Any) -> Any:
+    """Integers and truth values as int64, real numbers as double, text as text."""
+    if getattr(model, "n_outputs_", 1) != 1 or isinstance(model.classes_, list):
+        raise refuse(model, "it has several outputs", supported="one output")
+    kind = model.classes_.dtype
+    if np.issubdtype(kind, np.floating):
+        return DoubleTensorType
+    return Int64TensorType if np.issubdtype(kind, np.integer) or kind.kind == "b" else StringTensorType
+
+
+def _require_known_owner(operator: Any) -> None:
+    """Inside another estimator skl2onnx would mix our nodes with its own, which know no operator set of ours."""
+    model = operator.raw_operator
+    others = [other.raw_operator for other in operator.scope_inst.operators.values()]
+    owner = next((other for other in others if other is not model and _holds(other, model)), None)
+    if owner is None or type(owner).__name__ in _HANDS_THROUGH:
+        return
+    raise refuse(
+        owner,
+        f"it holds a {type(model).__name__}, which would be compiled exactly, but no exact form is known of what is "
+        "made of its answers",
+        supported="the estimators inside, each compiled alone; or stock conversion of the whole (not exact) after "
+        "export.sklearn.skl2onnx_registration.unregister_from_skl2onnx()",
+    )
+
+
+def _holds(owner: Any, model: Any, depth: int = 4) -> bool:
+    """Whether a fitted estimator keeps `model` among its attributes, however nested in lists."""
+    if owner is model:
+        return True
+    if depth == 0 or owner is None or isinstance(owner, (str, bytes, int, float, np.generic)):
+        return False
+    if isinstance(owner, np.ndarray):
+        parts = list(owner.ravel()) if owner.dtype == object else []
+    elif isinstance(owner, (list, tuple)):
+        parts = list(owner)
+    elif isinstance(owner, dict):
+        parts = list(owner.values())
+    else:
+        parts = list(vars(owner).values()) if hasattr(owner, "get_params") else []
+    return any(_holds(part, model, depth - 1) for part in parts)
+
+
+def _check_inputs(operator: Any) -> None:
+    """skl2onnx's shape stage: batch size from the input, columns from the model."""
+    model = operator.raw_operator
+    _require_known_owner(operator)
+    for variable in operator.inputs:
+        if not isinstance(variable.type, (DoubleTensorType, FloatTensorType, Int64TensorType)):
+            raise PipelineError(f"input {variable.raw_name}: expected DoubleTensorType, got {variable.type}")
+    batch = operator.inputs[0].get_first_dimension()
+    if not hasattr(model, "classes_"):
+        operator.outputs[0].type = DoubleTensorType([batch, 1])
+        return
+    operator.outputs[0].type.shape = [batch]
+    operator.outputs[1].type = DoubleTensorType([batch, len(model.classes_)])
+
+
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    """Write the model's nodes into skl2onnx's container."""
+    _require_opsets(container)
+    model = operator.raw_operator
+    build = GraphBuilder(prefix=f"{scope.get_unique_variable_name('exact')}_")
+    parts = [
+        variable.full_name
+        if isinstance(variable.type, DoubleTensorType)
+        else build.node("Cast", variable.full_name, to=TensorProto.DOUBLE)
+        for variable in operator.inputs
+    ]
+    source = parts[0] if len(parts) == 1 else build.node("Concat", *parts, axis=1)
+    width = input_width(model)
+    columns = ColumnScope(build, source, width, input_columns(width))
+    for tensor, variable in zip(_results(model, columns), operator.outputs, strict=True):
+        build.output(tensor, variable.full_name)
+    container.initializers.extend(build.initializers)
+    container.nodes.extend(build.nodes)
+    container.node_domain_version_pair_sets.add(("", OPSET))
+
+
+def _require_opsets(container: Any) -> None:
+    """The operator sets of `TreeEnsemble`.
+
+    skl2onnx believes that ai.onnx.ml ends at 3 and rejects a node that names a later set; asked for as a target, it
+    is written into the model as it is.
+    """
+    targets = dict(container.target_opset_all)
+    main, ml = targets.get("") or OPSET, targets.get(ML_DOMAIN) or ML_OPSET
+    if main < OPSET or ml < ML_OPSET:
+        raise PipelineError(
+            f"target_opset is {targets}; exact trees need {{'': {OPSET}, '{ML_DOMAIN}': {ML_OPSET}}} or leave it out"
+        )
+    container.target_opset_all = {**targets, ML_DOMAIN: ml}
+
+
+def _results(model: Any, columns: ColumnScope) -> list[str]:
+    if not hasattr(model, "classes_"):
+        return [lower_value(model, columns)]
+    build, graph = columns.builder, lower_classifier(model, columns)
+    index = graph.label()
+    probabilities = graph.probabilities() if has_probabilities(model) else graph.one_hot(index)
+    if _label_type(model) is StringTensorType:
+        classes = build.texts([str(name) for name in model.classes_])
+    else:
+        whole = _label_type(model) is Int64TensorType
+        classes = build.constant(model.classes_, np.int64 if whole else np.float64)
+    return [build.node("Gather", classes, index, axis=0), probabilities]

@@ -1,0 +1,1 @@
+"""What every model's training shares: contract types, records, files, errors, the command line's manners."""

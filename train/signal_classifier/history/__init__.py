@@ -1,0 +1,1 @@
+"""Trading histories: the CSV read strictly, labelled rows, splits that never look ahead."""

@@ -1,0 +1,227 @@
+"""Labelled trade signals from trading histories, and splits of them that never look ahead.
+
+A trade's outcome is known `days_to_expiry` after its opening at the latest. With a timestamp, the test part is the
+latest, and whatever was still open when it begins is left out of training: the gap is as wide as each trade needs.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import StratifiedKFold, train_test_split
+
+from train.core.errors import PipelineError
+from train.core.files import sha256_hex
+from train.core.record import DataRecord
+from train.signal_classifier.contract import HISTORY_OPTIONAL, SIGNAL_FEATURES, SIGNAL_NAMES
+from train.signal_classifier.history.csv_reader import HistoryFile, Rejection, Trade, open_history
+
+Floats = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
+Times = npt.NDArray[np.datetime64]
+
+MIN_ROWS = 100
+MIN_PER_CLASS = 20
+
+_NAMED = 5  # rejected rows shown one by one
+_EXPIRY = SIGNAL_NAMES.index("days_to_expiry")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled signals.
+
+    `features` float64 [row, feature] in contract order, `profitable` int64 [row] (0/1), `times` datetime64[us] [row],
+    UTC, ascending, or None. `notes` are lines worth showing; `rejected` the rows left out.
+    """
+
+    features: Floats
+    profitable: Index
+    record: DataRecord
+    times: Times | None = None
+    rejected: tuple[Rejection, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def take(self, index: Index) -> "Labelled":
+        """The rows at `index`."""
+        times = None if self.times is None else self.times[index]
+        return replace(self, features=self.features[index], profitable=self.profitable[index], times=times)
+
+    def report(self) -> list[str]:
+        """What was noticed and what was left out: the first rejected rows by name, the rest counted by field."""
+        lines = list(self.notes)
+        if self.rejected:
+            lines.append(f"{len(self.rejected)} of {len(self.rejected) + len(self.features)} rows rejected:")
+            lines += [f"  {r.where}: {r.reason}" for r in self.rejected[:_NAMED]]
+        rest = Counter(r.field for r in self.rejected[_NAMED:])
+        if rest:
+            lines.append("  and more: " + ", ".join(f"{count} for {field!r}" for field, count in rest.most_common()))
+        return lines
+
+
+def read_history(paths: Sequence[Path], *, now: datetime | None = None) -> Labelled:
+    """Read trading-history CSV files as one history.
+
+    Rows with a missing, non-numeric or out-of-range value are rejected one by one and reported, and so is the second
+    of two equal signals (same features, timestamp and symbol): it would put one trade on both sides of a split.
+
+    Args:
+        paths: files with the same columns; all of them with a timestamp or none.
+        now: the present (aware); later timestamps are refused. A timestamp without a zone is taken as UTC.
+
+    Raises:
+        PipelineError: as `open_history` and `HistoryFile.trades`; files with different columns; most rows rejected;
+            or as `check_learnable`.
+    """
+    files = [open_history(path) for path in paths]
+    for other in files[1:]:
+        if other.used != files[0].used:
+            raise PipelineError(f"{other.path}: must have the same columns as {files[0].path}; convert one of them")
+    trades: list[Trade] = []
+    rejected: list[Rejection] = []
+    seen: dict[tuple[object, ...], str] = {}
+    for row in (row for file in files for row in file.trades(now or datetime.now(UTC))):
+        if isinstance(row, Rejection):
+            rejected.append(row)
+            continue
+        first = seen.setdefault((row.features, row.time, row.symbol), row.where)
+        if first == row.where:
+            trades.append(row)
+        else:
+            rejected.append(Rejection(row.where, "duplicate", f"repeats the signal of {first}"))
+    name = ", ".join(str(path) for path in paths)
+    total = len(trades) + len(rejected)
+    if len(rejected) > total / 2:
+        first_one = f"{rejected[0].where}: {rejected[0].reason}"
+        raise PipelineError(f"{name}: {len(rejected)} of {total} rows rejected; the first: {first_one}")
+    history = _labelled(trades, rejected, files)
+    check_learnable(history.features, history.profitable, where=name)
+    return history
+
+
+def check_learnable(features: Floats, profitable: Index, *, where: str) -> None:
+    """Refuse too few rows, a missing class and constant columns; the PipelineError names what is missing."""
+    if len(profitable) < MIN_ROWS:
+        raise PipelineError(f"{where}: {len(profitable)} usable trades; training needs at least {MIN_ROWS}")
+    wins = int(profitable.sum())
+    losses = len(profitable) - wins
+    if min(wins, losses) < MIN_PER_CLASS:
+        raise PipelineError(
+            f"{where}: {wins} profitable and {losses} unprofitable trades; training needs {MIN_PER_CLASS} of each"
+        )
+    for column, values in zip(SIGNAL_FEATURES, features.T, strict=True):
+        if values.min() == values.max():
+            raise PipelineError(
+                f"{where}: column {column.name!r} is {values[0]:g} in every row; a constant column usually means "
+                "that it was filled in: export the real values"
+            )
+
+
+def _labelled(trades: list[Trade], rejected: list[Rejection], files: list[HistoryFile]) -> Labelled:
+    notes = []
+    for file in files:
+        ignored = [column for column in file.header if column not in file.used]
+        if ignored:
+            notes.append(f"{file.path.name}: columns not used: {', '.join(ignored)}")
+    times: Times | None = None
+    dates: tuple[str | None, str | None] = (None, None)
+    if "timestamp" in files[0].used:
+        trades = sorted(trades, key=lambda trade: trade.time or datetime.min.replace(tzinfo=UTC))
+        times = np.array([_naive(trade) for trade in trades], dtype="datetime64[us]")
+        dates = (str(times[0])[:10], str(times[-1])[:10]) if len(times) else dates
+        shared = len(times) - len(np.unique(times))
+        if shared:
+            notes.append(f"{shared} trades share the timestamp of an earlier one; no split will part them")
+    else:
+        notes.append(f"no column {HISTORY_OPTIONAL[0]!r}: trades are split at random, which is optimistic")
+    digest = files[0].sha256 if len(files) == 1 else sha256_hex("".join(file.sha256 for file in files).encode())
+    record = DataRecord(
+        source="history: " + ", ".join(file.path.name for file in files),
+        sha256=digest,
+        rows=len(trades),
+        first_date=dates[0],
+        last_date=dates[1],
+    )
+    features = np.array([trade.features for trade in trades], dtype=np.float64).reshape(-1, len(SIGNAL_NAMES))
+    profitable = np.array([trade.profitable for trade in trades], dtype=np.int64)
+    return Labelled(features, profitable, record, times, tuple(rejected), tuple(notes))
+
+
+def _naive(trade: Trade) -> datetime:
+    if trade.time is None:
+        raise PipelineError(f"{trade.where}: no timestamp")
+    return trade.time.replace(tzinfo=None)
+
+
+def hold_out(data: Labelled, *, share: float, random_state: int) -> tuple[Index, Index]:
+    """Rows to train on and rows to test on, as positions in ascending order.
+
+    Args:
+        data: without times, the split is random and keeps the share of profitable trades; with times, the test part is
+            the latest `share`, equal times stay together, and trades still open when it begins are left out.
+        share: of the rows, for testing.
+        random_state: of the random split.
+
+    Raises:
+        PipelineError: one of the parts would be too small or hold one class only.
+    """
+    rows = np.arange(len(data.profitable), dtype=np.int64)
+    if data.times is None:
+        train, test = train_test_split(rows, test_size=share, random_state=random_state, stratify=data.profitable)
+        train, test = np.sort(train), np.sort(test)
+    else:
+        first = data.times[int(np.ceil(len(rows) * (1.0 - share)))]
+        test = rows[data.times >= first]
+        train = rows[_closed(data) <= first]
+    _check_part(data, train, "training", MIN_PER_CLASS)
+    _check_part(data, test, "test", 1)
+    return train, test
+
+
+def folds(data: Labelled, *, count: int, random_state: int) -> list[tuple[Index, Index]]:
+    """Cross-validation folds, a partition of the rows: (rows to fit on, rows to predict) per fold.
+
+    Without times they are stratified and shuffled; with times they are blocks of time, and a trade that was open at
+    any moment at which a trade of the block was open is not fitted on (purged folds, Lopez de Prado 2018).
+
+    Raises:
+        PipelineError: what is left to fit on is too small or holds one class only.
+    """
+    if data.times is None:
+        splitter = StratifiedKFold(count, shuffle=True, random_state=random_state)
+        return [(fit, held) for fit, held in splitter.split(data.features, data.profitable)]
+    closed = _closed(data)
+    moments, moment_of = np.unique(data.times, return_inverse=True)
+    block_of = moment_of * count // len(moments)
+    result = []
+    for block in range(count):
+        held = np.flatnonzero(block_of == block)
+        apart = (closed <= data.times[held].min()) | (data.times >= closed[held].max())
+        fit = np.flatnonzero(apart & (block_of != block))
+        _check_part(data, fit, f"cross-validation (fold {block + 1} of {count})", MIN_PER_CLASS)
+        result.append((fit, held))
+    return result
+
+
+def _closed(data: Labelled) -> Times:
+    """When each outcome was certain: at the end of the day of expiry."""
+    if data.times is None:
+        raise PipelineError("splits by time need times")
+    days = data.features[:, _EXPIRY].astype(np.int64) + 1
+    return np.asarray(data.times.astype("datetime64[D]") + days.astype("timedelta64[D]"), dtype="datetime64[us]")
+
+
+def _check_part(data: Labelled, part: Index, name: str, least: int) -> None:
+    wins = int(data.profitable[part].sum())
+    if min(wins, len(part) - wins) >= least:
+        return
+    hint = "bring a longer history" if data.times is not None else "bring more trades"
+    why = " after trades still open at the split were left out" if data.times is not None else ""
+    raise PipelineError(
+        f"{data.record.source}: the {name} part holds {wins} profitable and {len(part) - wins} unprofitable "
+        f"trades{why}; it needs at least {least} of each: {hint}"
+    )

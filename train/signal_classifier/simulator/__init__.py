@@ -1,0 +1,1 @@
+"""The market simulator: trade signals whose true probability of profit is known."""

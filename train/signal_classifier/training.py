@@ -1,0 +1,199 @@
+"""The signal classifier: fit, calibrate, measure, write.
+
+The fitted object takes raw float64 rows [row, feature] in contract order and gives P(profit).
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from train.core.files import explain_os_errors, json_bytes, write_atomic
+from train.core.novelty import fit_novelty
+from train.core.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.core.skops_files import save_skops
+from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_NAMES
+from train.signal_classifier.estimators import (
+    Calibration,
+    EstimatorName,
+    calibrated,
+    calibration_curve,
+    make_estimator,
+    raw_scores,
+    settle,
+)
+from train.signal_classifier.evaluation.baselines import LOGISTIC, OLD_RECIPE
+from train.signal_classifier.evaluation.comparison import EVALUATION_FILE, OURS, baseline_answers, compare
+from train.signal_classifier.evaluation.metrics import brier
+from train.signal_classifier.evaluation.plots import draw_all
+from train.signal_classifier.history.labelled_signals import (
+    Floats,
+    Index,
+    Labelled,
+    check_learnable,
+    folds,
+    hold_out,
+    read_history,
+)
+from train.signal_classifier.simulator.market import simulate
+
+MODEL_FILE = "model.skops"
+SAMPLE_ROWS = 64
+
+_CALIBRATIONS: tuple[Calibration, ...] = ("none", "sigmoid", "isotonic")
+
+Show = Callable[[str], None]
+
+
+def _silent(line: str) -> None:
+    del line
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted classifier and how its calibration was chosen: cross-validated Brier score of each candidate."""
+
+    model: Any
+    calibration: Calibration
+    brier: Mapping[str, float]
+
+
+def train(
+    *,
+    out: Path,
+    data: Sequence[Path],
+    test_split: float,
+    random_state: int,
+    cv_folds: int,
+    estimator: EstimatorName = "random_forest",
+    rows: int = 10_000,
+    show: Show = _silent,
+) -> TrainingRecord:
+    """Train the signal classifier; write model, record, evaluation and pictures into `out`.
+
+    Args:
+        out: folder for model.skops, training.json, evaluation.json and three PNG.
+        data: trading-history CSV files; none means the built-in simulator.
+        test_split: share of the rows that the model never sees.
+        random_state: seed of simulator, splits and estimators; the same seed gives the same model.
+        cv_folds: folds of the cross-validation that chooses the calibration.
+        estimator: which one.
+        rows: how many signals to simulate.
+        show: called with each line of progress.
+
+    Raises:
+        PipelineError: as `read_history`, `hold_out` and `folds`, or the folder cannot be written.
+    """
+    started = time.perf_counter()
+    labelled = load(data, rows=rows, random_state=random_state, show=show)
+    training, test = hold_out(labelled, share=test_split, random_state=random_state)
+    with explain_os_errors(out, "write"):
+        out.mkdir(parents=True, exist_ok=True)
+    known, unseen = labelled.take(training), labelled.take(test)
+    fitted = fit(known, estimator=estimator, random_state=random_state, cv_folds=cv_folds, show=show)
+    seconds = time.perf_counter() - started
+
+    show("comparing with the baselines")
+    answers = {OURS: confidence(fitted.model, unseen.features)}
+    answers |= baseline_answers(known, unseen.features, random_state=random_state)
+    comparison = compare(unseen.profitable, answers)
+    show(comparison.text(f"{estimator}, untouched data"))
+    for line in comparison.warnings(OURS):
+        show(line)
+    record = _record(labelled, fitted, unseen, estimator=estimator, random_state=random_state, seconds=seconds)
+    record = record.model_copy(update={"quality": comparison.quality(OURS)})
+    save_skops(fitted.model, out / MODEL_FILE)
+    write_atomic(out / EVALUATION_FILE, json_bytes(comparison.to_json()))
+    draw_all(out, unseen.profitable, {name: answers[name] for name in (OURS, LOGISTIC, OLD_RECIPE)})
+    write_record(out, record)
+    return record
+
+
+def load(data: Sequence[Path], *, rows: int, random_state: int, show: Show) -> Labelled:
+    """Histories from files, or `rows` simulated signals if there are none."""
+    if data:
+        history = read_history(data)
+        for line in history.report():
+            show(line)
+        return history
+    show(f"simulating {rows:,} signals")
+    signals = simulate(rows, seed=random_state)
+    record = DataRecord(source=f"built-in market simulator, seed {random_state}", rows=rows)
+    check_learnable(signals.features, signals.profitable, where=record.source)
+    return Labelled(signals.features, signals.profitable, record)
+
+
+def fit(known: Labelled, *, estimator: EstimatorName, random_state: int, cv_folds: int, show: Show = _silent) -> Fitted:
+    """Fit the estimator on all of `known` and put the best calibration on top.
+
+    Out-of-fold scores are computed once; each candidate calibration is judged on them by cross-validation over the
+    same folds, with the Brier score. Equal scores go to the simpler one. The folds' estimators are thrown away.
+    """
+    rows, outcome = known.features, known.profitable
+    parts = folds(known, count=cv_folds, random_state=random_state)
+    template = make_estimator(estimator, rows=len(rows), random_state=random_state)
+    scores = np.empty(len(rows))
+    plain = np.full(len(rows), np.nan)
+    for number, (fitting, held) in enumerate(parts, start=1):
+        show(f"cross-validation: fold {number} of {len(parts)}")
+        one = clone(template).fit(rows[fitting], outcome[fitting])
+        settle(one)
+        scores[held] = raw_scores(one, rows[held])
+        if hasattr(one, "predict_proba"):
+            plain[held] = one.predict_proba(rows[held])[:, 1]
+    # The compiler knows a support vector machine's score to 7e-13 only, and an isotonic curve has slopes that would
+    # magnify this beyond its promise of 1e-12; the scores of trees are exact or nearly so.
+    steps = estimator not in ("svm", "voting")
+    by_method = _calibration_scores(scores, plain, outcome, parts, steps=steps)
+    chosen = min(by_method, key=lambda method: by_method[method])
+    show(f"fitting {estimator} on {len(rows):,} rows, calibration: {chosen}")
+    fitted = template.fit(rows, outcome)
+    settle(fitted)
+    return Fitted(calibrated(fitted, scores, outcome, method=chosen), chosen, {str(m): b for m, b in by_method.items()})
+
+
+def _calibration_scores(
+    scores: Floats, plain: Floats, outcome: Index, parts: list[tuple[Index, Index]], *, steps: bool
+) -> dict[Calibration, float]:
+    result: dict[Calibration, float] = {}
+    for method in _CALIBRATIONS if steps else _CALIBRATIONS[:2]:
+        confidence = plain.copy()
+        if method != "none":
+            for fitting, held in parts:
+                confidence[held] = calibration_curve(scores[fitting], outcome[fitting], method=method, at=scores[held])
+        if np.isfinite(confidence).all():
+            result[method] = brier(outcome, confidence)
+    return result
+
+
+def confidence(model: Any, rows: Floats) -> Floats:
+    """P(profit) of raw rows [row, feature], float64 [row]."""
+    return np.asarray(model.predict_proba(rows)[:, 1], dtype=np.float64)
+
+
+def _record(
+    labelled: Labelled, fitted: Fitted, unseen: Labelled, *, estimator: str, random_state: int, seconds: float
+) -> TrainingRecord:
+    seen = labelled.features
+    chosen = np.linspace(0, len(unseen.features) - 1, SAMPLE_ROWS).astype(np.int64)
+    return TrainingRecord(
+        model=SIGNAL_CLASSIFIER,
+        estimator=estimator,
+        data=labelled.record,
+        random_state=random_state,
+        seconds=round(seconds, 3),
+        libraries=library_versions("numpy", "scikit-learn", "skops"),
+        quality=[],
+        feature_ranges={n: (float(c.min()), float(c.max())) for n, c in zip(SIGNAL_NAMES, seen.T, strict=True)},
+        settings={
+            "calibration": fitted.calibration,
+            "cross_validated_brier": fitted.brier,
+            "rejected_rows": len(labelled.rejected),
+        },
+        sample=unseen.features[chosen].tolist(),
+        novelty=fit_novelty(seen),
+    )

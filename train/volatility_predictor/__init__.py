@@ -1,0 +1,1 @@
+"""The volatility predictor: dated implied-volatility surfaces -> tomorrow's and later ones (Keras)."""

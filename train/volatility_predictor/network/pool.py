@@ -1,0 +1,85 @@
+"""The series that a volatility predictor is trained and tested on, and the windows kept as golden cases."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from train.core.errors import PipelineError
+from train.core.files import read_bytes, sha256_hex
+from train.core.record import DataRecord
+from train.volatility_predictor.contract import DAILY_FEATURES
+from train.volatility_predictor.network.windows import Ends, Series, every_end, hide_features, windows
+from train.volatility_predictor.surfaces.simulator import simulate_surfaces
+from train.volatility_predictor.surfaces.surface_days import read_days
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Real series with their first day for validation and for tests."""
+
+    series: list[Series]
+    validation: list[int]
+    test: list[int]
+    record: DataRecord
+
+
+def read_pool(paths: Sequence[Path]) -> Pool:
+    """Read surface or index files, one symbol each, with their split by time.
+
+    Raises:
+        PipelineError: a file is wrong, undated, or holds fewer than 300 days.
+    """
+    series, validation, test, dates = [], [], [], []
+    for path in paths:
+        history = read_days(path)
+        count = len(history.features)
+        if history.dates[0] is None or count < 300:
+            raise PipelineError(
+                f"{path}: training needs at least 300 dated days, found {count}; add days or leave --data out"
+            )
+        series.append(Series(history.symbol, history.features, history.grids))
+        validation.append(int(count * 0.6))
+        test.append(int(count * 0.75))
+        dates += [history.dates[0], history.dates[-1]]
+    known = [date for date in dates if date is not None]
+    record = DataRecord(
+        source=", ".join(path.name for path in paths),
+        sha256=sha256_hex(b"".join(read_bytes(path) for path in paths)),
+        rows=sum(len(one.features) for one in series),
+        first_date=min(known).isoformat(),
+        last_date=max(known).isoformat(),
+    )
+    return Pool(series, validation, test, record)
+
+
+def simulated_series(symbols: int, days: int, seed: int) -> list[Series]:
+    """So many simulated symbols."""
+    made = simulate_surfaces(symbols, days, seed=seed)
+    pairs = zip(made.features, made.grids, strict=True)
+    return [Series(f"simulated {number}", features, grids) for number, (features, grids) in enumerate(pairs)]
+
+
+def feature_ranges(series: Sequence[Series]) -> dict[str, tuple[float, float]]:
+    """Smallest and largest known value of each feature that the network looks at."""
+    from train.volatility_predictor.network.network import RATIOS
+
+    table = np.concatenate([one.features for one in series])
+    known = {column.name: table[~np.isnan(table[:, i]), i] for i, column in enumerate(DAILY_FEATURES[: 1 + RATIOS])}
+    return {name: (float(values.min()), float(values.max())) for name, values in known.items() if len(values)}
+
+
+def golden_sample(series: Sequence[Series], first: Sequence[int], minimum: int, count: int, seed: int) -> list[Any]:
+    """Windows for the golden cases: half of them short, some without most features, rounded to keep the file small."""
+    from train.volatility_predictor.network.network import WINDOW_DAYS
+
+    rng = np.random.default_rng(seed)
+    ends = every_end(list(first), [len(one.iv) for one in series], length=WINDOW_DAYS)
+    chosen = ends.part(np.sort(rng.permutation(len(ends))[:count]))
+    cycle = (WINDOW_DAYS, minimum, 40, minimum + 1, WINDOW_DAYS, 22, 150, 64)
+    lengths = [cycle[i % len(cycle)] for i in range(len(chosen))]
+    shown = Ends(chosen.series, chosen.day, np.array(lengths, dtype=np.int64))
+    history = hide_features(windows(series, shown, days=WINDOW_DAYS), rng)
+    return [[[None if np.isnan(v) else float(f"{v:.5g}") for v in day] for day in window] for window in history]

@@ -1,0 +1,235 @@
+"""The history store of `runtime/src/history.rs` from Python: the same file, the same table, the same refusals."""
+
+import argparse
+import contextlib
+import datetime as dt
+import math
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from train.core import cli
+from train.core.errors import PipelineError
+from train.core.files import explain_os_errors
+from train.volatility_predictor.contract import DAILY_FEATURES, DAILY_NAMES
+from train.volatility_predictor.store.observe import FoundDay, find_days
+from train.volatility_predictor.surfaces.file_name import checked_symbol, day_argument, no_trading_day
+from train.volatility_predictor.surfaces.surface_days import COPY_QUOTES, SurfaceHistory
+
+DEFAULT_STORE = Path("data/vol_history.sqlite")
+APPLICATION = 0x4442_5648
+SCHEMA = 1
+"""Raised with every change of the table, which then needs a migration in both languages."""
+PATIENCE = 10.0
+"""Seconds that a writer waits for another one."""
+_TABLE = f"""CREATE TABLE day (symbol TEXT NOT NULL, date TEXT NOT NULL, {DAILY_NAMES[0]} REAL NOT NULL,
+{", ".join(f"{name} REAL" for name in DAILY_NAMES[1:])}, PRIMARY KEY (symbol, date)) WITHOUT ROWID"""
+
+
+class HistoryStore:
+    """A SQLite file that remembers each observed day; a context manager.
+
+    Write-ahead log with full synchronisation: an accepted day survives a crash, and other processes may read and write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the store, creating the file and its table when absent.
+
+        Raises:
+            PipelineError: it cannot be opened, is locked, is no history store, or was written by a newer version.
+        """
+        self.path = path
+        with self._explained():
+            self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        try:
+            with self._explained():
+                self._prepare_patiently()
+                # Pages cut off the end would read as days that never were.
+                sound = str(self._connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+                if sound != "ok":
+                    raise PipelineError(f"history store {path}: is damaged ({sound}); restore it from a copy")
+                self._connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> "HistoryStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def observe(self, path: Path, date: dt.date | None = None) -> tuple[list[FoundDay], list[str]]:
+        """Store the days of a file or folder (`train.volatility_predictor.store.observe.find_days`) in one transaction: all of them or none.
+
+        The same symbol and date again replaces what was there.
+
+        Returns:
+            The days stored, and a line for each that was left out.
+
+        Raises:
+            PipelineError: as `find_days`; a date is a Saturday, a Sunday, before 1970 or in the future; the store
+                cannot be written.
+        """
+        found, skipped = find_days(path, date)
+        for day in found:
+            if reason := no_trading_day(day.date):
+                raise PipelineError(f"history store {self.path}: date {day.date} {reason}; nothing is stored")
+        marks = ", ".join("?" * (2 + len(DAILY_FEATURES)))
+        rows = [
+            (day.symbol, str(day.date), *(None if math.isnan(value) else value for value in day.features))
+            for day in found
+        ]
+        with self._explained(), self._transaction():
+            self._connection.executemany(f"INSERT OR REPLACE INTO day VALUES ({marks})", rows)
+        return found, skipped
+
+    def copies(self, found: Sequence[FoundDay]) -> list[str]:
+        """A warning for each day that looks like the one stored before it to the last bit."""
+        query = "SELECT * FROM day WHERE symbol = ? AND date < ? ORDER BY date DESC LIMIT 1"
+        lines = []
+        for day in found:
+            with self._explained():
+                before = self._connection.execute(query, (day.symbol, str(day.date))).fetchone()
+            own = tuple(None if math.isnan(value) else value for value in day.features)
+            if before is not None and before[2:] == own and day.features[-1] >= COPY_QUOTES:
+                lines.append(f"{day.symbol}: {day.date} is a copy of {before[1]}; was the snapshot not renewed?")
+        return lines
+
+    def forget(self, symbol: str, date: dt.date) -> None:
+        """Remove a day that was observed by mistake.
+
+        Raises:
+            PipelineError: there is no such day, or the store cannot be written.
+        """
+        symbol = checked_symbol(symbol)
+        with self._explained():
+            query = "DELETE FROM day WHERE symbol = ? AND date = ?"
+            removed = self._connection.execute(query, (symbol, str(date))).rowcount
+        if not removed:
+            raise PipelineError(
+                f"history store {self.path}: holds no {date} of {symbol}; `dollarbill-ml days` lists what it holds"
+            )
+
+    def days(self, symbol: str, limit: int) -> SurfaceHistory:
+        """The last `limit` days of `symbol`, oldest first; none if it was never observed."""
+        symbol = checked_symbol(symbol)
+        query = "SELECT * FROM day WHERE symbol = ? ORDER BY date DESC LIMIT ?"
+        with self._explained():
+            rows = self._connection.execute(query, (symbol, limit)).fetchall()[::-1]
+        table = [[math.nan if value is None else value for value in row[2:]] for row in rows]
+        features = np.array(table, dtype=np.float64).reshape(-1, len(DAILY_FEATURES))
+        return SurfaceHistory(symbol, tuple(dt.date.fromisoformat(row[1]) for row in rows), features, ())
+
+    def _stamp(self) -> tuple[int, int]:
+        names = ("application_id", "user_version")
+        first, second = (int(self._connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names)
+        return first, second
+
+    def _prepare_patiently(self) -> None:
+        """SQLite does not wait where waiting could be a deadlock: several set a new file's journal mode at once."""
+        start = time.monotonic()
+        while self._stamp() != (APPLICATION, SCHEMA):
+            try:
+                self._prepare()
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+                if not busy or time.monotonic() - start > PATIENCE:
+                    raise
+                time.sleep(0.005)
+
+    def _prepare(self) -> None:
+        """Make an empty file a store; refuse what is not one, or is one of a newer version."""
+        # Looked at before anything is set: the journal mode is written into the file, and a foreign one is not ours.
+        with self._transaction("DEFERRED"):
+            if self._is_store():
+                return
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        with self._transaction():
+            if self._is_store():
+                return  # another process was faster
+            self._connection.execute(_TABLE)
+            self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def _is_store(self) -> bool:
+        """Whether the file is a store already, or empty; within a transaction, so that both reads see one state."""
+        application, version = self._stamp()
+        if (application, version) == (APPLICATION, SCHEMA):
+            return True
+        if application == APPLICATION and version > SCHEMA:
+            raise PipelineError(
+                f"history store {self.path}: was written by a newer version (schema {version}, this one knows "
+                f"{SCHEMA}); update dollarbill-ml"
+            )
+        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if (application, version) != (0, 0) or tables:
+            raise PipelineError(
+                f"history store {self.path}: is another program's database (id {application}, version {version}); "
+                "name a different file"
+            )
+        return False
+
+    @contextlib.contextmanager
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
+        self._connection.execute(f"BEGIN {kind}")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            known = {
+                "SQLITE_BUSY": "is locked by another process for more than ten seconds",
+                "SQLITE_READONLY": "is read-only; make the file and its folder writable",
+                "SQLITE_NOTADB": "is not a SQLite file",
+                "SQLITE_CANTOPEN": "cannot be opened; is its folder there and writable?",
+            }
+            name = getattr(error, "sqlite_errorname", "") or ""
+            reason = next((text for code, text in known.items() if name.startswith(code)), str(error))
+            raise PipelineError(f"history store {self.path}: {reason}") from error
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Observe a file or a folder."""
+    command = argparse.ArgumentParser(
+        prog="python -m train.volatility_predictor.store.history",
+        description="Keep surface snapshots in the history store, as `dollarbill-ml observe` does.",
+        epilog="examples:\n  python -m train.volatility_predictor.store.history data/tsla_vol_surface.csv --date 2026-03-06\n"
+        "  python -m train.volatility_predictor.store.history snapshots/          every dated file of a folder, or nothing of it",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("surface", type=Path, help="a snapshot, a file with dates, or a folder of them")
+    command.add_argument("--date", metavar="YYYY-MM-DD", help="the day of a snapshot (default: in its rows or name)")
+    command.add_argument("--store", type=Path, default=DEFAULT_STORE, metavar="FILE", help=f"default: {DEFAULT_STORE}")
+    options = command.parse_args(arguments)
+    date = None if options.date is None else day_argument(options.date)
+    with explain_os_errors(options.store.parent, "write"):
+        options.store.parent.mkdir(parents=True, exist_ok=True)
+    with HistoryStore(options.store) as store:
+        found, skipped = store.observe(options.surface, date)
+        for line in skipped:
+            cli.show(f"skipped: {line}")
+        for line in store.copies(found):
+            cli.show(f"warning: {line}")
+        for symbol, days in groupby(sorted(found, key=lambda day: (day.symbol, day.date)), lambda day: day.symbol):
+            dates = [day.date for day in days]
+            what = str(dates[0]) if len(dates) == 1 else f"{len(dates)} days from {dates[0]} to {dates[-1]}"
+            known = len(store.days(symbol, sys.maxsize).dates)
+            cli.show(f"{symbol} {what} kept in {options.store}; {known} days known")
+    return cli.EXIT_GOOD
+
+
+if __name__ == "__main__":
+    cli.run(main)

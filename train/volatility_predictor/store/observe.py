@@ -1,0 +1,117 @@
+"""Files and folders of snapshots -> days for the history store; the rules and words of `runtime/src/observe.rs`."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from train.core.errors import PipelineError
+from train.core.files import explain_os_errors
+from train.volatility_predictor.surfaces.csv_reader import NOT_A_SURFACE
+from train.volatility_predictor.surfaces.file_name import UNKNOWN_SYMBOL, checked_symbol, date_in_name
+from train.volatility_predictor.surfaces.surface_days import NO_USABLE_DAY, SurfaceHistory, read_days
+
+
+@dataclass(frozen=True)
+class FoundDay:
+    """One day of one symbol, the file it stands in, and its features in contract order (NaN = missing)."""
+
+    symbol: str
+    date: dt.date
+    features: tuple[float, ...]
+    path: Path
+
+
+def find_days(path: Path, date: dt.date | None = None) -> tuple[list[FoundDay], list[str]]:
+    """The days of a surface file, or of all surface files in a folder, and a line for each that was left out.
+
+    A file with a `Date` column gives each of its days. An undated snapshot is of the day `date`, else of the one in its
+    name (`tsla_2024-03-04.csv`). Of a folder, what is no CSV file of a surface, has no date or is of a weekend is left
+    out; a wrong row, or a day that stands in two files, is an error.
+
+    Raises:
+        PipelineError: a file is wrong, has no date, or another one than `date`; it names no symbol; no day was found.
+    """
+    skipped: list[str] = []
+    if not path.is_dir():
+        found = _days_of(path, read_days(path), date, skipped)
+    elif date is not None:
+        raise PipelineError(f"{path}: is a folder, its files carry their dates; leave --date out")
+    else:
+        found = _folder(path, skipped)
+    for one, other in pairwise(found):
+        if (one.symbol, one.date) == (other.symbol, other.date):
+            raise PipelineError(
+                f"{other.path}: holds {other.date} of {other.symbol}, and so does {one.path}; keep one of them; "
+                "nothing is stored"
+            )
+    return found, skipped
+
+
+def _folder(path: Path, skipped: list[str]) -> list[FoundDay]:
+    with explain_os_errors(path, "read"):
+        files = sorted(path.iterdir())
+    found: list[FoundDay] = []
+    for file in files:
+        history = _candidate(file)
+        if isinstance(history, str):
+            skipped.append(f"{file}: {history}")
+        else:
+            found += _days_of(file, history, None, skipped)
+    if not found:
+        first = f" (left out: {skipped[0]})" if skipped else ""
+        raise PipelineError(
+            f"{path}: a folder without a dated snapshot{first}; call its files tsla_2024-03-04.csv or the like"
+        )
+    return sorted(found, key=lambda day: (day.symbol, day.date))
+
+
+def _candidate(path: Path) -> SurfaceHistory | str:
+    """What a file of a folder holds, or why it is no dated snapshot; an error where it is one that is wrong."""
+    if path.is_dir():
+        return "a folder"
+    if path.name.startswith("."):
+        return "a hidden file"
+    if not path.name.lower().endswith((".csv", ".csv.gz")):
+        return "neither .csv nor .csv.gz"
+    try:
+        history = read_days(path)
+    except PipelineError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        if reason.startswith(NOT_A_SURFACE):
+            return "not a surface file by its header"
+        if reason.startswith(NO_USABLE_DAY):
+            return reason
+        raise
+    if history.dates[0] is not None:
+        return history
+    named = date_in_name(path)
+    if named is None:
+        return "a snapshot without a date in its rows or its name"
+    return f"{named}: a Saturday or Sunday" if named.weekday() >= 5 else history
+
+
+def _days_of(path: Path, history: SurfaceHistory, date: dt.date | None, skipped: list[str]) -> list[FoundDay]:
+    """The days of one file, each with its date."""
+    other = date or date_in_name(path)
+    single = len(history.dates) == 1
+    if date is not None and not single:
+        raise PipelineError(f"{path}: holds more than one day; observe takes the snapshot of one")
+    skipped += [f"{path}: {reason}" for reason in history.dropped]
+    symbol = checked_symbol(history.symbol)
+    if symbol == UNKNOWN_SYMBOL:
+        raise PipelineError(
+            f"{path}: neither its rows nor its name give a symbol; call it tsla_2024-03-04.csv or the like"
+        )
+    dates: Sequence[dt.date | None] = history.dates
+    if dates[0] is None:
+        if other is None:
+            raise PipelineError(
+                f"{path}: a snapshot without a date; add --date YYYY-MM-DD, or call it tsla_2024-03-04.csv or the like"
+            )
+        dates = [other]
+    elif single and other not in (None, dates[0]):
+        raise PipelineError(f"{path}: is dated {dates[0]}, not {other}")
+    rows = zip(dates, history.features.tolist(), strict=True)
+    return [FoundDay(symbol, day, tuple(features), path) for day, features in rows if day is not None]

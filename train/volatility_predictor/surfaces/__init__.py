@@ -1,0 +1,1 @@
+"""Surface files -> daily features, and simulated surfaces."""

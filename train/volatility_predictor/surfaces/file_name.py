@@ -1,0 +1,68 @@
+"""What the name of a surface file says of its symbol and its day; `runtime/src/surface/name.rs` does the same."""
+
+import datetime as dt
+import re
+from pathlib import Path
+
+from train.core.errors import PipelineError
+
+FIRST_DAY = dt.date(1970, 1, 1)
+"""No date lies before it: what does is a mistake of the clock or of the format."""
+UNKNOWN_SYMBOL = "UNKNOWN"
+_DATE = re.compile(r"(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
+_SYMBOL = re.compile(r"[A-Za-z0-9._^-]{1,16}")
+
+
+def symbol_of(path: Path) -> str:
+    """The symbol a file is named for: `vix_1990_2019.csv` and `2024-03-04_vix.csv` are VIX's."""
+    parts = (part for part in path.name.split(".")[0].split("_") if part and not _DATE.fullmatch(part))
+    return next(parts, UNKNOWN_SYMBOL).upper()
+
+
+def date_in_name(path: Path) -> dt.date | None:
+    """The date in a file's name, written YYYY-MM-DD: `tsla_2024-03-04.csv`.
+
+    Raises:
+        PipelineError: the name holds two dates, or one that is no day of the calendar.
+    """
+    found: dt.date | None = None
+    for text in _DATE.findall(path.name):
+        try:
+            date = dt.date.fromisoformat(text)
+        except ValueError:
+            raise PipelineError(f"{path}: '{text}' in its name is not a day of the calendar") from None
+        if found not in (None, date):
+            raise PipelineError(f"{path}: its name holds two dates; keep one")
+        found = date
+    return found
+
+
+def day_argument(text: str) -> dt.date:
+    """A day as `--date` takes it: in one form only, so that no other could be meant."""
+    if not _DATE.fullmatch(text):
+        raise PipelineError(f"--date '{text[:40]}': must be YYYY-MM-DD")
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise PipelineError(f"--date '{text}': is not a day of the calendar") from None
+
+
+def checked_symbol(symbol: str) -> str:
+    """The symbol in upper case, if it can be part of a file name; a PipelineError if not."""
+    if not _SYMBOL.fullmatch(symbol) or ".." in symbol:
+        raise PipelineError(f'symbol "{symbol[:40]}": must be 1 to 16 letters, digits, or one of . - _ ^')
+    return symbol.upper()
+
+
+def latest_day() -> dt.date:
+    """Today, or tomorrow: it is tomorrow somewhere already."""
+    return dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+
+
+def no_trading_day(date: dt.date) -> str | None:
+    """Why nothing can have been observed on that day; None for a day on which something can."""
+    if date < FIRST_DAY:
+        return f"lies before {FIRST_DAY}"
+    if date.weekday() >= 5:
+        return "is a Saturday or Sunday, no trading day"
+    return "lies in the future" if date > latest_day() else None

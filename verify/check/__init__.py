@@ -1,0 +1,1 @@
+"""One version of a model against its original, on every probe, in every runtime; promotion of what is proven."""

@@ -1,0 +1,147 @@
+"""`verify compare`: an ONNX file, from whatever converter, against the scikit-learn model that it was made from."""
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from rich.table import Table
+
+from export.sklearn.columns.preprocess import input_width
+from train.core import cli
+from train.core.errors import PipelineError
+from train.core.files import explain_os_errors
+from verify.compare.compare_model import PairResult, compare_pair
+from verify.compare.onnx_file import ForeignGraph, open_foreign
+from verify.report.tables import console, figures, print_unproven
+from verify.runtimes.original import Original, load_sklearn, second_class_of
+
+Floats = npt.NDArray[np.float64]
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Compare the two files, print the table; exit code 0 in parity, 1 not.
+
+    Raises:
+        PipelineError: a file cannot be read, or the two do not take the same columns.
+    """
+    original, graph = load_sklearn(options.original), open_foreign(options.onnx)
+    width = input_width(original.estimator)
+    takes = graph.session.get_inputs()[0].shape
+    if len(takes) != 2 or (isinstance(takes[1], int) and takes[1] != width):
+        raise PipelineError(f"{options.onnx}: takes rows of shape {takes}, but {options.original} has {width} columns")
+    original, about = _same_answers(original, graph)
+    base = None if options.data is None else read_rows(options.data, original)
+    with cli.console.status("comparing"):
+        try:
+            found = compare_pair(original, graph, base=base, rows=options.rows, seed=options.seed)
+        except PipelineError:
+            raise
+        except Exception as error:  # an original may load and still fail on a probe, in many ways
+            reason = f"{type(error).__name__}: {error}"
+            raise PipelineError(f"{options.original}: could not be compared: it fails on a probe: {reason}") from error
+    title = f"{options.onnx} against {options.original}{about}"
+    print_pair(title, found, answer_type=graph.answer_type, note=_name_note(original, graph))
+    return cli.EXIT_GOOD if found.in_parity else cli.EXIT_NOT_IN_PARITY
+
+
+def _same_answers(original: Original, graph: ForeignGraph) -> tuple[Original, str]:
+    """The original asked for what the graph answers, and in words what that is where it is not everything.
+
+    Raises:
+        PipelineError: the two answer with another number of columns.
+    """
+    shape = next(out.shape for out in graph.session.get_outputs() if out.name == graph.answer_name)
+    given = 1 if len(shape) == 1 else shape[-1]
+    classes = getattr(original.estimator, "classes_", None)
+    asked = 1 if classes is None else len(classes)
+    if classes is not None and given == 1 and asked == 2 and hasattr(original.estimator, "predict_proba"):
+        about = f" (output {graph.answer_name!r} beside the probability of class {classes[1]})"
+        return second_class_of(original), about
+    if isinstance(given, int) and given != asked:
+        what = "a value" if classes is None else f"probabilities of {asked} classes"
+        raise PipelineError(
+            f"output {graph.answer_name!r} has {given} columns, but the original answers with {what}: compare a graph "
+            "made from this very model, by `python -m export --original`"
+        )
+    return original, ""
+
+
+def _name_note(original: Original, graph: ForeignGraph) -> str:
+    """What a caller must know who asks for the output by the name that this project gives it; mostly nothing."""
+    if original.second_class_only:
+        ours, who = "confidence", "a trading artifact"
+    else:
+        ours = "probabilities" if hasattr(original.estimator, "classes_") else "variable"
+        who = "python -m export"
+    if graph.answer_name == ours:
+        return ""
+    return (
+        f"note: output is named {graph.answer_name!r}; {who} names it {ours!r}: a caller that asks for that name will "
+        "not find it"
+    )
+
+
+def read_rows(path: Path, original: Original) -> Floats:
+    """Rows of a CSV with a header, float64 [row, column]; by the model's column names when it knows them.
+
+    Raises:
+        PipelineError: not such a file; names the column.
+    """
+    try:
+        with explain_os_errors(path, "read"), warnings.catch_warnings():
+            # Left alone, pandas takes surplus cells for an index and moves every column.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(path, index_col=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path}: not a CSV file with a header: {str(error).strip()}") from error
+    names = getattr(original.estimator, "feature_names_in_", None)
+    width = input_width(original.estimator)
+    if names is not None:
+        missing = [name for name in names if name not in table.columns]
+        if missing:
+            raise PipelineError(f"{path}: column {missing[0]!r} of the model is missing; found {list(table.columns)}")
+        table = table[list(names)]
+    if table.shape[1] != width:
+        raise PipelineError(f"{path}: {table.shape[1]} columns, the model takes {width}; give just its columns")
+    if not len(table):
+        raise PipelineError(f"{path}: no rows under the header")
+    for name in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            raise PipelineError(f"{path}: column {name!r} holds something that is not a number")
+        if table[name].isna().all():
+            raise PipelineError(f"{path}: column {name!r} holds no number at all; leave such rows out")
+        if np.isinf(table[name]).any():
+            raise PipelineError(f"{path}: column {name!r} holds an infinite number, which no model of ours takes")
+    return table.to_numpy(dtype=np.float64)
+
+
+def print_pair(title: str, found: PairResult, *, answer_type: str, note: str = "") -> None:
+    """The table of a comparison, its causes, a note if any and a verdict, on stdout."""
+    out = console()
+    table = Table(title=f"{title}: {found.tolerance}", title_justify="left")
+    for heading in ("rows from", "rows", "mismatched", "> 1e-5 apart", "labels differ", "largest difference", "in ulp"):
+        table.add_column(heading, justify="left" if heading == "rows from" else "right")
+    for name, family in found.families.items():
+        rows, mismatched, _, largest, ulp = figures(family.result)
+        table.add_row(name, rows, mismatched, f"{family.visible:,}", f"{family.labels:,}", largest, ulp)
+    out.print(table)
+    total = found.total
+    for line in found.proof.lines():
+        out.print(line)
+    if total.refused:
+        out.print(f"rows that the original itself refuses: {total.refused:,}, not compared")
+    problem = next((f.result.problem for f in found.families.values() if f.result.problem), "")
+    if problem:
+        out.print(f"problem: {problem}", markup=False)
+    if found.causes:
+        looked_at = sum(cause.rows for cause in found.causes)
+        out.print(f"causes on {looked_at:,} mismatched rows (answers of the graph are {answer_type}):")
+    for cause in found.causes:
+        out.print(f"  {cause.name}: {cause.rows:,} rows; the first: {cause.evidence}", markup=False)
+    if note:
+        out.print(note, markup=False)
+    out.print("in parity" if found.in_parity else "NOT in parity")
+    print_unproven(out, found.proof)

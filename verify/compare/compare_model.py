@@ -1,0 +1,218 @@
+"""A fitted scikit-learn model and an ONNX file of it, compared on probes derived from the model and on random rows."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from export.sklearn.columns.preprocess import input_width
+from train.core.skops_files import original_input
+from verify.compare.onnx_file import ForeignGraph
+from verify.comparison.causes import Cause, name_causes
+from verify.comparison.parity import ParityResult, Tolerance, absolute_difference, agreement, compare, label
+from verify.comparison.stream import accepted_answers
+from verify.proof.near_ties import NEAR_A_TIE, tie_rows
+from verify.proof.probes import Probes, Span, tree_probes, visiting_rows
+from verify.proof.split_evidence import SplitProof
+from verify.runtimes.original import Original, one_job
+
+Floats = npt.NDArray[np.float64]
+
+VISIBLE = 1e-5
+"""A difference that no choice of float type excuses."""
+ROWS_WITH_CAUSE = 4000
+FIRST_LOOK = 2000
+
+
+@dataclass
+class FamilyResult:
+    """One family of rows: the comparison, rows farther apart than `VISIBLE`, rows whose labels differ."""
+
+    result: ParityResult = field(default_factory=ParityResult)
+    visible: int = 0
+    labels: int = 0
+    refused: int = 0
+    unanswered: str = ""
+
+    def __add__(self, other: "FamilyResult") -> "FamilyResult":
+        return FamilyResult(
+            self.result + other.result,
+            self.visible + other.visible,
+            self.labels + other.labels,
+            self.refused + other.refused,
+            self.unanswered or other.unanswered,
+        )
+
+
+@dataclass
+class PairResult:
+    """What a comparison of two models found, family by family, and why they differ."""
+
+    tolerance: Tolerance
+    families: dict[str, FamilyResult] = field(default_factory=dict)
+    causes: list[Cause] = field(default_factory=list)
+    proof: SplitProof = field(default_factory=SplitProof)
+
+    @property
+    def total(self) -> FamilyResult:
+        """All families together."""
+        total = FamilyResult()
+        for family in self.families.values():
+            total += family
+        return total
+
+    @property
+    def in_parity(self) -> bool:
+        """Rows were compared, and neither an answer nor a label differed."""
+        total = self.total
+        return total.result.in_parity and total.labels == 0 and not total.unanswered
+
+
+def starting_rows(original: Original) -> Floats:
+    """Rows to start from when there is no data: where the model's own scaler and splits say its columns live."""
+    width = input_width(original.estimator)
+    random = np.random.default_rng(0)
+    centre, scale = np.zeros(width), np.ones(width)
+    first = original.estimator[0] if hasattr(original.estimator, "steps") else None
+    for middle, spread in (("mean_", "scale_"), ("center_", "scale_"), ("data_min_", "data_range_")):
+        found, size = getattr(first, middle, None), getattr(first, spread, None)
+        if found is not None and size is not None and np.shape(found) == np.shape(size) == (width,):
+            centre, scale = np.asarray(found, dtype=np.float64), np.asarray(size, dtype=np.float64)
+    narrow = centre + 2.0 * scale * random.standard_normal((FIRST_LOOK, width))
+    wide = centre + scale * random.choice([-1.0, 1.0], (FIRST_LOOK, width)) * 10.0 ** random.uniform(
+        -3, 4, (FIRST_LOOK, width)
+    )
+    return random.permutation(np.concatenate([narrow, wide]))
+
+
+def tolerance_of(original: Original) -> Tolerance:
+    """Bit for bit for a forest or a tree, else a relative and absolute 1e-12."""
+    return Tolerance() if _plain_trees(original) else Tolerance(absolute=1e-12, relative=1e-12)
+
+
+def pair_probes(original: Original, base: Floats | None, *, seed: int = 0) -> Probes:
+    """Probes of a model; without data the first probes show where its splits are, and serve as data."""
+    groups = original.groups
+    if base is None:
+        base = starting_rows(original)
+        first = visiting_rows(groups, base, _spans(base), seed=seed)
+        if len(first):
+            base = _shuffled_columns(first, np.random.default_rng(seed))
+    return tree_probes(
+        groups,
+        base,
+        _spans(base),
+        judge=original.judge(tolerance_of(original)),
+        takes_missing=original.takes_missing(base),
+        seed=seed,
+    )
+
+
+def compare_pair(
+    original: Original,
+    graph: ForeignGraph,
+    *,
+    base: Floats | None = None,
+    rows: int = 100_000,
+    seed: int = 0,
+    probes: Probes | None = None,
+) -> PairResult:
+    """Compare on probes and random rows.
+
+    Args:
+        original: a scikit-learn model.
+        graph: the ONNX file.
+        base: rows like the training data, float64 [row, column]; None makes some from the model itself.
+        rows: random rows besides the probes.
+        seed: of every random choice.
+        probes: what `pair_probes` gave for this original; None makes them.
+    """
+    groups, tolerance = original.groups, tolerance_of(original)
+    if probes is None:
+        probes = pair_probes(original, base, seed=seed)
+    families = dict(probes.families)
+    if hasattr(original.estimator, "classes_"):
+        families[NEAR_A_TIE] = tie_rows(original.answer, probes.source, seed=seed)
+    found = PairResult(tolerance, proof=probes.proof)
+    wrong: list[tuple[Floats, Floats, Floats]] = []
+    for name, family in families.items():
+        found.families[name] = compare_rows(original, graph, family, tolerance, wrong)
+    found.families["random rows"] = FamilyResult()
+    for chunk in probes.source.chunks(rows, seed=seed):
+        found.families["random rows"] += compare_rows(original, graph, chunk, tolerance, wrong)
+    if wrong:
+        inputs, expected, answers = (np.concatenate(part) for part in zip(*wrong, strict=True))
+        found.causes = name_causes(
+            inputs,
+            expected,
+            answers,
+            groups=groups,
+            probabilities=hasattr(original.estimator, "classes_"),
+            answer=original.answer,
+            graph=graph,
+            share=found.total.result.mismatched / max(found.total.result.rows, 1),
+        )
+    return found
+
+
+def compare_rows(
+    original: Original,
+    graph: ForeignGraph,
+    rows: Floats,
+    tolerance: Tolerance,
+    wrong: list[tuple[Floats, Floats, Floats]],
+) -> FamilyResult:
+    """One set of rows; some mismatched rows with both answers are appended to `wrong`."""
+    expected, accepted = accepted_answers(original.answer, rows)
+    rows, expected = rows[accepted], expected[accepted]
+    refused = int((~accepted).sum())
+    if not len(rows):
+        return FamilyResult(refused=refused)
+    try:
+        answers, labels = graph.answers_and_labels(rows)
+    except Exception as error:  # noqa: BLE001 - a graph may load and still fail on a row, in many ways
+        reason = str(error).strip().splitlines()[0]
+        lost = ParityResult(rows=len(rows), mismatched=len(rows), problem=f"no answers: {reason}")
+        return FamilyResult(lost, len(rows), len(rows), refused, reason)
+    decisions = {"label": label} if labels is None and expected.shape[1] > 1 else {}
+    result = compare(expected, answers, inputs=rows, tolerance=tolerance, decisions=decisions)
+    flipped = result.flipped.get("label", 0) if labels is None else int((_labels(original, rows) != labels).sum())
+    if result.problem:
+        return FamilyResult(result, len(rows), flipped, refused)
+    apart = absolute_difference(expected, answers).max(axis=1)
+    off = np.flatnonzero(~agreement(expected, answers, tolerance).all(axis=1))
+    # Rows that are far off first: float32 answers would crowd out everything else.
+    off = off[np.argsort(~(apart[off] > VISIBLE), kind="stable")][:ROWS_WITH_CAUSE]
+    if len(off):
+        wrong.append((rows[off], expected[off], answers[off]))
+    return FamilyResult(result, int((~(apart <= VISIBLE)).sum()), flipped, refused)
+
+
+def _labels(original: Original, rows: Floats) -> npt.NDArray[np.generic]:
+    with one_job():
+        predicted: npt.NDArray[np.generic] = np.asarray(
+            original.estimator.predict(original_input(original.estimator, rows))
+        )
+    return predicted
+
+
+def _plain_trees(original: Original) -> bool:
+    """Whether answers must agree to the last bit: one forest or tree, whose leaf values are only averaged."""
+    estimator = original.estimator
+    while hasattr(estimator, "steps"):
+        estimator = estimator[-1]
+    members = np.asarray(getattr(estimator, "estimators_", [estimator]), dtype=object).reshape(-1)
+    return not hasattr(estimator, "init_") and all(hasattr(member, "tree_") for member in members)
+
+
+def _spans(base: Floats) -> tuple[Span, ...]:
+    return tuple(
+        Span(low, high if high > low else low + 1.0)
+        for low, high in zip(np.nanmin(base, axis=0).tolist(), np.nanmax(base, axis=0).tolist(), strict=True)
+    )
+
+
+def _shuffled_columns(rows: Floats, random: np.random.Generator) -> Floats:
+    """Values at which splits are, each column in an order of its own."""
+    rows = rows[np.isfinite(rows).all(axis=1)][:ROWS_WITH_CAUSE]
+    return np.column_stack([random.permutation(column) for column in rows.T])

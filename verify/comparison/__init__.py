@@ -1,0 +1,1 @@
+"""The comparator: two sets of answers in, what differs and why out."""

@@ -1,0 +1,1 @@
+"""The long tables of the signal classifier."""

@@ -1,0 +1,1 @@
+"""Rows that tell a model's splits apart, or proof that no row can."""

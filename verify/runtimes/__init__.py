@@ -1,0 +1,1 @@
+"""Who answers: the original, onnxruntime in Python, the Rust binary."""
