@@ -5,21 +5,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from train.core import cli
-from train.core.contract import MODELS
 from train.core.errors import PipelineError
 from train.core.files import write_atomic
+from train.registry import models
 
 EXAMPLES = """\
 examples:
-  python -m export                                  both models from build/models to artifacts/
-  python -m export signal_classifier --from build/models --out artifacts
+  python -m export                                  every model from build/models to artifacts/
+  python -m export {first} --from build/models --out artifacts
+  python -m export --original model.skops --artifact artifacts/my_model
+        any supported scikit-learn estimator or pipeline, compiled exactly or refused by name, as a folder that
+        `python -m verify artifacts/my_model --original model.skops` proves and `dollarbill-ml run` serves
   python -m export --original model.skops -o model.onnx
-        any supported scikit-learn estimator or pipeline, compiled exactly or refused by name; input `features`
-        (float64 rows of all columns), output `probabilities` (2-D) for classifiers, `variable` for regressors
+        the graph alone: input `features` (float64 rows of all columns), output `probabilities` (2-D) for
+        classifiers, `variable` for regressors
+  python -m export migrate artifacts/my_model       an artifact of format 1 as format 2, the graph as it is
 
 A new version is a candidate; it comes into use when it is proven. Next: python -m verify.
 Exit codes: 0 good, 2 could not.
 """
+MIGRATE = "migrate"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,47 +32,86 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="python -m export",
         description=__doc__,
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.format(first=next(iter(models()), "MODEL")),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("model", nargs="?", choices=[*MODELS, "all"], help="default: all")
+    command.add_argument("model", nargs="?", choices=[*models(), "all"], help="default: all")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     command.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR")
     command.add_argument("--original", type=Path, metavar="MODEL.skops", help="compile one fitted scikit-learn model")
-    command.add_argument("-o", "--output", type=Path, metavar="MODEL.onnx", help="where --original is compiled to")
+    command.add_argument("--artifact", type=Path, metavar="DIR", help="the model's folder that --original becomes")
+    command.add_argument("-o", "--output", type=Path, metavar="MODEL.onnx", help="the graph that --original becomes")
+    command.add_argument("--data", type=Path, metavar="ROWS.csv", help="of --artifact: rows like its training data")
     return command
 
 
 def main(arguments: Sequence[str]) -> int:
     """Compile what is asked for."""
+    if arguments and arguments[0] == MIGRATE:
+        return _migrate(arguments[1:])
     options = parser().parse_args(arguments)
-    if (options.original is None) != (options.output is None):
-        raise PipelineError("--original MODEL.skops and -o MODEL.onnx go together")
     if options.original is not None:
-        if options.model is not None:
-            raise PipelineError(f"--original compiles one file; leave out {options.model!r}")
-        return _compile_file(options.original, options.output)
+        return _compile_file(options)
+    if options.artifact or options.output or options.data:
+        raise PipelineError("--artifact, -o and --data need the model that they are for: --original MODEL.skops")
     from export.artifact.version_folder import write_artifact
-    from export.compile_model import DRAFTS
+    from export.compile_model import draft_of
 
-    for model in MODELS if options.model in (None, "all") else (options.model,):
-        folder = write_artifact(options.out, DRAFTS[model](options.source / model))
-        size = (folder / "model.onnx").stat().st_size
-        cli.show(f"{model}: {folder} ({size:,} bytes), a candidate; `python -m verify {model}` makes it current")
+    for name in models() if options.model in (None, "all") else (options.model,):
+        folder = write_artifact(options.out, draft_of(models()[name], options.source / name))
+        _say_candidate(name, folder, f"python -m verify {name}")
     return cli.EXIT_GOOD
 
 
-def _compile_file(original: Path, output: Path) -> int:
-    from export.sklearn.compile import compile_sklearn
-    from train.core.skops_files import load_skops
+def _compile_file(options: argparse.Namespace) -> int:
+    original: Path = options.original
+    if options.model is not None:
+        raise PipelineError(f"--original compiles one file; leave out {options.model!r}")
+    if (options.artifact is None) == (options.output is None):
+        raise PipelineError("--original needs one place to go: --artifact DIR (a whole artifact) or -o MODEL.onnx")
+    if options.output is not None:
+        if options.data is not None:
+            raise PipelineError("--data belongs to --artifact; a graph alone holds no rows")
+        from export.original_file import load_original_file
+        from export.sklearn.compile import compile_sklearn
 
-    graph = compile_sklearn(load_skops(original), name=original.stem)
-    write_atomic(output, graph.SerializeToString(deterministic=True))
-    cli.show(
-        f"{output}: {output.stat().st_size:,} bytes; prove it: python -m verify compare "
-        f"--original {original} --onnx {output}"
+        graph = compile_sklearn(load_original_file(original), name=original.stem)
+        write_atomic(options.output, graph.SerializeToString(deterministic=True))
+        cli.show(
+            f"{options.output}: {options.output.stat().st_size:,} bytes; prove it: python -m verify compare "
+            f"--original {original} --onnx {options.output}"
+        )
+        return cli.EXIT_GOOD
+    from export.artifact.version_folder import write_artifact
+    from export.original_file import draft_of_file, load_original_file
+    from export.sklearn.table_file import read_rows
+
+    rows = None if options.data is None else read_rows(options.data, load_original_file(original))
+    place = options.artifact.resolve()
+    folder = write_artifact(place.parent, draft_of_file(original, name=place.name, rows=rows))
+    _say_candidate(
+        place.name, options.artifact / folder.name, f"python -m verify {options.artifact} --original {original}"
     )
     return cli.EXIT_GOOD
+
+
+def _migrate(arguments: Sequence[str]) -> int:
+    command = argparse.ArgumentParser(
+        prog="python -m export migrate",
+        description="A version of artifact format 1 written as format 2 beside it: the same graph and golden cases.",
+    )
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="a model's folder, or a version's")
+    options = command.parse_args(arguments)
+    from export.artifact.migrate import migrate
+
+    folder = migrate(options.folder)
+    cli.show(f"{folder}: format 2, a candidate; `python -m verify` makes it current")
+    return cli.EXIT_GOOD
+
+
+def _say_candidate(name: str, folder: Path, next_step: str) -> None:
+    size = (folder / "model.onnx").stat().st_size
+    cli.show(f"{name}: {folder} ({size:,} bytes), a candidate; `{next_step}` makes it current")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""From a trained model's folder to a draft artifact: one function a model; a third model adds its own here."""
+"""From the folder that training wrote to a draft artifact: any model of this house, whoever's library it is of."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from export.artifact.manifest import ParityEntry, TensorEntry, tensor_entry
@@ -12,89 +13,77 @@ from export.artifact.version_folder import Draft
 from train.core.contract import Tensor
 from train.core.errors import PipelineError
 from train.core.record import TrainingRecord, read_record
-from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_INPUT, SIGNAL_OUTPUT
-from train.volatility_predictor.contract import (
-    GRID_MONEYNESS,
-    GRID_TENOR_DAYS,
-    VOLATILITY_INPUT,
-    VOLATILITY_OUTPUTS,
-    VOLATILITY_PREDICTOR,
-)
+from train.model import FittedModel, Model
+
+DTYPES: dict[str, type[Any]] = {"float64": np.float64, "float32": np.float32, "int64": np.int64, "string": object}
 
 
-def draft_signal_classifier(folder: Path) -> Draft:
-    """Compile `folder`/model.skops; golden outputs are scikit-learn's `predict_proba(X)[:, 1]`."""
-    from export.sklearn.columns.preprocess import input_width
+def draft_of(model: Model, folder: Path) -> Draft:
+    """Compile the original in `folder`; the golden outputs are its own.
+
+    Raises:
+        PipelineError: there is no trained model, it has no exact form, or it does not fit its contract.
+    """
+    record = read_record(folder)
+    original = model.load(folder)
+    if original is None:
+        raise PipelineError(f"{folder}: no trained model here; run `python -m train {model.name}` first")
+    graph, absolute = compile_original(original, name=model.name)
+    inputs = sample_inputs(record, model.inputs)
+    outputs = original.answer(original.estimator, inputs)
+    return Draft(
+        record=record,
+        task=model.task,
+        graph=graph,
+        inputs=_entries(model.inputs, inputs, record),
+        outputs=_entries(model.outputs, outputs, record),
+        parity=ParityEntry(reference=model.reference, absolute=absolute, relative=model.relative),
+        golden_inputs=inputs,
+        golden_outputs=outputs,
+        settings=model.manifest_settings(record),
+        card_lines=model.card_lines(model.manifest_settings(record)),
+    )
+
+
+def compile_original(original: FittedModel, *, name: str) -> tuple[onnx.ModelProto, float]:
+    """The graph of an original, and how far an answer may be from the original's beside the model's relative bound."""
+    if original.library == "keras":
+        from export.keras.compile import compile_keras
+
+        return compile_keras(original.estimator, name=name), 0.0
     from export.sklearn.compile import compile_sklearn, is_bit_exact
-    from train.core.skops_files import load_skops
 
-    record = read_record(folder)
-    estimator = load_skops(folder / "model.skops")
-    width, expected = input_width(estimator), len(SIGNAL_INPUT.columns)
-    if width != expected:
-        raise PipelineError(
-            f"{folder / 'model.skops'}: the model takes {width} columns, a trade signal has {expected}: "
-            f"{', '.join(column.name for column in SIGNAL_INPUT.columns)}; fit it on these alone"
-        )
-    exact = is_bit_exact(estimator)
-    rows = _sample(record)
-    return Draft(
-        record=record,
-        graph=compile_sklearn(estimator, name=SIGNAL_CLASSIFIER, output="confidence"),
-        inputs=[_entry(SIGNAL_INPUT, ["batch", len(SIGNAL_INPUT.columns)], record)],
-        outputs=[_entry(SIGNAL_OUTPUT, ["batch"], record)],
-        parity=ParityEntry(
-            reference="scikit-learn predict_proba(X)[:, 1]", absolute=0.0 if exact else 1e-12, relative=0.0
-        ),
-        golden_inputs={SIGNAL_INPUT.name: rows},
-        golden_outputs={SIGNAL_OUTPUT.name: np.asarray(estimator.predict_proba(rows)[:, 1], dtype=np.float64)},
-        settings={},
+    graph = compile_sklearn(
+        original.estimator, name=name, output="confidence" if original.second_class_only else "natural"
     )
+    return graph, 0.0 if is_bit_exact(original.estimator) else 1e-12
 
 
-def draft_volatility_predictor(folder: Path) -> Draft:
-    """Compile `folder`/model.keras; golden outputs are Keras's own."""
-    from export.keras.compile import compile_keras
-    from train.volatility_predictor.training import load_original, predict_original
-
-    record = read_record(folder)
-    model = load_original(folder)
-    windows = _sample(record)
-    horizons: list[str | int] = ["batch", len(record.settings["horizons"])]
-    shapes: dict[int, list[str | int]] = {2: horizons, 4: [*horizons, len(GRID_TENOR_DAYS), len(GRID_MONEYNESS)]}
-    days, features = windows.shape[1:]
-    return Draft(
-        record=record,
-        graph=compile_keras(model, name=VOLATILITY_PREDICTOR),
-        inputs=[_entry(VOLATILITY_INPUT, ["batch", days, features], record)],
-        outputs=[_entry(output, shapes[len(output.axes)], record) for output in VOLATILITY_OUTPUTS],
-        parity=ParityEntry(reference="Keras, float32", absolute=0.0, relative=1e-6),
-        golden_inputs={VOLATILITY_INPUT.name: windows},
-        golden_outputs=predict_original(model, windows),
-        settings=record.settings,
-    )
-
-
-DRAFTS: dict[str, Callable[[Path], Draft]] = {
-    SIGNAL_CLASSIFIER: draft_signal_classifier,
-    VOLATILITY_PREDICTOR: draft_volatility_predictor,
-}
-
-
-def _entry(tensor: Tensor, shape: list[str | int], record: TrainingRecord) -> TensorEntry:
-    return tensor_entry(tensor, shape, record.feature_ranges)
-
-
-def _sample(record: TrainingRecord) -> NDArray[np.float64]:
-    """The record's sample as float64, None as NaN."""
-    if not record.sample:
+def sample_inputs(record: TrainingRecord, tensors: tuple[Tensor, ...]) -> dict[str, NDArray[Any]]:
+    """The record's sample as arrays of the contract's dtypes, None as NaN."""
+    missing = [tensor.name for tensor in tensors if not record.sample.get(tensor.name)]
+    if missing:
         raise PipelineError(
-            f"{record.model}: training.json holds no sample rows to make golden cases from; train again"
+            f"{record.model}: training.json holds no sample of {missing[0]!r} to make golden cases from; train again"
         )
+    return {
+        tensor.name: np.asarray(_nan_for_none(record.sample[tensor.name]), dtype=DTYPES[tensor.dtype])
+        for tensor in tensors
+    }
 
-    def numbers(value: Any) -> Any:
-        if isinstance(value, list):
-            return [numbers(item) for item in value]
-        return np.nan if value is None else value
 
-    return np.asarray(numbers(record.sample), dtype=np.float64)
+def _entries(
+    tensors: tuple[Tensor, ...], arrays: Mapping[str, NDArray[Any]], record: TrainingRecord
+) -> list[TensorEntry]:
+    absent = [tensor.name for tensor in tensors if tensor.name not in arrays]
+    if absent:
+        raise PipelineError(f"{record.model}: the original gives no {absent[0]!r}, which its contract names")
+    return [
+        tensor_entry(tensor, ["batch", *arrays[tensor.name].shape[1:]], record.feature_ranges) for tensor in tensors
+    ]
+
+
+def _nan_for_none(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nan_for_none(item) for item in value]
+    return np.nan if value is None else value

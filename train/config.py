@@ -1,82 +1,28 @@
 """`config/ml_config.json`: both shapes in use, every key known by name, every mistake named by its path.
 
-The Rust runtime reads the same file (`runtime/src/config.rs`); `tests/data/config_cases.json` holds the cases on which
-both must agree. Keys marked "accepted" belong to the engine and are only checked here.
+The Rust runtime reads the same file (`runtime/src/config`); `tests/data/config_cases.json` holds the cases on which
+both must agree. Keys marked "accepted" belong to the engine and are only checked here. The sections below `models` come
+from the models' own folders.
 """
 
 import difflib
+import functools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, create_model
 
+from train.core.config_sections import MlIntegration, ModelSection, Section, Training
 from train.core.errors import PipelineError
 from train.core.files import read_json
-from train.signal_classifier.contract import SIGNAL_NAMES
+from train.registry import models
 
 DEFAULT_CONFIG = Path("config/ml_config.json")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class MlIntegration(_Section):
-    """Switches for both models; `fallback_to_traditional`: false turns every fallback answer into an error."""
-
-    enabled: bool = True
-    fallback_to_traditional: bool = True
-    confidence_threshold: float = Field(0.7, ge=0, le=1)
-    risk_score_threshold: float = Field(0.5, ge=0, le=1)  # accepted
-    max_signals_to_enhance: int = Field(50, ge=0)  # accepted
-
-
-class _Model(_Section):
-    enabled: bool = True
-    model_path: str
-
-    @field_validator("model_path")
-    @classmethod
-    def _compiled(cls, path: str) -> str:
-        if path.lower().endswith((".pkl", ".h5")):
-            raise ValueError(
-                f"{path!r} is not a compiled model; compile it with `make` (or `python -m train`, `python -m export`, "
-                "`python -m verify`) and name the folder artifacts/<model> here"
-            )
-        if not path:
-            raise ValueError("must name the folder artifacts/<model>")
-        return path
-
-
-class SignalClassifierConfig(_Model):
-    """`models.signal_classifier`; TRADE above `confidence_threshold` (default: that of `ml_integration`)."""
-
-    model_path: str = "artifacts/signal_classifier"
-    features: list[str] | None = None
-    confidence_threshold: float | None = Field(None, ge=0, le=1)
-    cache_enabled: bool = False
-    cache_size: int = Field(1000, ge=1, le=10_000_000)
-
-    @field_validator("features")
-    @classmethod
-    def _the_contract(cls, names: list[str] | None) -> list[str] | None:
-        if names is not None and tuple(names) != SIGNAL_NAMES:
-            raise ValueError(f"must be the contract's features in order: {', '.join(SIGNAL_NAMES)}")
-        return names
-
-
-class VolatilityPredictorConfig(_Model):
-    """`models.volatility_predictor`; the short forecast is `prediction_horizon` trading days ahead."""
-
-    model_path: str = "artifacts/volatility_predictor"
-    sequence_length: int = Field(10, ge=2, le=22)
-    prediction_horizon: Literal[1, 5, 21] = 1
-    features: list[str] | None = None  # accepted: the old script's columns
-
-
-class SentimentAnalyzerConfig(_Section):
-    """`models.sentiment_analyzer`: accepted, not served by this project."""
+class NotServed(Section):
+    """A section of the engine's for a model that is not in this house (`models.sentiment_analyzer`): accepted."""
 
     enabled: bool = False
     model: str = ""
@@ -84,27 +30,7 @@ class SentimentAnalyzerConfig(_Section):
     sentiment_threshold: float = 0.0
 
 
-class Models(_Section):
-    """`models`."""
-
-    signal_classifier: SignalClassifierConfig = Field(default_factory=SignalClassifierConfig)
-    volatility_predictor: VolatilityPredictorConfig = Field(default_factory=VolatilityPredictorConfig)
-    sentiment_analyzer: SentimentAnalyzerConfig | None = None
-
-
-class Training(_Section):
-    """`training`."""
-
-    test_split: float = Field(0.2, gt=0, lt=1)
-    random_state: int = Field(42, ge=0, lt=2**32)
-    cv_folds: int = Field(5, ge=2, le=50)
-    validation_split: float = Field(0.2, gt=0, lt=1)  # accepted
-    auto_train_on_startup: bool = False  # accepted
-    retrain_interval_days: int = Field(7, ge=0)  # accepted
-    early_stopping_patience: int = Field(10, ge=1)  # accepted
-
-
-class Performance(_Section):
+class Performance(Section):
     """`performance`: accepted."""
 
     max_ml_call_timeout_seconds: float = Field(30, gt=0)
@@ -113,7 +39,7 @@ class Performance(_Section):
     memory_cache_mb: int = Field(512, ge=0)
 
 
-class Logging(_Section):
+class Logging(Section):
     """`logging`: accepted."""
 
     ml_predictions: bool = True
@@ -122,7 +48,7 @@ class Logging(_Section):
     prediction_cache_hits: bool = False
 
 
-class Runtime(_Section):
+class Runtime(Section):
     """`runtime`: what only the Rust side reads; paths are relative to the folder that holds `config/`."""
 
     onnxruntime_library: str | None = Field(None, min_length=1)
@@ -131,21 +57,31 @@ class Runtime(_Section):
     history_path: str | None = Field(None, min_length=1)
 
 
-class Config(_Section):
-    """The whole of `ml_config.json`; every section may be left out."""
+class Config(Section):
+    """The whole of `ml_config.json`; every section may be left out. `models` is an object of one section a model."""
 
     ml_integration: MlIntegration = Field(default_factory=MlIntegration)
-    models: Models = Field(default_factory=Models)
+    models: Any = None
     training: Training = Field(default_factory=Training)
     performance: Performance | None = None
     logging: Logging | None = None
     runtime: Runtime = Field(default_factory=Runtime)
 
-    @property
-    def trade_threshold(self) -> float:
-        """TRADE when the confidence is above this number."""
-        own = self.models.signal_classifier.confidence_threshold
-        return self.ml_integration.confidence_threshold if own is None else own
+    def section(self, model: str) -> ModelSection:
+        """The section of one model."""
+        section: ModelSection = getattr(self.models, model)
+        return section
+
+
+@functools.cache
+def config_type() -> type[Config]:
+    """`Config` with the sections of the models that are there."""
+    sections: dict[str, Any] = {
+        name: (model.section, Field(default_factory=model.section)) for name, model in models().items()
+    }
+    sections.setdefault("sentiment_analyzer", (NotServed | None, None))
+    below = create_model("Models", __base__=Section, **sections)
+    return create_model("Config", __base__=Config, models=(below, Field(default_factory=below)))
 
 
 def load_config(path: Path) -> Config:
@@ -160,9 +96,14 @@ def load_config(path: Path) -> Config:
     if not isinstance(fields, dict):
         raise PipelineError(f"{path}: must hold a JSON object with sections such as 'models'")
     try:
-        return Config.model_validate(fields)
+        return config_type().model_validate(fields)
     except ValidationError as error:
         raise PipelineError(f"{path}: {_first_mistake(error)}") from error
+
+
+def default_config() -> Config:
+    """The config of the working directory, or one that leaves everything out."""
+    return load_config(DEFAULT_CONFIG) if DEFAULT_CONFIG.is_file() else config_type()()
 
 
 def _first_mistake(error: ValidationError) -> str:
@@ -181,7 +122,7 @@ def _first_mistake(error: ValidationError) -> str:
 
 def _keys_at(parts: Iterable[str]) -> list[str]:
     """The keys known in the section that `parts` leads to."""
-    section: Any = Config
+    section: Any = config_type()
     for part in parts:
         annotation = section.model_fields[part].annotation
         # A section that may be left out is annotated `Section | None`.

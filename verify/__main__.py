@@ -5,19 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from train.core import cli
-from train.core.contract import MODELS
 from train.core.errors import PipelineError
+from train.registry import model_named, models
 
 EXAMPLES = """\
 examples:
-  python -m verify                                       both models, in Python and in Rust
-  python -m verify signal_classifier --rows 10000000     ten million random rows besides the probes
-  python -m verify volatility_predictor --runtime python --report report.html
-  python -m verify compare --original model.skops --onnx model.onnx        any model that export compiles
-  python -m verify explain signal_classifier '{"edge_percent": 15.5, "delta": 0.65, ...}'
-  python -m verify explain volatility_predictor surface.csv
-  python -m verify survey                                public data sets: our compiler beside stock skl2onnx
-  python -m verify summary                               quality and parity of the versions in use
+{examples}
 
 A candidate in parity becomes the current version. Exit codes: 0 in parity, 1 not, 2 could not check.
 """
@@ -30,20 +23,47 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="python -m verify",
         description=__doc__,
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.format(examples=cli.example_lines("python -m verify", _examples())),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    choices = [*MODELS, "all", *COMMANDS]
     command.add_argument(
-        "model", nargs="?", default="all", choices=choices, help="a model (default: all), or a command"
+        "model",
+        nargs="?",
+        default="all",
+        metavar="MODEL",
+        help=f"{', '.join(models())} or all (the default); the folder of an artifact; or {', '.join(COMMANDS)}",
     )
-    command.add_argument("--rows", type=_count, metavar="N", help="random rows (default: 200000 signals, 3000 windows)")
+    command.add_argument(
+        "--original", type=Path, metavar="MODEL.skops", help="what the artifact in a folder was made from"
+    )
+    command.add_argument("--rows", type=_count, metavar="N", help="random rows (default: the model's own number)")
     command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}")
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     command.add_argument("--seed", type=_count, default=0, metavar="S")
     command.add_argument("--report", type=Path, metavar="FILE.html", help="write a report with tables and a picture")
     return command
+
+
+def _examples() -> list[tuple[str, str]]:
+    own = [
+        (" ".join(_placed(example.split(" "), name)), says)
+        for name, model in models().items()
+        for example, says in model.verify_examples
+    ]
+    return [
+        ("", "every model, in Python and in Rust"),
+        *own,
+        ("artifacts/my_model --original model.skops", "an artifact of a model of yours"),
+        ("compare --original model.skops --onnx model.onnx", "any model that export compiles"),
+        ("survey", "public data sets: our compiler beside stock skl2onnx"),
+        ("summary", "quality and parity of the versions in use"),
+    ]
+
+
+def _placed(words: list[str], model: str) -> list[str]:
+    """The model's name where the command line wants it: first, or after a command."""
+    return [words[0], model, *words[1:]] if words[0] in COMMANDS else [model, *words]
 
 
 def compare_parser() -> argparse.ArgumentParser:
@@ -60,8 +80,8 @@ def compare_parser() -> argparse.ArgumentParser:
 def explain_parser() -> argparse.ArgumentParser:
     """The command line of `python -m verify explain`."""
     command = _sub("explain", "One input: the original's answer, ONNX in Python, ONNX in Rust, and where they part.")
-    command.add_argument("model", choices=MODELS)
-    command.add_argument("input", metavar="INPUT", help="a signal as JSON (or a file of it), or a dated surface CSV")
+    command.add_argument("model", choices=[*models()])
+    command.add_argument("input", metavar="INPUT", help="one input, as the model takes it: JSON, or a file")
     command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}")
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
@@ -114,13 +134,12 @@ def _check(options: argparse.Namespace) -> int:
     from verify.report.tables import print_checked, verdict
 
     runtimes = tuple(dict.fromkeys(name.strip() for name in options.runtime.split(",")))
-    models = MODELS if options.model == "all" else (options.model,)
     done: list[Checked] = []
-    for model in models:
+    for folder, source in _asked(options):
         checked = check_model(
-            model,
-            artifacts=options.artifacts,
-            source=options.source,
+            folder,
+            source=source,
+            original_file=options.original,
             runtimes=runtimes,
             rows=options.rows,
             seed=options.seed,
@@ -137,6 +156,24 @@ def _check(options: argparse.Namespace) -> int:
         write_report(options.report, done)
         cli.show(f"{options.report}: written")
     return exit_code([checked.differs for checked in done], [checked.proven for checked in done])
+
+
+def _asked(options: argparse.Namespace) -> list[tuple[Path, Path | None]]:
+    """The model folders to check, and for each where its original lies; None for a model that is not of this house."""
+    name: str = options.model
+    if name not in ("all", *models()):
+        folder = Path(name)
+        if "/" not in name and not folder.is_dir():
+            model_named(name)  # names those that there are
+        if not folder.is_dir():
+            raise PipelineError(f"{name}: no such folder; export the model to it first")
+        return [(folder, None)]
+    if options.original is not None:
+        raise PipelineError(
+            "--original belongs to the folder of an artifact; a model of this house has its own (--from)"
+        )
+    names = models() if name == "all" else (name,)
+    return [(options.artifacts / model, options.source / model) for model in names]
 
 
 def exit_code(differs: Sequence[bool], proven: Sequence[bool]) -> int:

@@ -1,16 +1,20 @@
 """The one reader and writer of `manifest.json`; the format is specified in `artifacts/README.md`."""
 
+import math
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from train.core.contract import Column, Tensor
+from train.core.contract import Column, Dtype, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, read_json, sha256_hex
 from train.core.record import DataRecord, Novelty, QualityRow
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+MODEL_NAME = r"^[a-z][a-z0-9_]{0,63}$"
+MOST_TENSORS, MOST_AXES, LONGEST_AXIS, MOST_VALUES = 64, 4, 4096, 65_536
 MANIFEST_FILE = "manifest.json"
 GRAPH_FILE = "model.onnx"
 GOLDEN_FILE = "golden/cases.json"
@@ -25,10 +29,11 @@ class ColumnEntry(_Strict):
     """A `train.core.contract.Column` and the range that training saw of it."""
 
     name: str
-    unit: str
-    minimum: float
-    maximum: float
+    unit: str | None
+    minimum: float | None
+    maximum: float | None
     integer: bool
+    missing: bool
     trained_minimum: float | None
     trained_maximum: float | None
     meaning: str
@@ -38,9 +43,27 @@ class TensorEntry(_Strict):
     """An input or output of the graph."""
 
     name: str
-    dtype: Literal["float64"]
+    dtype: Dtype
     shape: list[str | int]
     columns: list[ColumnEntry]
+
+    @model_validator(mode="after")
+    def _sound(self) -> "TensorEntry":
+        rest = self.shape[1:]
+        lengths = [axis for axis in rest if isinstance(axis, int)]
+        if self.shape[:1] != ["batch"] or len(self.shape) > MOST_AXES:
+            raise ValueError(f"shape must start with 'batch' and have at most {MOST_AXES} axes")
+        if any(not 1 <= axis <= LONGEST_AXIS for axis in lengths) or math.prod(lengths) > MOST_VALUES:
+            raise ValueError(f"axes must be 1 to {LONGEST_AXIS} long, and hold at most {MOST_VALUES} values")
+        wanted = rest[-1] if rest else 1
+        if self.columns and len(self.columns) != wanted:
+            raise ValueError(f"{len(self.columns)} columns for a last axis of {wanted}")
+        for column in self.columns:
+            if self.dtype == "string" and (column.minimum, column.maximum, column.integer) != (None, None, False):
+                raise ValueError(f"column {column.name!r} of strings has limits of numbers")
+            if column.missing and not self.dtype.startswith("float"):
+                raise ValueError(f"column {column.name!r}: only a float can be missing")
+        return self
 
 
 class GraphEntry(_Strict):
@@ -79,25 +102,37 @@ class TrainingEntry(_Strict):
 
     estimator: str
     data: DataRecord
-    random_state: int
+    random_state: int | None
     libraries: dict[str, str]
 
 
 class Manifest(_Strict):
     """The whole of `manifest.json`."""
 
-    format_version: Literal[1]
-    model: str
+    format_version: Literal[2]
+    model: str = Field(pattern=MODEL_NAME)
+    task: Task
     graph: GraphEntry
     session: SessionEntry
-    inputs: list[TensorEntry]
-    outputs: list[TensorEntry]
+    inputs: list[TensorEntry] = Field(min_length=1, max_length=MOST_TENSORS)
+    outputs: list[TensorEntry] = Field(min_length=1, max_length=MOST_TENSORS)
     parity: ParityEntry
     golden: GoldenEntry
     settings: dict[str, Any]
     novelty: Novelty | None = None
     training: TrainingEntry
     quality: list[QualityRow]
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Manifest":
+        sides = [[tensor.name for tensor in side] for side in (self.inputs, self.outputs)]
+        columns = [[column.name for tensor in self.inputs for column in tensor.columns]]
+        columns += [[column.name for column in tensor.columns] for tensor in self.outputs]
+        for names in sides + columns:
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            if twice:
+                raise ValueError(f"the name {twice[0]!r} stands twice")
+        return self
 
     @model_validator(mode="after")
     def _novelty_fits(self) -> "Manifest":
@@ -111,7 +146,7 @@ def tensor_entry(tensor: Tensor, shape: list[str | int], ranges: dict[str, tuple
     """The manifest's description of a contract tensor; `ranges`: column name -> smallest and largest seen."""
     return TensorEntry(
         name=tensor.name,
-        dtype="float64",
+        dtype=tensor.dtype,
         shape=shape,
         columns=[_column_entry(column, ranges.get(column.name)) for column in tensor.columns],
     )
@@ -125,6 +160,7 @@ def _column_entry(column: Column, seen: tuple[float, float] | None) -> ColumnEnt
         minimum=column.minimum,
         maximum=column.maximum,
         integer=column.integer,
+        missing=column.missing,
         trained_minimum=low,
         trained_maximum=high,
         meaning=column.meaning,
@@ -136,15 +172,44 @@ def version_of(manifest_bytes: bytes) -> str:
     return sha256_hex(manifest_bytes)[:12]
 
 
+def upgraded(fields: Any) -> Any:
+    """The fields of a manifest of format 1 as format 2 has them; anything else as it is (see `artifacts/README.md`)."""
+    if not isinstance(fields, dict) or fields.get("format_version") != 1:
+        return fields
+    try:
+        windows = len(fields["inputs"][0]["shape"]) > 2
+
+        def side(tensors: Any, *, missing: bool) -> Any:
+            return [
+                {**tensor, "columns": [{**column, "missing": missing} for column in tensor["columns"]]}
+                for tensor in tensors
+            ]
+
+        return fields | {
+            "format_version": FORMAT_VERSION,
+            "task": "forecaster" if windows else "classifier",
+            "inputs": side(fields["inputs"], missing=windows),
+            "outputs": side(fields["outputs"], missing=False),
+        }
+    except (KeyError, TypeError, IndexError):
+        return fields | {"format_version": FORMAT_VERSION}  # the reader names what is wrong with it
+
+
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest of one version folder, and the hashes of the files it names.
+    """Read and check the manifest of one version folder, of format 1 or 2, and the hashes of the files it names.
 
     Raises:
         PipelineError: the manifest is missing, is not of this format, or does not fit its files; names the field.
     """
     path = folder / MANIFEST_FILE
+    fields = read_json(path)
+    version = fields.get("format_version") if isinstance(fields, dict) else None
+    if version is not None and version not in (1, FORMAT_VERSION):
+        raise PipelineError(
+            f"{path}: field 'format_version': must be 1 or {FORMAT_VERSION}, found {version!r}; export again"
+        )
     try:
-        manifest = Manifest.model_validate(read_json(path))
+        manifest = Manifest.model_validate(upgraded(fields))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])

@@ -1,12 +1,15 @@
 """`model_card.md`: what a person wants to know of a version, from its manifest and training record alone."""
 
+from collections.abc import Sequence
+
 from export.artifact.manifest import Manifest
 from train.core.record import QualityRow, TrainingRecord
 
 
-def model_card(manifest: Manifest, version: str, record: TrainingRecord) -> str:
-    """The card as Markdown; the same manifest and record give the same text."""
+def model_card(manifest: Manifest, version: str, record: TrainingRecord, more: Sequence[str] = ()) -> str:
+    """The card as Markdown, `more` being a section of the model's own; the same arguments give the same text."""
     data = record.data
+    chance = "" if record.random_state is None else f"; random state {record.random_state}"
     period = f", {data.first_date} to {data.last_date}" if data.first_date else ""
     tolerance = (
         "bit for bit"
@@ -17,7 +20,7 @@ def model_card(manifest: Manifest, version: str, record: TrainingRecord) -> str:
         f"# {manifest.model} {version}",
         "",
         f"- Estimator: {record.estimator}",
-        f"- Data: {data.source}, {data.rows:,} rows{period}; random state {record.random_state}",
+        f"- Data: {data.source}, {data.rows:,} rows{period}{chance}",
         f"- Original: {manifest.parity.reference}; parity: {tolerance}",
         f"- Graph: {manifest.graph.bytes:,} bytes, opset {_opset(manifest.graph.opset)}",
         f"- Trained with: {', '.join(f'{name} {number}' for name, number in record.libraries.items())}",
@@ -28,7 +31,7 @@ def model_card(manifest: Manifest, version: str, record: TrainingRecord) -> str:
         "|---|---|---|---|---|",
         *[_quality(row) for row in record.quality],
         "",
-        *_surface(manifest),
+        *more,
         "## Inputs",
         "",
         "| tensor | column | unit | accepted | seen in training | meaning |",
@@ -36,27 +39,11 @@ def model_card(manifest: Manifest, version: str, record: TrainingRecord) -> str:
     ]
     for tensor in manifest.inputs:
         lines += [
-            f"| {tensor.name} | {column.name} | {column.unit} | {column.minimum:g} .. {column.maximum:g} | "
+            f"| {tensor.name} | {column.name} | {column.unit or ''} | {_range(column.minimum, column.maximum)} | "
             f"{_range(column.trained_minimum, column.trained_maximum)} | {column.meaning} |"
             for column in tensor.columns
         ]
     return "\n".join([*lines, ""])
-
-
-def _surface(manifest: Manifest) -> list[str]:
-    """The grid of the forecast surface, for a model that has one."""
-    if "tenor_days" not in manifest.settings:
-        return []
-    tenors, moneyness = (", ".join(f"{x:g}" for x in manifest.settings[name]) for name in ("tenor_days", "moneyness"))
-    return [
-        "## Surface",
-        "",
-        f"Implied volatility at {tenors} days to expiry and moneyness (strike / spot) {moneyness}, per horizon "
-        f"({', '.join(str(days) for days in manifest.settings['horizons'])} trading days ahead). Free of calendar and "
-        "butterfly arbitrage by construction, on the grid and between its points (total variance linear in the log of "
-        "moneyness and in time); its mean is `predicted`.",
-        "",
-    ]
 
 
 def _opset(opset: dict[str, int]) -> str:

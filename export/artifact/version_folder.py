@@ -4,7 +4,8 @@ import math
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from export.artifact.manifest import (
     version_of,
 )
 from export.artifact.model_card import model_card
+from train.core.contract import Task
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors, json_bytes, read_json, sha256_hex, write_atomic
 from train.core.record import TrainingRecord
@@ -39,18 +41,21 @@ CANDIDATE = "candidate.json"
 class Draft:
     """A compiled model on its way to a version folder.
 
-    `golden_inputs` and `golden_outputs` map tensor names to float64 arrays of one batch length; the outputs are the
-    original's. `settings` is what the format lists for the model.
+    `golden_inputs` and `golden_outputs` map tensor names to arrays of one batch length, of the dtype that their entry
+    names (strings: dtype object); the outputs are the original's. `settings` is what the model's own code reads at run
+    time; `card_lines` a section of the card on what is peculiar to the model.
     """
 
     record: TrainingRecord
+    task: Task
     graph: onnx.ModelProto
     inputs: list[TensorEntry]
     outputs: list[TensorEntry]
     parity: ParityEntry
-    golden_inputs: dict[str, NDArray[np.float64]]
-    golden_outputs: dict[str, NDArray[np.float64]]
-    settings: dict[str, Any]
+    golden_inputs: Mapping[str, NDArray[Any]]
+    golden_outputs: Mapping[str, NDArray[Any]]
+    settings: dict[str, Any] = field(default_factory=dict)
+    card_lines: list[str] = field(default_factory=list)
 
 
 def write_artifact(root: Path, draft: Draft) -> Path:
@@ -68,28 +73,39 @@ def write_artifact(root: Path, draft: Draft) -> Path:
         GRAPH_FILE: graph_bytes,
         GOLDEN_FILE: golden_bytes,
         MANIFEST_FILE: manifest_bytes,
-        "model_card.md": model_card(manifest, version, draft.record).encode(),
+        "model_card.md": model_card(manifest, version, draft.record, draft.card_lines).encode(),
     }
     folder = root / draft.record.model / version
-    _write_folder(folder, files)
+    write_version(folder, files)
     set_version(folder.parent, CANDIDATE, version)
     return folder
 
 
-def golden_json(inputs: dict[str, NDArray[np.float64]], outputs: dict[str, NDArray[np.float64]]) -> bytes:
+def golden_json(inputs: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]) -> bytes:
     """The golden cases as the format wants them: nested lists, shortest round-trip numbers, null for NaN."""
     return json_bytes(
         {
-            "inputs": {name: _nested(array.tolist()) for name, array in inputs.items()},
-            "outputs": {name: _nested(array.tolist()) for name, array in outputs.items()},
+            "inputs": {name: _nested(_shortest(array)) for name, array in inputs.items()},
+            "outputs": {name: _nested(_shortest(array)) for name, array in outputs.items()},
         },
         compact=True,
     )
 
 
+def _shortest(array: NDArray[Any]) -> Any:
+    """Nested lists; a float32 as the shortest decimal that reads back to it."""
+    if array.dtype == np.float32:
+        return np.vectorize(lambda value: float(str(value)), otypes=[np.float64])(array).tolist()
+    return array.tolist()
+
+
 def _nested(value: Any) -> Any:
     if isinstance(value, list):
         return [_nested(item) for item in value]
+    if not isinstance(value, float):
+        return value
+    if math.isinf(value):
+        raise PipelineError("a golden case holds an infinite number, which the format has no form for; leave it out")
     return None if math.isnan(value) else value
 
 
@@ -98,6 +114,7 @@ def _manifest(draft: Draft, graph_bytes: bytes, golden_bytes: bytes) -> Manifest
     return Manifest(
         format_version=FORMAT_VERSION,
         model=record.model,
+        task=draft.task,
         graph=GraphEntry(
             file=GRAPH_FILE,
             sha256=sha256_hex(graph_bytes),
@@ -125,7 +142,7 @@ def _manifest(draft: Draft, graph_bytes: bytes, golden_bytes: bytes) -> Manifest
     )
 
 
-def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
+def write_version(folder: Path, files: dict[str, bytes]) -> None:
     """Fill a temporary folder beside `folder` and move it into place; a version that is there already stays."""
     if folder.is_dir():
         return

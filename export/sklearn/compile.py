@@ -43,7 +43,7 @@ from train.core.errors import PipelineError
 INPUT = "features"
 """Name of the one input, float64 [batch, n_features_in_]."""
 
-_CLASSIFIERS: dict[type, type[ClassifierGraph]] = {
+CLASSIFIERS: dict[type, type[ClassifierGraph]] = {
     RandomForestClassifier: TreesClassifier,
     ExtraTreesClassifier: TreesClassifier,
     DecisionTreeClassifier: TreesClassifier,
@@ -69,7 +69,7 @@ def _voting_value(estimator: Any, scope: ColumnScope) -> str:
 
 _TREE_REGRESSORS = (RandomForestRegressor, ExtraTreesRegressor, DecisionTreeRegressor, ExtraTreeRegressor)
 _BOOSTED_REGRESSORS = (GradientBoostingRegressor, HistGradientBoostingRegressor)
-_REGRESSORS: dict[type, Callable[[Any, ColumnScope], str]] = {
+REGRESSORS: dict[type, Callable[[Any, ColumnScope], str]] = {
     **dict.fromkeys(_TREE_REGRESSORS, _tree_value),
     **dict.fromkeys(_BOOSTED_REGRESSORS, boosted_value),
     **dict.fromkeys((LinearRegression, Ridge, Lasso, ElasticNet), linear_value),
@@ -95,7 +95,7 @@ def compile_sklearn(
             float64 [batch], which is `predict_proba(X)[:, 1]` of a classifier of the classes 0 and 1. The label of
             `predict` is the first of the largest probabilities. Models that decide by a raw score (boosting, logistic
             regression) may answer otherwise where two probabilities are equal to the last bit but the scores are not,
-            or are exactly 0; the label output of `register` follows them there.
+            or are exactly 0; the label output of `export.from_sklearn.register` follows them there.
         doc_metadata: custom metadata to add to the model.
 
     Returns:
@@ -131,16 +131,6 @@ def compile_sklearn(
     return finish(body, name=name, metadata=doc_metadata)
 
 
-def register() -> None:
-    """Register every supported estimator with skl2onnx: a stock `skl2onnx.to_onnx(model, X)` then compiles exactly.
-
-    See `export.sklearn.skl2onnx_registration` for the outputs; `unregister_from_skl2onnx` there undoes it.
-    """
-    from export.sklearn.skl2onnx_registration import register_with_skl2onnx
-
-    register_with_skl2onnx(_CLASSIFIERS, _REGRESSORS)
-
-
 def is_bit_exact(estimator: Any) -> bool:
     """Whether the compiled output equals scikit-learn's to the last bit (else within 1e-12).
 
@@ -163,10 +153,10 @@ def lower_classifier(estimator: Any, scope: ColumnScope) -> ClassifierGraph:
         PipelineError: no exact form; the class is named.
     """
     final, scope = unwrapped(estimator, scope)
-    kind = _CLASSIFIERS.get(type(final))
+    kind = CLASSIFIERS.get(type(final))
     if kind is None:
         _refuse_wrappers(final)
-        names = ", ".join(supported.__name__ for supported in _CLASSIFIERS)
+        names = ", ".join(supported.__name__ for supported in CLASSIFIERS)
         raise refuse(final, "no exact form is known for this classifier", supported=names)
     if getattr(final, "n_outputs_", 1) != 1 or np.ndim(final.classes_[0]) != 0:
         raise refuse(final, "it has several outputs", supported="one output")
@@ -176,10 +166,10 @@ def lower_classifier(estimator: Any, scope: ColumnScope) -> ClassifierGraph:
 def lower_value(estimator: Any, scope: ColumnScope) -> str:
     """`predict` of a regressor (or Pipeline that ends in one), float64 [batch, 1]."""
     final, scope = unwrapped(estimator, scope)
-    lower = _REGRESSORS.get(type(final))
+    lower = REGRESSORS.get(type(final))
     if lower is None:
         _refuse_wrappers(final)
-        names = ", ".join(supported.__name__ for supported in _REGRESSORS)
+        names = ", ".join(supported.__name__ for supported in REGRESSORS)
         raise refuse(final, "no exact form is known for this regressor", supported=names)
     if getattr(final, "n_outputs_", 1) != 1 or np.size(getattr(final, "intercept_", 0.0)) > 1:
         raise refuse(final, "it has several outputs", supported="one output (fit it on a target of one axis)")
@@ -188,7 +178,7 @@ def lower_value(estimator: Any, scope: ColumnScope) -> str:
 
 def _refuse_wrappers(final: Any) -> None:
     """Reasons that say more than "no exact form": for what is no classifier or regressor, or holds one."""
-    classes, values = (", ".join(kind.__name__ for kind in kinds) for kinds in (_CLASSIFIERS, _REGRESSORS))
+    classes, values = (", ".join(kind.__name__ for kind in kinds) for kinds in (CLASSIFIERS, REGRESSORS))
     answering = f"{classes}, {values}"
     if final is None or isinstance(final, str):
         raise refuse("a Pipeline", f"it ends in {final!r}, which answers nothing", supported=answering)

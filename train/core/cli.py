@@ -20,6 +20,16 @@ def show(line: str) -> None:
     console.print(line, markup=False)
 
 
+def example_lines(program: str, examples: Sequence[tuple[str, str]]) -> str:
+    """The examples of a help text: each line a call, and what it does at one margin where the call leaves room."""
+    calls = [f"  {program} {arguments}".rstrip() for arguments, _ in examples]
+    margin = min(max(len(call) for call in calls), 64) + 2
+    return "\n".join(
+        f"{call:<{margin}}{says}".rstrip() if len(call) < margin else f"{call}\n{'':<{margin}}{says}".rstrip()
+        for call, (_, says) in zip(calls, examples, strict=True)
+    )
+
+
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Call `main(arguments)` and leave with its exit code; a PipelineError or OSError is one line and exit code 2."""
     try:

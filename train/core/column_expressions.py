@@ -1,7 +1,7 @@
 """Column expressions: the arithmetic a transformer declares so that the compiler can lower it bit for bit.
 
 A transformer that engineers features offers `column_expressions()`, one expression per output column, and computes
-`transform` with `evaluate_all` on those very expressions. The compiler (`export.sklearn.columns.preprocess`) then has two exact ways:
+`transform` with `evaluate_all` on those very expressions. The compiler (`columns.preprocess`) then has two exact ways:
 
 - an *exact* operation (+ - * / sqrt abs sign minimum maximum fill is_nan) is correctly rounded or rounds nothing, so
   NumPy and onnxruntime agree to the last bit: it may stand anywhere and is computed in the graph;

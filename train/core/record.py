@@ -68,20 +68,20 @@ class Novelty(_Strict):
 class TrainingRecord(_Strict):
     """The fingerprint of a fitted model.
 
-    `sample` holds input rows on the model's own scale (float64; None for NaN) from which `export` makes the golden
-    cases; `feature_ranges` the smallest and largest value of each input column seen in training.
+    `sample` holds inputs on the model's own scale (tensor name -> nested lists; None for NaN) from which `export` makes
+    the golden cases; `feature_ranges` the smallest and largest value of each input column seen in training.
     """
 
     model: str
     estimator: str
     data: DataRecord
-    random_state: int
+    random_state: int | None
     seconds: float
     libraries: dict[str, str]
     quality: list[QualityRow]
     feature_ranges: dict[str, tuple[float, float]]
     settings: dict[str, Any]
-    sample: list[Any]
+    sample: dict[str, list[Any]]
     novelty: Novelty | None = None
 
 

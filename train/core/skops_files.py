@@ -4,12 +4,11 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import sklearn
 from skops import io as skops_io
 
@@ -27,16 +26,14 @@ TRUSTED_TYPES = (
     "sklearn.feature_selection._univariate_selection.f_regression",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
-    # The project's own.
-    "train.signal_classifier.engineered_features.TradeFeatures",
 )
-"""Types beyond skops' own list that a model file may hold; anything else is refused by name."""
+"""Types beyond skops' own list that a model file may hold, besides those that a model of this house names."""
 
 _MAX_BYTES = 2**31
 """No model of ours is near this size unpacked; a zip that claims more is refused before it is unpacked."""
 
 
-def save_skops(estimator: Any, path: Path) -> None:
+def save_skops(estimator: Any, path: Path, *, trusted: Sequence[str] = ()) -> None:
     """Write a fitted estimator in one step; the same fitted estimator gives the same bytes in any process.
 
     Raises:
@@ -46,11 +43,11 @@ def save_skops(estimator: Any, path: Path) -> None:
         data = skops_io.dumps(estimator)
     except Exception as error:
         raise PipelineError(f"cannot store {type(estimator).__name__} in {path}: {error}") from error
-    _refuse_untrusted(data, path)
+    _refuse_untrusted(data, path, trusted)
     write_atomic(path, _canonical(data))
 
 
-def load_skops(path: Path) -> Any:
+def load_skops(path: Path, *, trusted: Sequence[str] = ()) -> Any:
     """Read an estimator that `save_skops` or `skops.io.dump` wrote.
 
     Raises:
@@ -59,22 +56,16 @@ def load_skops(path: Path) -> Any:
     """
     data = read_bytes(path)
     versions = _fitted_with(data, path)
-    _refuse_untrusted(data, path)
+    _refuse_untrusted(data, path, trusted)
     if versions - {sklearn.__version__}:
         raise PipelineError(
             f"{path}: fitted with scikit-learn {', '.join(sorted(versions))}, but {sklearn.__version__} is installed, "
             "and a model's arithmetic belongs to its release; fit it again here, or install that release"
         )
     try:
-        return skops_io.loads(data, trusted=list(TRUSTED_TYPES))
+        return skops_io.loads(data, trusted=[*TRUSTED_TYPES, *trusted])
     except Exception as error:
         raise PipelineError(f"{path}: damaged skops model: {type(error).__name__}: {error}") from error
-
-
-def original_input(estimator: Any, rows: npt.NDArray[np.float64]) -> Any:
-    """`rows` in the form the estimator was fitted on: a DataFrame when it knows column names, else the array."""
-    names = getattr(estimator, "feature_names_in_", None)
-    return rows if names is None else pd.DataFrame(rows, columns=list(names))
 
 
 def _fitted_with(data: bytes, path: Path) -> set[str]:
@@ -93,12 +84,12 @@ def _fitted_with(data: bytes, path: Path) -> set[str]:
     return set(re.findall(r'"_sklearn_version": \{[^{}]*"content": "\\"([^"\\]*)\\""', json.dumps(schema)))
 
 
-def _refuse_untrusted(data: bytes, path: Path) -> None:
+def _refuse_untrusted(data: bytes, path: Path, trusted: Sequence[str]) -> None:
     try:
         found = skops_io.get_untrusted_types(data=data)
     except Exception as error:
         raise PipelineError(f"{path}: damaged skops model: {type(error).__name__}: {error}") from error
-    unknown = sorted({str(name) for name in found} - set(TRUSTED_TYPES))
+    unknown = sorted({str(name) for name in found} - {*TRUSTED_TYPES, *trusted})
     if unknown:
         schema = json.loads(zipfile.ZipFile(io.BytesIO(data)).read("schema.json"))
         owner = _owner(schema, set(unknown), ())

@@ -9,6 +9,9 @@ from train.core.contract import Column, Tensor, check_value
 from train.core.errors import PipelineError
 
 SIGNAL_CLASSIFIER = "signal_classifier"
+MODEL_FILE = "model.skops"
+TRUSTED_TYPES = ("train.signal_classifier.engineered_features.TradeFeatures",)
+"""Types of this folder that the model file may hold."""
 
 # Units are those of the engine's own Black-Scholes-Merton code. The limits admit every listed option (LEAPS and index
 # options included) and refuse what can only be a mistake of unit or field.

@@ -1,6 +1,6 @@
 """Engineered features of a trade signal, as expressions that the compiler lowers bit for bit.
 
-Each one has a name and a formula, and earns its place in the ablation table (`train.signal_classifier.evaluation.comparison`).
+Each one has a name and a formula, and earns its place in the ablation table (`evaluation.comparison`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -16,7 +16,7 @@ from train.core.files import explain_os_errors, json_bytes, write_atomic
 from train.core.novelty import fit_novelty
 from train.core.record import DataRecord, TrainingRecord, library_versions, write_record
 from train.core.skops_files import save_skops
-from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_NAMES
+from train.signal_classifier.contract import MODEL_FILE, SIGNAL_CLASSIFIER, SIGNAL_INPUT, SIGNAL_NAMES, TRUSTED_TYPES
 from train.signal_classifier.estimators import (
     Calibration,
     EstimatorName,
@@ -41,7 +41,6 @@ from train.signal_classifier.history.labelled_signals import (
 )
 from train.signal_classifier.simulator.market import simulate
 
-MODEL_FILE = "model.skops"
 SAMPLE_ROWS = 64
 
 _CALIBRATIONS: tuple[Calibration, ...] = ("none", "sigmoid", "isotonic")
@@ -106,7 +105,7 @@ def train(
         show(line)
     record = _record(labelled, fitted, unseen, estimator=estimator, random_state=random_state, seconds=seconds)
     record = record.model_copy(update={"quality": comparison.quality(OURS)})
-    save_skops(fitted.model, out / MODEL_FILE)
+    save_skops(fitted.model, out / MODEL_FILE, trusted=TRUSTED_TYPES)
     write_atomic(out / EVALUATION_FILE, json_bytes(comparison.to_json()))
     draw_all(out, unseen.profitable, {name: answers[name] for name in (OURS, LOGISTIC, OLD_RECIPE)})
     write_record(out, record)
@@ -194,6 +193,6 @@ def _record(
             "cross_validated_brier": fitted.brier,
             "rejected_rows": len(labelled.rejected),
         },
-        sample=unseen.features[chosen].tolist(),
+        sample={SIGNAL_INPUT.name: unseen.features[chosen].tolist()},
         novelty=fit_novelty(seen),
     )

@@ -21,19 +21,41 @@ GRID_TENOR_DAYS = (30, 60, 91, 182, 365)
 GRID_MONEYNESS = (0.90, 0.95, 1.00, 1.05, 1.10)
 """Strike / spot."""
 
-# One day of one symbol's surface. `train.volatility_predictor.surfaces.daily_features` computes them (formulas and sources there), and so does
+# One day of one symbol's surface. `surfaces.daily_features` computes them (formulas and sources there), and so does
 # `runtime/src/surface.rs`, to the same bits. NaN marks what the day's quotes could not tell; a day counts as known
 # when `avg_iv` is known.
 DAILY_FEATURES = (
-    Column("avg_iv", "per year, decimal", 0.01, 5.0, meaning="implied volatility, mean over 5 tenors x 5 moneynesses"),
-    Column("atm_iv", "per year, decimal", 0.01, 5.0, meaning="implied volatility at the money, 30 days"),
-    Column("skew", "per year, decimal", -5.0, 5.0, meaning="IV at moneyness 0.95 less IV at 1.05, 30 days"),
     Column(
-        "curvature", "per year, decimal", -5.0, 5.0, meaning="mean of IV at 0.95 and 1.05, less IV at 1.00, 30 days"
+        "avg_iv",
+        "per year, decimal",
+        0.01,
+        5.0,
+        meaning="implied volatility, mean over 5 tenors x 5 moneynesses",
+        missing=True,
     ),
-    Column("term_slope", "per year, decimal", -5.0, 5.0, meaning="IV at the money, 91 days less 30 days"),
-    Column("volume", "contracts", 0.0, 1e15, meaning="traded that day over all quotes"),
-    Column("quotes", "quotes", 1.0, 1e9, integer=True, meaning="how many clean quotes the day's features rest on"),
+    Column("atm_iv", "per year, decimal", 0.01, 5.0, meaning="implied volatility at the money, 30 days", missing=True),
+    Column(
+        "skew", "per year, decimal", -5.0, 5.0, meaning="IV at moneyness 0.95 less IV at 1.05, 30 days", missing=True
+    ),
+    Column(
+        "curvature",
+        "per year, decimal",
+        -5.0,
+        5.0,
+        meaning="mean of IV at 0.95 and 1.05, less IV at 1.00, 30 days",
+        missing=True,
+    ),
+    Column("term_slope", "per year, decimal", -5.0, 5.0, meaning="IV at the money, 91 days less 30 days", missing=True),
+    Column("volume", "contracts", 0.0, 1e15, meaning="traded that day over all quotes", missing=True),
+    Column(
+        "quotes",
+        "quotes",
+        1.0,
+        1e9,
+        integer=True,
+        meaning="how many clean quotes the day's features rest on",
+        missing=True,
+    ),
 )
 DAILY_NAMES = tuple(column.name for column in DAILY_FEATURES)
 

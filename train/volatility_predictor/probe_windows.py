@@ -5,8 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from export.artifact.manifest import Manifest
-
 Floats = npt.NDArray[np.float64]
 CHUNK_WINDOWS = 500
 IV_LEVELS = (0.0101, 0.02, 0.1, 0.3, 1.0, 3.0, 4.99)
@@ -14,12 +12,12 @@ LOWEST_IV, HIGHEST_IV = 0.0101, 4.99
 SPIKE = 8.0
 
 
-def window_probes(manifest: Manifest, base: Floats) -> dict[str, Floats]:
+def window_probes(base: Floats, *, least: int) -> dict[str, Floats]:
     """Families of windows that the contract admits.
 
     Args:
-        manifest: of the volatility predictor; its one input is [batch, day, feature] with avg_iv and atm_iv first.
-        base: golden windows, float64 [window, day, feature]; NaN where nothing is known.
+        base: golden windows, float64 [window, day, feature], avg_iv and atm_iv first; NaN where nothing is known.
+        least: known days below which there is no forecast.
 
     Returns:
         Family name -> float64 [window, day, feature].
@@ -27,7 +25,6 @@ def window_probes(manifest: Manifest, base: Floats) -> dict[str, Floats]:
     whole = base[np.isfinite(base[:, :, 0]).all(axis=1)]
     whole = whole if len(whole) else np.nan_to_num(base, nan=0.2)
     days = base.shape[1]
-    least = int(manifest.settings.get("minimum_days", 10))
     random = np.random.default_rng(7)
     return {
         "golden inputs": base,

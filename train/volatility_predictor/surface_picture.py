@@ -1,30 +1,25 @@
 """A picture of one forecast surface with its interval, from a version's golden cases: the original's own answer."""
 
 import io
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from export.artifact.manifest import GOLDEN_FILE, Manifest
-from train.core.files import read_json
 from train.volatility_predictor.contract import SURFACE_OUTPUT
 
 
-def surface_picture(folder: Path, manifest: Manifest) -> bytes | None:
-    """PNG of the first golden case's surfaces, one panel a horizon; None for a model without a surface.
+def surface_picture(settings: Mapping[str, Any], golden_outputs: Mapping[str, NDArray[np.float64]]) -> bytes:
+    """PNG of the first golden case's surfaces, one panel a horizon.
 
     A line is a tenor's smile. The band around the first and the last is the 80 % interval of the average, applied to
     the smile in proportion.
     """
-    if SURFACE_OUTPUT.name not in {output.name for output in manifest.outputs}:
-        return None
-    golden: dict[str, Any] = read_json(folder / GOLDEN_FILE)["outputs"]
     predicted, lower, upper, surface = (
-        np.array(golden[name][0], dtype=np.float64) for name in ("predicted", "lower", "upper", SURFACE_OUTPUT.name)
+        golden_outputs[name][0] for name in ("predicted", "lower", "upper", SURFACE_OUTPUT.name)
     )
-    settings = manifest.settings
     moneyness, tenors = settings["moneyness"], settings["tenor_days"]
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(predicted), sharey=True))

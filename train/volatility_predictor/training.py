@@ -16,11 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.core.errors import PipelineError
 from train.core.files import read_bytes, write_atomic
 from train.core.record import DataRecord, TrainingRecord, library_versions, write_record
-from train.core.tensorflow_start import start_tensorflow
-from train.volatility_predictor.contract import GRID_MONEYNESS, GRID_TENOR_DAYS, HORIZONS, VOLATILITY_PREDICTOR
+from train.volatility_predictor.contract import (
+    GRID_MONEYNESS,
+    GRID_TENOR_DAYS,
+    HORIZONS,
+    VOLATILITY_INPUT,
+    VOLATILITY_PREDICTOR,
+)
 from train.volatility_predictor.evaluation.forecasts import NETWORK, Evaluated, beaten_by, quality_rows
 from train.volatility_predictor.evaluation.rivals import baseline_forecasts
 from train.volatility_predictor.evaluation.surfaces import surface_errors
@@ -39,8 +43,8 @@ from train.volatility_predictor.network.fit import (
 from train.volatility_predictor.network.pool import Pool, feature_ranges, golden_sample, read_pool, simulated_series
 from train.volatility_predictor.network.shipped_baselines import Coefficients, fit_shipped
 from train.volatility_predictor.network.windows import GAP, Series, every_end, log_changes, shorten, windows
+from train.volatility_predictor.original import MODEL_FILE, predict_original
 
-MODEL_FILE = "model.keras"
 Floats = NDArray[np.float64]
 
 
@@ -109,41 +113,11 @@ def train(
             "baselines": _shipped(pool, simulated),
             "beaten_by": beaten_by(quality),
         },
-        sample=golden_sample(series, first, sequence_length, budget.samples, random_state),
+        sample={VOLATILITY_INPUT.name: golden_sample(series, first, sequence_length, budget.samples, random_state)},
     )
     _save(fitted, out / MODEL_FILE)
     write_record(out, record)
     return record
-
-
-def load_original(folder: Path) -> Any:
-    """The Keras model in `folder`.
-
-    Raises:
-        PipelineError: there is none, or it does not load.
-    """
-    path = folder / MODEL_FILE
-    if not path.is_file():
-        raise PipelineError(f"{path}: no trained model here; run `python -m train {VOLATILITY_PREDICTOR}` first")
-    start_tensorflow()
-    import keras
-
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PipelineError(f"{path}: not a Keras model of ours: {first}; train again") from error
-
-
-def predict_original(model: Any, history: Floats) -> dict[str, Floats]:
-    """What Keras answers: output name -> float64 [window, horizon].
-
-    Args:
-        model: from `load_original`.
-        history: float64 [window, day, feature], NaN = missing.
-    """
-    parts = [model(history[i : i + 1024], training=False) for i in range(0, len(history), 1024)]
-    return {name: np.concatenate([np.asarray(part[name], dtype=np.float64) for part in parts]) for name in parts[0]}
 
 
 def evaluate(model: Any, series: Sequence[Series], first: Sequence[int], fit_stop: Sequence[int]) -> list[Evaluated]:

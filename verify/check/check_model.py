@@ -1,4 +1,4 @@
-"""`verify MODEL`: one version of one model against its original, in every runtime, on every probe and random rows."""
+"""`verify MODEL` or `verify DIR`: one version against its original, in every runtime, on probes and random rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,26 +9,27 @@ import numpy.typing as npt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from export.artifact.manifest import Manifest, read_manifest
-from train.config import DEFAULT_CONFIG, load_config
+from train.config import default_config
 from train.core import cli
-from train.signal_classifier.contract import SIGNAL_CLASSIFIER
-from train.volatility_predictor.probe_windows import random_windows, window_probes
+from train.model import Model
+from train.registry import models
 from verify.check.golden import confirm_original, golden_rows, replay
 from verify.check.promote import version_to_check
 from verify.comparison.causes import Cause, name_causes
-from verify.comparison.parity import Decide, ParityResult, Tolerance, above
+from verify.comparison.parity import Decide, ParityResult, Tolerance, above, label
+from verify.comparison.runtime import Runtime
 from verify.comparison.stream import Tally, compare_stream
 from verify.proof.near_ties import NEAR_A_TIE, tie_rows
 from verify.proof.probes import CHUNK_ROWS, spans_of, tree_probes
 from verify.proof.split_evidence import SplitProof
-from verify.runtimes.onnxruntime_session import tensor_shape
-from verify.runtimes.open import Runtime, open_runtimes
-from verify.runtimes.original import Original, load_original
+from verify.runtimes.flat_rows import join_rows, split_rows, tensor_shape
+from verify.runtimes.open import open_runtimes
+from verify.runtimes.original import Original, load_original, load_sklearn
 
 Floats = npt.NDArray[np.float64]
 
-SIGNAL_ROWS, WINDOW_ROWS = 200_000, 3_000
-FIXED_THRESHOLDS = (0.5, 0.8)
+RANDOM_ROWS = 200_000
+"""Of a model that is not of this house."""
 BATCH_SIZES = (1, 2, 1000)
 BATCH_ROWS = {"python": 1000, "rust": 4}
 """Rows asked again in other batch sizes; the Rust binary is a process a batch."""
@@ -83,22 +84,28 @@ class Checked:
 
 
 def check_model(
-    model: str, *, artifacts: Path, source: Path, runtimes: tuple[str, ...], rows: int | None = None, seed: int = 0
+    model_folder: Path,
+    *,
+    source: Path | None = None,
+    original_file: Path | None = None,
+    runtimes: tuple[str, ...],
+    rows: int | None = None,
+    seed: int = 0,
 ) -> Checked:
     """Check the candidate, or else the current version, of a model.
 
     Args:
-        model: its name.
-        artifacts: the folder of all artifacts.
-        source: the folder where training left the originals.
+        model_folder: `artifacts/<model>`.
+        source: for a model of this house, the folder where training left its original.
+        original_file: for any other, the .skops file that it was compiled from.
         runtimes: of "python", "rust".
-        rows: random rows; by default 200,000 signals or 3,000 windows.
+        rows: random rows; by default as many as the model says.
         seed: of every random choice.
 
     Raises:
         PipelineError: the version, the original or a runtime cannot be used; nothing is concluded then.
     """
-    folder = version_to_check(artifacts / model)
+    folder = version_to_check(model_folder)
     checked = Checked(folder, read_manifest(folder))
     opened = open_runtimes(runtimes, folder, checked.manifest)
     base, expected = golden_rows(folder, checked.manifest)
@@ -106,57 +113,59 @@ def check_model(
         {runtime.name: replay(runtime, base, expected, checked.tolerance) for runtime in opened}
     )
     checked.refusals = [f"{r.name}: {said}" for r in opened if (said := r.replay_golden())]
-    original = load_original(checked.manifest, source / model)
+    if original_file is not None:
+        original: Original | None = load_sklearn(original_file)
+    else:
+        original = None if source is None else load_original(checked.manifest, source)
     if original is None:
         return checked
     confirm_original(original, base, expected, checked.tolerance)
     checked.original = original.name
-    if model == SIGNAL_CLASSIFIER:
-        _check_signals(checked, original, opened, base, rows=SIGNAL_ROWS if rows is None else rows, seed=seed)
-    else:
-        _check_windows(checked, original, opened, base, rows=WINDOW_ROWS if rows is None else rows, seed=seed)
+    model = models().get(checked.manifest.model) if original_file is None else None
+    _check_rows(checked, original, opened, base, model=model, rows=rows, seed=seed)
     _find_causes(checked, original)
     return checked
 
 
-def trade_thresholds() -> tuple[float, ...]:
-    """The configured threshold and the two fixed ones."""
-    configured = load_config(DEFAULT_CONFIG).trade_threshold if DEFAULT_CONFIG.is_file() else 0.7
-    return tuple(dict.fromkeys((configured, *FIXED_THRESHOLDS)))
-
-
-def decision_rules() -> dict[str, Decide]:
-    """TRADE or AVOID at each threshold."""
-    return {f"TRADE above {threshold:g}": above(threshold) for threshold in trade_thresholds()}
-
-
-def _check_signals(
-    checked: Checked, original: Original, runtimes: list[Runtime], base: Floats, *, rows: int, seed: int
+def _check_rows(
+    checked: Checked,
+    original: Original,
+    runtimes: list[Runtime],
+    base: Floats,
+    *,
+    model: Model | None,
+    rows: int | None,
+    seed: int,
 ) -> None:
-    columns = checked.manifest.inputs[0].columns
-    with cli.console.status("signal_classifier: looking for a row at every split"):
+    """Probes of the model's own if it has any, else those that its estimator's splits and columns give."""
+    manifest = checked.manifest
+    count = rows if rows is not None else model.random_rows if model else RANDOM_ROWS
+    inputs = [(tensor.name, tensor_shape(tensor)) for tensor in manifest.inputs]
+    tensors = split_rows(base, inputs)
+    own = model.probes(manifest.settings, tensors) if model else None
+    if model is not None and own is not None:
+        families = {name: join_rows(family, inputs) for name, family in own.items()}
+        made = model.random_inputs(manifest.settings, tensors, count, seed=seed)
+        _run(checked, original, runtimes, families, (join_rows(some, inputs) for some in made), count, {})
+        return
+    config = default_config() if model else None
+    marks = model.decisions(config.section(model.name), config.ml_integration) if model and config else {}
+    with cli.console.status(f"{manifest.model}: looking for a row at every split"):
         probes = tree_probes(
             original.groups,
             base,
-            spans_of(columns, base),
+            spans_of([column for tensor in manifest.inputs for column in tensor.columns], base),
             judge=original.judge(checked.tolerance),
             takes_missing=original.takes_missing(base),
             seed=seed,
         )
-        near = tie_rows(original.answer, probes.source, marks=trade_thresholds(), seed=seed)
+        near = tie_rows(original.answer, probes.source, marks=tuple(marks.values()), seed=seed)
     checked.proof = probes.proof
-    families = probes.families | {NEAR_A_TIE: near}
-    _run(checked, original, runtimes, families, probes.source.chunks(rows, seed=seed), rows, decision_rules())
-
-
-def _check_windows(
-    checked: Checked, original: Original, runtimes: list[Runtime], base: Floats, *, rows: int, seed: int
-) -> None:
-    windows = base.reshape(len(base), *tensor_shape(checked.manifest.inputs[0]))
-    families = {name: w.reshape(len(w), -1) for name, w in window_probes(checked.manifest, windows).items()}
-    least = int(checked.manifest.settings.get("minimum_days", 10))
-    more = (w.reshape(len(w), -1) for w in random_windows(windows, least, rows, seed=seed))
-    _run(checked, original, runtimes, families, more, rows, {})
+    decisions: dict[str, Decide] = {name: above(mark) for name, mark in marks.items()}
+    if not model and hasattr(original.estimator, "classes_"):
+        decisions = {"label": label}
+    families = probes.families | ({NEAR_A_TIE: near} if len(near) else {})
+    _run(checked, original, runtimes, families, probes.source.chunks(count, seed=seed), count, decisions)
 
 
 def _run(

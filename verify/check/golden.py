@@ -10,8 +10,8 @@ from export.artifact.manifest import GOLDEN_FILE, Manifest, TensorEntry
 from train.core.errors import PipelineError
 from train.core.files import read_json
 from verify.comparison.parity import ParityResult, Tolerance, compare
-from verify.runtimes.onnxruntime_session import tensor_shape
-from verify.runtimes.open import Runtime
+from verify.comparison.runtime import Runtime
+from verify.runtimes.flat_rows import tensor_shape
 from verify.runtimes.original import Original
 
 Floats = npt.NDArray[np.float64]
@@ -23,13 +23,19 @@ def golden_rows(folder: Path, manifest: Manifest) -> tuple[Floats, Floats]:
     Raises:
         PipelineError: the file does not hold just the manifest's tensors in their shapes; names the tensor.
     """
+    inputs, outputs = golden_tensors(folder, manifest)
+    return _flat(inputs), _flat(outputs)
+
+
+def golden_tensors(folder: Path, manifest: Manifest) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """The same as tensors: name -> float64 [case, ...], in the manifest's order."""
     path = folder / GOLDEN_FILE
     cases = read_json(path)
     if not isinstance(cases, dict) or set(cases) != {"inputs", "outputs"}:
         raise PipelineError(f"{path}: must hold 'inputs' and 'outputs'; export the model again")
     return (
-        _flat(path, cases["inputs"], manifest.inputs, manifest.golden.cases),
-        _flat(path, cases["outputs"], manifest.outputs, manifest.golden.cases),
+        _tensors(path, cases["inputs"], manifest.inputs, manifest.golden.cases),
+        _tensors(path, cases["outputs"], manifest.outputs, manifest.golden.cases),
     )
 
 
@@ -59,11 +65,11 @@ def confirm_original(original: Original, rows: Floats, expected: Floats, toleran
         )
 
 
-def _flat(path: Path, tensors: Any, entries: list[TensorEntry], cases: int) -> Floats:
+def _tensors(path: Path, tensors: Any, entries: list[TensorEntry], cases: int) -> dict[str, Floats]:
     names = [entry.name for entry in entries]
     if not isinstance(tensors, dict) or sorted(tensors) != sorted(names):
         raise PipelineError(f"{path}: expected the tensors {names}; export the model again")
-    parts = []
+    found = {}
     for entry in entries:
         shape = (cases, *tensor_shape(entry))
         try:
@@ -72,8 +78,12 @@ def _flat(path: Path, tensors: Any, entries: list[TensorEntry], cases: int) -> F
             raise PipelineError(f"{path}: tensor {entry.name!r} is not a regular table of numbers") from error
         if array.shape != shape:
             raise PipelineError(f"{path}: tensor {entry.name!r} has shape {list(array.shape)}, expected {list(shape)}")
-        parts.append(array.reshape(cases, -1))
-    return np.concatenate(parts, axis=1)
+        found[entry.name] = array
+    return found
+
+
+def _flat(tensors: dict[str, Floats]) -> Floats:
+    return np.concatenate([array.reshape(len(array), -1) for array in tensors.values()], axis=1)
 
 
 def _nan_for_null(value: Any) -> Any:

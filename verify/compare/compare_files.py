@@ -1,24 +1,17 @@
 """`verify compare`: an ONNX file, from whatever converter, against the scikit-learn model that it was made from."""
 
 import argparse
-import warnings
-from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 from rich.table import Table
 
 from export.sklearn.columns.preprocess import input_width
+from export.sklearn.table_file import read_rows
 from train.core import cli
 from train.core.errors import PipelineError
-from train.core.files import explain_os_errors
 from verify.compare.compare_model import PairResult, compare_pair
 from verify.compare.onnx_file import ForeignGraph, open_foreign
 from verify.report.tables import console, figures, print_unproven
 from verify.runtimes.original import Original, load_sklearn, second_class_of
-
-Floats = npt.NDArray[np.float64]
 
 
 def run_compare(options: argparse.Namespace) -> int:
@@ -33,7 +26,7 @@ def run_compare(options: argparse.Namespace) -> int:
     if len(takes) != 2 or (isinstance(takes[1], int) and takes[1] != width):
         raise PipelineError(f"{options.onnx}: takes rows of shape {takes}, but {options.original} has {width} columns")
     original, about = _same_answers(original, graph)
-    base = None if options.data is None else read_rows(options.data, original)
+    base = None if options.data is None else read_rows(options.data, original.estimator)
     with cli.console.status("comparing"):
         try:
             found = compare_pair(original, graph, base=base, rows=options.rows, seed=options.seed)
@@ -82,40 +75,6 @@ def _name_note(original: Original, graph: ForeignGraph) -> str:
         f"note: output is named {graph.answer_name!r}; {who} names it {ours!r}: a caller that asks for that name will "
         "not find it"
     )
-
-
-def read_rows(path: Path, original: Original) -> Floats:
-    """Rows of a CSV with a header, float64 [row, column]; by the model's column names when it knows them.
-
-    Raises:
-        PipelineError: not such a file; names the column.
-    """
-    try:
-        with explain_os_errors(path, "read"), warnings.catch_warnings():
-            # Left alone, pandas takes surplus cells for an index and moves every column.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(path, index_col=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
-        raise PipelineError(f"{path}: not a CSV file with a header: {str(error).strip()}") from error
-    names = getattr(original.estimator, "feature_names_in_", None)
-    width = input_width(original.estimator)
-    if names is not None:
-        missing = [name for name in names if name not in table.columns]
-        if missing:
-            raise PipelineError(f"{path}: column {missing[0]!r} of the model is missing; found {list(table.columns)}")
-        table = table[list(names)]
-    if table.shape[1] != width:
-        raise PipelineError(f"{path}: {table.shape[1]} columns, the model takes {width}; give just its columns")
-    if not len(table):
-        raise PipelineError(f"{path}: no rows under the header")
-    for name in table.columns:
-        if not pd.api.types.is_numeric_dtype(table[name]):
-            raise PipelineError(f"{path}: column {name!r} holds something that is not a number")
-        if table[name].isna().all():
-            raise PipelineError(f"{path}: column {name!r} holds no number at all; leave such rows out")
-        if np.isinf(table[name]).any():
-            raise PipelineError(f"{path}: column {name!r} holds an infinite number, which no model of ours takes")
-    return table.to_numpy(dtype=np.float64)
 
 
 def print_pair(title: str, found: PairResult, *, answer_type: str, note: str = "") -> None:

@@ -6,22 +6,22 @@ import numpy as np
 import numpy.typing as npt
 
 from export.sklearn.columns.preprocess import input_width
-from train.core.skops_files import original_input
+from export.sklearn.sample_rows import starting_rows
+from train.core.sklearn_answers import one_job, original_input
 from verify.compare.onnx_file import ForeignGraph
 from verify.comparison.causes import Cause, name_causes
 from verify.comparison.parity import ParityResult, Tolerance, absolute_difference, agreement, compare, label
-from verify.comparison.stream import accepted_answers
+from verify.proof.accepted_rows import accepted_answers
 from verify.proof.near_ties import NEAR_A_TIE, tie_rows
 from verify.proof.probes import Probes, Span, tree_probes, visiting_rows
 from verify.proof.split_evidence import SplitProof
-from verify.runtimes.original import Original, one_job
+from verify.runtimes.original import Original
 
 Floats = npt.NDArray[np.float64]
 
 VISIBLE = 1e-5
 """A difference that no choice of float type excuses."""
 ROWS_WITH_CAUSE = 4000
-FIRST_LOOK = 2000
 
 
 @dataclass
@@ -68,23 +68,6 @@ class PairResult:
         return total.result.in_parity and total.labels == 0 and not total.unanswered
 
 
-def starting_rows(original: Original) -> Floats:
-    """Rows to start from when there is no data: where the model's own scaler and splits say its columns live."""
-    width = input_width(original.estimator)
-    random = np.random.default_rng(0)
-    centre, scale = np.zeros(width), np.ones(width)
-    first = original.estimator[0] if hasattr(original.estimator, "steps") else None
-    for middle, spread in (("mean_", "scale_"), ("center_", "scale_"), ("data_min_", "data_range_")):
-        found, size = getattr(first, middle, None), getattr(first, spread, None)
-        if found is not None and size is not None and np.shape(found) == np.shape(size) == (width,):
-            centre, scale = np.asarray(found, dtype=np.float64), np.asarray(size, dtype=np.float64)
-    narrow = centre + 2.0 * scale * random.standard_normal((FIRST_LOOK, width))
-    wide = centre + scale * random.choice([-1.0, 1.0], (FIRST_LOOK, width)) * 10.0 ** random.uniform(
-        -3, 4, (FIRST_LOOK, width)
-    )
-    return random.permutation(np.concatenate([narrow, wide]))
-
-
 def tolerance_of(original: Original) -> Tolerance:
     """Bit for bit for a forest or a tree, else a relative and absolute 1e-12."""
     return Tolerance() if _plain_trees(original) else Tolerance(absolute=1e-12, relative=1e-12)
@@ -94,7 +77,7 @@ def pair_probes(original: Original, base: Floats | None, *, seed: int = 0) -> Pr
     """Probes of a model; without data the first probes show where its splits are, and serve as data."""
     groups = original.groups
     if base is None:
-        base = starting_rows(original)
+        base = starting_rows(original.estimator, input_width(original.estimator))
         first = visiting_rows(groups, base, _spans(base), seed=seed)
         if len(first):
             base = _shuffled_columns(first, np.random.default_rng(seed))

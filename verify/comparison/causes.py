@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from verify.comparison.stream import accepted_answers
+from verify.proof.accepted_rows import accepted_answers
 from verify.proof.trees import Bools, Floats, Group, Tree
 
 ORDER = "classes in another order"

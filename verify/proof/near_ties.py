@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from verify.comparison.stream import accepted_answers
+from verify.proof.accepted_rows import accepted_answers
 from verify.proof.probes import RowSource
 
 Floats = npt.NDArray[np.float64]

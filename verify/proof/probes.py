@@ -158,7 +158,7 @@ def tree_probes(
         groups: the original's trees; none gives a model without split probes.
         base: rows like those of the training data, float64 [row, column]; may hold NaN.
         spans: the columns' ranges.
-        judge: says whether the whole model would answer otherwise, see `verify.proof.split_evidence`; None asks each tree alone.
+        judge: says whether the whole model would answer otherwise, see `split_evidence`; None asks each tree alone.
         takes_missing: whether the model answers rows with missing values.
         seed: of every random choice.
     """

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from train.core.skops_files import original_input
+from train.core.sklearn_answers import original_input
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

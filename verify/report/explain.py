@@ -1,24 +1,23 @@
 """`verify explain`: one input, what every side answers, to the bit, and where a forest's paths part."""
 
 import argparse
-import json
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
-from export.artifact.manifest import GRAPH_FILE, Manifest, read_manifest
+from export.artifact.manifest import GRAPH_FILE, read_manifest
 from train.core import cli
 from train.core.errors import PipelineError
-from train.core.files import read_bytes, read_json
-from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_NAMES, check_signal
+from train.core.files import read_bytes
+from train.registry import model_named
 from verify.check.golden import confirm_original, golden_rows
 from verify.check.promote import version_to_check
 from verify.comparison.parity import ParityResult, Tolerance, compare
 from verify.proof.trees import Group, Tree
 from verify.report.graph_trees import TreeOperator, tree_operators
 from verify.report.tables import console
+from verify.runtimes.flat_rows import join_rows, tensor_shape
 from verify.runtimes.open import open_runtimes
 from verify.runtimes.original import Original, load_original
 
@@ -31,7 +30,9 @@ def run_explain(options: argparse.Namespace) -> int:
     """Print every side's answer to one input; exit code 0 when they agree, 1 when not, 2 without the original."""
     folder = version_to_check(options.artifacts / options.model)
     manifest = read_manifest(folder)
-    row = signal_row(options.input) if options.model == SIGNAL_CLASSIFIER else surface_row(options.input, manifest)
+    model = model_named(options.model)
+    inputs = [(tensor.name, tensor_shape(tensor)) for tensor in manifest.inputs]
+    row = join_rows(model.read_input(options.input, manifest.settings), inputs)
     original = load_original(manifest, options.source / options.model)
     names = tuple(dict.fromkeys(name.strip() for name in options.runtime.split(",")))
     answers = {runtime.name: runtime(row) for runtime in open_runtimes(names, folder, manifest)}
@@ -59,35 +60,6 @@ def spell(answers: Floats) -> str:
     """Numbers in full precision, each with its 64 bits in hexadecimal."""
     bits = np.ascontiguousarray(answers).view(np.uint64)
     return ", ".join(f"{value!r} (0x{int(b):016x})" for value, b in zip(answers.tolist(), bits, strict=True))
-
-
-def signal_row(text: str) -> Floats:
-    """A signal as JSON, or a file that holds one, as float64 [1, feature]; a PipelineError names the field."""
-    if not text.lstrip().startswith("{"):
-        signal = read_json(Path(text))
-    else:
-        try:
-            signal = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise PipelineError(f"INPUT: not JSON: {error.msg} at column {error.colno}") from error
-    if not isinstance(signal, dict):
-        raise PipelineError(f"INPUT: expected a JSON object with the fields {', '.join(SIGNAL_NAMES)}")
-    return np.array([check_signal(signal, "INPUT")], dtype=np.float64)
-
-
-def surface_row(text: str, manifest: Manifest) -> Floats:
-    """The newest window of a surface file, flat: float64 [1, day x feature]; days before its first are NaN."""
-    from train.volatility_predictor.surfaces.surface_days import read_days
-
-    history = read_days(Path(text))
-    days, features = (int(axis) for axis in manifest.inputs[0].shape[1:])
-    least = int(manifest.settings.get("minimum_days", 1))
-    if len(history.features) < least:
-        raise PipelineError(f"{text}: {len(history.features)} usable days, a forecast needs {least}")
-    window = np.full((days, features), np.nan)
-    known = history.features[-days:]
-    window[days - len(known) :] = known
-    return window.reshape(1, -1)
 
 
 def parting(original: Original, model: onnx.ModelProto, row: Floats) -> str:

@@ -9,9 +9,10 @@ import jinja2
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from train import registry
 from train.core.files import write_atomic
-from train.volatility_predictor.surface_picture import surface_picture
 from verify.check.check_model import Checked
+from verify.check.golden import golden_tensors
 from verify.report.tables import describe, figures, verdict
 
 PAGE = """\
@@ -38,8 +39,7 @@ code { overflow-wrap: anywhere }
 <td class="n">{% if q.low is not none and q.high is not none %}{{ "%.4f" | format(q.low) }} to
 {{ "%.4f" | format(q.high) }}{% endif %}</td>
 <td>{{ q.baseline }}</td><td class="n">{{ "%.4f" | format(q.baseline_value) }}</td></tr>{% endfor %}</table>
-{% if m.surface %}<p>Forecast surface of the first golden case; bands: the 80 % interval of the average, applied to the
-smile in proportion.</p><img alt="Forecast surface with its interval" src="data:image/png;base64,{{ m.surface }}">
+{% if m.picture %}<p>{{ m.caption }}</p><img alt="{{ m.caption }}" src="data:image/png;base64,{{ m.picture }}">
 {% endif %}
 {% endfor %}
 <img alt="Largest difference by family of rows and runtime" src="data:image/png;base64,{{ picture }}">
@@ -64,6 +64,7 @@ def _facts(checked: Checked) -> dict[str, object]:
     results = [(f, r, result) for f, tally in checked.families.items() for r, result in tally.results.items()]
     misses = [f"{f}, {r}: {describe(row, names)}" for f, r, result in results for row in result.first]
     misses += [f"cause: {cause.name}: {cause.evidence}" for cause in checked.causes] + checked.refusals
+    caption, png = _answer_picture(checked)
     return {
         "name": checked.manifest.model,
         "version": checked.folder.name,
@@ -75,8 +76,18 @@ def _facts(checked: Checked) -> dict[str, object]:
         "parity": [(family, runtime, figures(result)) for family, runtime, result in results],
         "misses": misses,
         "quality": checked.manifest.quality,
-        "surface": base64.b64encode(surface_picture(checked.folder, checked.manifest) or b"").decode(),
+        "caption": caption,
+        "picture": base64.b64encode(png).decode(),
     }
+
+
+def _answer_picture(checked: Checked) -> tuple[str, bytes]:
+    """What the model's own folder draws of an answer; nothing for a model that draws none."""
+    model = registry.models().get(checked.manifest.model)
+    if model is None:
+        return "", b""
+    outputs = golden_tensors(checked.folder, checked.manifest)[1]
+    return model.picture(checked.manifest.settings, outputs) or ("", b"")
 
 
 def _picture(models: Sequence[Checked]) -> str:

@@ -1,8 +1,6 @@
 """`python -m verify summary`, the end of `make`: quality, parity, one answer of each model by the Rust binary."""
 
-import json
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +9,15 @@ from rich.table import Table
 
 from export.artifact.manifest import Manifest, read_manifest
 from export.artifact.version_folder import CURRENT, version_folder
-from train.core.contract import MODELS
 from train.core.errors import PipelineError
 from train.core.files import read_json
-from train.core.record import QualityRow
+from train.model import Model
+from train.registry import models
 from verify.check.promote import PARITY_FILE
 from verify.proof.split_evidence import Count
 from verify.runtimes.open import BINARY
 
-# The README's signal, and a surface file that is in the repository.
-SIGNAL: dict[str, float] = {
-    "edge_percent": 15.5,
-    "delta": 0.65,
-    "gamma": 0.004,
-    "vega": 45.2,
-    "theta": -8.5,
-    "volume": 1200,
-    "open_interest": 8500,
-    "days_to_expiry": 45,
-}
-SURFACE = Path("examples/surface.csv")
 WIDTH = 132
-TENOR = ", tenor "
 
 
 def summary(artifacts: Path, *, binary: Path = BINARY) -> None:
@@ -59,43 +44,30 @@ def summary(artifacts: Path, *, binary: Path = BINARY) -> None:
     ):
         parity.add_column(name)
     proofs: list[str] = []
-    for model in MODELS:
-        folder = version_folder(artifacts / model, CURRENT)
+    for name, model in models().items():
+        folder = version_folder(artifacts / name, CURRENT)
         if folder is None:
-            raise PipelineError(f"{artifacts / model}: no version in use; run `make`")
+            raise PipelineError(f"{artifacts / name}: no version in use; run `make`")
         manifest = read_manifest(folder)
-        _add_quality(quality, manifest)
+        _add_quality(quality, manifest, model)
         proofs += _add_parity(parity, manifest, folder)
     console.print(quality)
     console.print(parity)
     for line in proofs:
         console.print(line)
-    signal = json.dumps(SIGNAL)
-    console.print(f"$ dollarbill-ml classify '{signal}'", markup=False, soft_wrap=True)
-    console.print(_ask(binary, "classify", signal), markup=False, soft_wrap=True)
-    console.print(f"$ dollarbill-ml predict {SURFACE}", markup=False, soft_wrap=True)
-    console.print(_ask(binary, "predict", str(SURFACE)), markup=False, soft_wrap=True)
+    for model in models().values():
+        for words in model.demonstration:
+            shown = " ".join(f"'{word}'" if " " in word else word for word in words)
+            console.print(f"$ {binary.name} {shown}", markup=False, soft_wrap=True)
+            console.print(_ask(binary, *words), markup=False, soft_wrap=True)
 
 
-def _add_quality(table: Table, manifest: Manifest) -> None:
-    for row in brief(manifest.quality):
+def _add_quality(table: Table, manifest: Manifest, model: Model) -> None:
+    for row in model.summary_rows(manifest.quality):
         interval = "" if row.low is None or row.high is None else f"{row.low:.4f} .. {row.high:.4f}"
         table.add_row(
             manifest.model, row.metric, f"{row.value:.4f}", interval, row.baseline, f"{row.baseline_value:.4f}"
         )
-
-
-def brief(rows: Sequence[QualityRow]) -> list[QualityRow]:
-    """Of rows that differ in the tenor alone the one furthest from its baseline on the wrong side, and how many."""
-    groups: dict[str, list[QualityRow]] = {}
-    for row in rows:
-        groups.setdefault(row.metric.split(TENOR)[0], []).append(row)
-    result = []
-    for of, group in groups.items():
-        worst = max(group, key=lambda row: row.value / row.baseline_value if row.baseline_value else 0.0)
-        more = f", worst of {len(group)} tenors" if len(group) > 1 else ""
-        result.append(worst.model_copy(update={"metric": of + more}))
-    return result
 
 
 def _add_parity(table: Table, manifest: Manifest, folder: Path) -> list[str]:

@@ -1,26 +1,19 @@
 """The one place that opens onnxruntime in Python, with the options that make its answers repeatable to the bit."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
 from train.core.errors import PipelineError
+from verify.runtimes.flat_rows import TensorLike, split_rows, tensor_shape
 
 Floats = npt.NDArray[np.float64]
-
-
-class TensorLike(Protocol):
-    """Anything with a tensor's name and shape, for instance a manifest entry; axis 0 is the batch."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def shape(self) -> Sequence[str | int]: ...  # noqa: D102
 
 
 def session_options(threads: int = 1) -> Any:
@@ -52,14 +45,6 @@ def open_session(graph: bytes | Path, *, threads: int = 1) -> ort.InferenceSessi
         raise PipelineError(f"{where}: onnxruntime {ort.__version__} cannot load it: {reason}") from error
 
 
-def tensor_shape(tensor: TensorLike) -> tuple[int, ...]:
-    """The shape of one row of a tensor: every axis but the batch; they must be numbers."""
-    axes = list(tensor.shape)[1:]
-    if not all(isinstance(axis, int) for axis in axes):
-        raise PipelineError(f"tensor {tensor.name!r}: shape {list(tensor.shape)} has a second axis without a number")
-    return tuple(int(axis) for axis in axes)
-
-
 @dataclass(frozen=True)
 class FlatSession:
     """A session seen as one function from flat rows to flat answers, as the Rust binary's `evaluate` is.
@@ -69,16 +54,19 @@ class FlatSession:
 
     session: ort.InferenceSession
     inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    dtypes: tuple[str, ...]
     outputs: tuple[str, ...]
 
     @property
     def width(self) -> int:
         """Numbers in a flat row."""
-        return sum(_size(shape) for _, shape in self.inputs)
+        return sum(math.prod(shape) for _, shape in self.inputs)
 
     def __call__(self, rows: Floats) -> Floats:
-        """Float64 [row, width] -> float64 [row, answer]."""
-        answers = self.session.run(list(self.outputs), split_rows(rows, self.inputs))
+        """Float64 [row, width] -> float64 [row, answer]; narrower tensors are cast on the way in and out."""
+        tensors = split_rows(rows, self.inputs)
+        feeds = {name: tensors[name].astype(dtype) for (name, _), dtype in zip(self.inputs, self.dtypes, strict=True)}
+        answers = self.session.run(list(self.outputs), feeds)
         return np.concatenate([np.asarray(a, dtype=np.float64).reshape(len(rows), -1) for a in answers], axis=1)
 
 
@@ -93,20 +81,15 @@ def flat_session(
     ):
         if wanted != present:
             raise PipelineError(f"graph: {what} are {present}, but the manifest says {wanted}; export the model again")
-    return FlatSession(session, tuple((t.name, tensor_shape(t)) for t in inputs), tuple(t.name for t in outputs))
-
-
-def split_rows(rows: Floats, inputs: Sequence[tuple[str, tuple[int, ...]]]) -> Mapping[str, Floats]:
-    """Flat rows as the tensors they stand for."""
-    feeds, start = {}, 0
-    for name, shape in inputs:
-        stop = start + _size(shape)
-        feeds[name] = np.ascontiguousarray(rows[:, start:stop]).reshape(len(rows), *shape)
-        start = stop
-    if start != rows.shape[1]:
-        raise PipelineError(f"rows have {rows.shape[1]} columns, the model takes {start}")
-    return feeds
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape, dtype=np.int64))
+    texts = [tensor.name for tensor in (*inputs, *outputs) if tensor.dtype == "string"]
+    if texts:
+        raise PipelineError(
+            f"graph: tensor {texts[0]!r} holds strings, and numbers alone are compared here; "
+            "`dollarbill-ml check` replays its golden cases"
+        )
+    return FlatSession(
+        session,
+        tuple((tensor.name, tensor_shape(tensor)) for tensor in inputs),
+        tuple(tensor.dtype for tensor in inputs),
+        tuple(tensor.name for tensor in outputs),
+    )

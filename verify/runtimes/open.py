@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,30 +14,15 @@ import onnxruntime as ort
 from export.artifact.manifest import GRAPH_FILE, Manifest
 from train.core.errors import PipelineError
 from train.core.files import read_bytes
-from verify.runtimes.onnxruntime_session import flat_session, tensor_shape
+from verify.comparison.runtime import Runtime
+from verify.runtimes.flat_rows import tensor_shape
+from verify.runtimes.onnxruntime_session import flat_session
 
 Floats = npt.NDArray[np.float64]
 BINARY = Path("runtime/target/release/dollarbill-ml")
 TIME_LIMIT_SECONDS = 900
 # A stack of unread errors says nothing more than its last line.
 QUOTED_CHARACTERS = 400
-
-
-class Runtime(Protocol):
-    """One way to run a compiled model."""
-
-    @property
-    def name(self) -> str:
-        """What reports call it."""
-        ...
-
-    def __call__(self, rows: Floats) -> Floats:
-        """Flat rows float64 [row, width] -> flat answers float64 [row, answer]."""
-        ...
-
-    def replay_golden(self) -> str:
-        """Let the runtime itself check the golden cases; "" when it has nothing to say against them."""
-        ...
 
 
 @dataclass(frozen=True)

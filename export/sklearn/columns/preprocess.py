@@ -24,7 +24,7 @@ from train.core.column_expressions import (
     substitute,
 )
 from train.core.errors import PipelineError
-from train.core.skops_files import original_input
+from train.core.sklearn_answers import original_input
 
 T = TypeVar("T")
 Columns = tuple[Expression, ...]

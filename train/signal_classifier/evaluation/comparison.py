@@ -1,7 +1,7 @@
 """The classifier beside its baselines: one table on data that no model saw, with intervals.
 
-This is the short form that every training prints, for any labelled data; `verify.figures.signal_classifier.benchmark` is the long one on
-the market simulator, where the true probabilities are known.
+This is the short form that every training prints, for any labelled data; `python -m verify.figures benchmark` is the
+long one on the market simulator, where the true probabilities are known.
 """
 
 import io

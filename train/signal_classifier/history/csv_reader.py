@@ -1,7 +1,7 @@
 """The trading-history CSV, line by line: cells to numbers, every refusal with its row and field.
 
-A bad cell costs its row (`BadRow`, collected and reported by `train.signal_classifier.history.labelled_signals`); what casts doubt on the whole file is a
-`PipelineError`: a label that is neither 0 nor 1, a timestamp in the future, time zones on some rows only.
+A bad cell costs its row (`BadRow`, collected and reported by `labelled_signals`); what casts doubt on the whole file is
+a `PipelineError`: a label that is neither 0 nor 1, a timestamp in the future, time zones on some rows only.
 """
 
 import csv

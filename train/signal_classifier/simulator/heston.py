@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from train.signal_classifier.simulator import black_scholes
 from train.signal_classifier.simulator.black_scholes import Floats
-from train.signal_classifier.training.simulator import black_scholes
 
 DAYS_PER_YEAR = 365.0
 

@@ -21,10 +21,10 @@ import numpy.typing as npt
 
 from train.core.errors import PipelineError
 from train.signal_classifier.contract import SIGNAL_NAMES
+from train.signal_classifier.simulator import black_scholes, heston
 from train.signal_classifier.simulator.black_scholes import Bools, Floats
 from train.signal_classifier.simulator.heston import DAYS_PER_YEAR, Heston
 from train.signal_classifier.simulator.market_settings import RATE, MarketSettings
-from train.signal_classifier.training.simulator import black_scholes, heston
 
 BLOCK = 2_000
 """Signals come in blocks with seeds of their own, so that the first rows do not depend on how many are asked for."""

@@ -1,4 +1,4 @@
-"""Constants of the simulated market (`train.signal_classifier.simulator.market`), each with its unit and where it comes from."""
+"""Constants of the simulated market (`simulator.market`), each with its unit and where it comes from."""
 
 from dataclasses import dataclass
 

@@ -23,7 +23,7 @@ _RELATIVE_ERROR = "MSE relative to persistence"
 class Evaluated:
     """One series: `outcome` and each of `forecasts` float64 [day, horizon] in the unit of avg_iv; days in order.
 
-    `lower` and `upper` bound the network's interval; `surface`: see `train.volatility_predictor.evaluation.surfaces.surface_errors`.
+    `lower` and `upper` bound the network's interval; `surface`: see `evaluation.surfaces.surface_errors`.
     """
 
     name: str

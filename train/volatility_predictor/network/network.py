@@ -12,7 +12,7 @@ With x the log of avg_iv, n the known days of the window and m(k) the mean of x 
   answer is in units of the scale.
 
 predicted = avg_iv exp(linear + scale x LSTM), lower and upper = predicted exp(quantile x scale), surface: see
-`train.volatility_predictor.network.surface_layers`, with that mean. Everything but the LSTM and its two dense layers is float64.
+`network.surface_layers`, with that mean. Everything but the LSTM and its two dense layers is float64.
 """
 
 from dataclasses import dataclass, fields

@@ -1,6 +1,6 @@
 """Simple forecasts that travel with the network, so that every answer shows what they say: AR(1), HAR and EWMA.
 
-Unlike the rivals of `train.volatility_predictor.evaluation.rivals`, which are fitted to the very series that they forecast, these serve
+Unlike the rivals of `evaluation.rivals`, which are fitted to the very series that they forecast, these serve
 any symbol: fitted to the pool, in differences from means of the symbol's own known days. With x the logs of avg_iv of
 the window's n known days, newest last, and m(k) the mean of the last min(k, n) of them:
 

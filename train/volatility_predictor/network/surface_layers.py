@@ -1,7 +1,7 @@
 """The forecast surface inside the network: free of arbitrage by construction, with the forecast average as its mean.
 
 Let w = (implied volatility)^2 x time to expiry be the total variance at log-moneyness k. The surface is known on the
-grid (`train.core.contract`); between grid points w is linear in k and in time (rule 3 of `train.volatility_predictor.surfaces.daily_features`). That
+grid (`contract.py`); between grid points w is linear in k and in time (rule 3 of `surfaces.daily_features`). That
 surface is free of
 
 - *calendar* arbitrage when w does not fall with tenor at any node (Gatheral, "The Volatility Surface", 2006);

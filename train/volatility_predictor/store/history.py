@@ -1,24 +1,19 @@
 """The history store of `runtime/src/history.rs` from Python: the same file, the same table, the same refusals."""
 
-import argparse
 import contextlib
 import datetime as dt
 import math
 import sqlite3
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-from train.core import cli
 from train.core.errors import PipelineError
-from train.core.files import explain_os_errors
 from train.volatility_predictor.contract import DAILY_FEATURES, DAILY_NAMES
 from train.volatility_predictor.store.observe import FoundDay, find_days
-from train.volatility_predictor.surfaces.file_name import checked_symbol, day_argument, no_trading_day
+from train.volatility_predictor.surfaces.file_name import checked_symbol, no_trading_day
 from train.volatility_predictor.surfaces.surface_days import COPY_QUOTES, SurfaceHistory
 
 DEFAULT_STORE = Path("data/vol_history.sqlite")
@@ -65,7 +60,7 @@ class HistoryStore:
         self._connection.close()
 
     def observe(self, path: Path, date: dt.date | None = None) -> tuple[list[FoundDay], list[str]]:
-        """Store the days of a file or folder (`train.volatility_predictor.store.observe.find_days`) in one transaction: all of them or none.
+        """Store the days of a file or folder (`store.observe.find_days`) in one transaction: all of them or none.
 
         The same symbol and date again replaces what was there.
 
@@ -199,37 +194,3 @@ class HistoryStore:
             name = getattr(error, "sqlite_errorname", "") or ""
             reason = next((text for code, text in known.items() if name.startswith(code)), str(error))
             raise PipelineError(f"history store {self.path}: {reason}") from error
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Observe a file or a folder."""
-    command = argparse.ArgumentParser(
-        prog="python -m train.volatility_predictor.store.history",
-        description="Keep surface snapshots in the history store, as `dollarbill-ml observe` does.",
-        epilog="examples:\n  python -m train.volatility_predictor.store.history data/tsla_vol_surface.csv --date 2026-03-06\n"
-        "  python -m train.volatility_predictor.store.history snapshots/          every dated file of a folder, or nothing of it",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("surface", type=Path, help="a snapshot, a file with dates, or a folder of them")
-    command.add_argument("--date", metavar="YYYY-MM-DD", help="the day of a snapshot (default: in its rows or name)")
-    command.add_argument("--store", type=Path, default=DEFAULT_STORE, metavar="FILE", help=f"default: {DEFAULT_STORE}")
-    options = command.parse_args(arguments)
-    date = None if options.date is None else day_argument(options.date)
-    with explain_os_errors(options.store.parent, "write"):
-        options.store.parent.mkdir(parents=True, exist_ok=True)
-    with HistoryStore(options.store) as store:
-        found, skipped = store.observe(options.surface, date)
-        for line in skipped:
-            cli.show(f"skipped: {line}")
-        for line in store.copies(found):
-            cli.show(f"warning: {line}")
-        for symbol, days in groupby(sorted(found, key=lambda day: (day.symbol, day.date)), lambda day: day.symbol):
-            dates = [day.date for day in days]
-            what = str(dates[0]) if len(dates) == 1 else f"{len(dates)} days from {dates[0]} to {dates[-1]}"
-            known = len(store.days(symbol, sys.maxsize).dates)
-            cli.show(f"{symbol} {what} kept in {options.store}; {known} days known")
-    return cli.EXIT_GOOD
-
-
-if __name__ == "__main__":
-    cli.run(main)

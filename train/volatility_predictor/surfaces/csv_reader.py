@@ -5,7 +5,7 @@ three): the engine's snapshot, the same with a date, the old script's, and an in
 `close` in percent, nothing but open, high and low beside them). Plain or gzip by content, comma separated, UTF-8.
 
 Wrong rows are errors with row and column; what is right but useless (solver bounds, deep in the money) is left for
-`train.volatility_predictor.surfaces.daily_features` to skip. The csv module splits the lines: pandas fills a short row with NaN without a word, and a
+`daily_features` to skip. The csv module splits the lines: pandas fills a short row with NaN without a word, and a
 file that was cut short must not pass.
 """
 

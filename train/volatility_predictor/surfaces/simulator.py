@@ -151,7 +151,7 @@ def step(law: Law, state: State, rng: np.random.Generator) -> State:
 
 
 def surface(law: Law, state: State) -> Floats:
-    """Implied volatilities float64 [symbol, tenor, node] on the grid of `train.volatility_predictor.surfaces.daily_features`."""
+    """Implied volatilities float64 [symbol, tenor, node] on the grid of `surfaces.daily_features`."""
     tenors = np.array(TENORS)
     middles = (np.arange(_STEPS) + 0.5) / _STEPS
     times = tenors[:, None] * middles  # [tenor, step]

@@ -1,6 +1,6 @@
 """The long evaluation on the market simulator, where the true P(profit) of every signal is known.
 
-Run it with `python -m verify.figures.signal_classifier.benchmark` (some minutes). Every estimator beside every baseline on fresh signals;
+Run it with `python -m verify.figures benchmark` (some minutes). Every estimator beside every baseline on fresh signals;
 the accuracy attainable from the eight features; what each engineered feature earns; a plain rule-based history; and the
 targets, met or missed.
 """
@@ -167,7 +167,7 @@ def _targets(
 
 def main(arguments: Sequence[str]) -> int:
     """Measure everything with the settings of training."""
-    command = argparse.ArgumentParser(prog="python -m verify.figures.signal_classifier.benchmark", description=__doc__)
+    command = argparse.ArgumentParser(prog="python -m verify.figures benchmark", description=__doc__)
     command.add_argument(
         "--out", type=Path, default=Path("build/benchmark"), help="folder of benchmark.json and pictures"
     )

@@ -1,6 +1,6 @@
 """The volatility predictor once more, in NumPy and float64 throughout: the yardstick for Keras and for the graph alike.
 
-Written from the description in `train.volatility_predictor.network.network`, not from its code; of Keras it takes the weights alone.
+Written from the description in `network.network`, not from its code; of Keras it takes the weights alone.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`python -m verify.figures.volatility_predictor.forecast_table FILE...`: a trained predictor against its rivals on days it never saw.
+"""`python -m verify.figures forecast_table FILE...`: a trained predictor against its rivals on days it never saw.
 
 Per series and horizon: MSE relative to persistence of every model, the Diebold-Mariano p of the network against
 persistence and against its best rival, and how often the 80 % interval held. Then by how much it lies above the best of
@@ -21,9 +21,10 @@ from train.volatility_predictor.evaluation.forecasts import NETWORK, Evaluated, 
 from train.volatility_predictor.evaluation.rivals import AR, HAR, PERSISTENCE
 from train.volatility_predictor.network.pool import simulated_series
 from train.volatility_predictor.network.windows import GAP, Series, every_end, windows
+from train.volatility_predictor.original import load_original, predict_original
 from train.volatility_predictor.surfaces.simulator import SimulatedSurfaces, simulate_surfaces
 from train.volatility_predictor.surfaces.surface_days import read_days
-from train.volatility_predictor.training import evaluate, load_original, predict_original
+from train.volatility_predictor.training import evaluate
 from verify.figures.volatility_predictor.attainable import Forecast, Sample, gains, kalman_forecast, regression_forecast
 
 Floats = NDArray[np.float64]
@@ -108,7 +109,7 @@ def attained_lines(model: Any, simulated: SimulatedSurfaces, *, seed: int, sampl
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table for the files, then the share of the attainable gain."""
-    command = argparse.ArgumentParser(prog="python -m verify.figures.volatility_predictor.forecast_table", description=__doc__)
+    command = argparse.ArgumentParser(prog="python -m verify.figures forecast_table", description=__doc__)
     command.add_argument("files", nargs="*", type=Path, metavar="FILE", help="surface or index files with dates")
     command.add_argument("--model", type=Path, default=Path("build/models/volatility_predictor"), metavar="DIR")
     command.add_argument("--last", type=float, default=0.25, help="share of each series to forecast (default 0.25)")

@@ -1,4 +1,4 @@
-"""`python -m verify.figures.volatility_predictor.garch`: GARCH(1,1) as a rival, by the `arch` library, where prices are known.
+"""`python -m verify.figures garch`: GARCH(1,1) as a rival, by the `arch` library, where prices are known.
 
 - The S&P 500 surface holds prices: a quote's strike over its moneyness is the index. There GARCH forecasts implied
   volatility, of the surface and of VIX on the same days, against the same rivals as everywhere: `GARCH` alone is the
@@ -135,7 +135,7 @@ def realised_table(path: Path, last: float) -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Print both tables."""
-    command = argparse.ArgumentParser(prog="python -m verify.figures.volatility_predictor.garch", description=__doc__)
+    command = argparse.ArgumentParser(prog="python -m verify.figures garch", description=__doc__)
     command.add_argument("surface", type=Path, help="dated surfaces, whose strikes and moneyness give the prices")
     command.add_argument("--also", nargs="*", type=Path, default=[], metavar="FILE", help="other series, such as VIX")
     command.add_argument("--prices", nargs="*", type=Path, default=[], metavar="FILE", help="price files")

@@ -1,4 +1,4 @@
-"""`python -m verify.figures.volatility_predictor.numbers`: the compiled volatility predictor in numbers, all from one run.
+"""`python -m verify.figures numbers`: the compiled volatility predictor in numbers, all from one run.
 
 How far Keras and the graph in onnxruntime each are from a float64 evaluation of the same weights, probe by probe; and
 nodes and latency of the graph beside tf2onnx's own, through onnxruntime in Python, one thread, full windows (with
@@ -54,11 +54,12 @@ class Distance:
 
 
 def probes(manifest: Manifest, base: Floats) -> dict[str, Floats]:
-    """The families of `train.volatility_predictor.probe_windows`, and random full-length windows in batches of 1, 2 and 1000."""
+    """The families of `probe_windows`, and random full-length windows in batches of 1, 2 and 1000."""
     days = base.shape[1]
     chunks = list(random_windows(base, days, max(BATCHES), seed=11))
     long = np.concatenate(chunks)[: max(BATCHES)]
-    return window_probes(manifest, base) | {f"long sequences, batch of {size}": long[:size] for size in BATCHES}
+    least = int(manifest.settings["minimum_days"])
+    return window_probes(base, least=least) | {f"long sequences, batch of {size}": long[:size] for size in BATCHES}
 
 
 def distances(families: dict[str, Floats], *, reference: Answer, keras: Answer, graph: Answer) -> list[Distance]:
@@ -117,14 +118,14 @@ def latency(graph: bytes, windows: Floats, *, calls: int) -> float:
 
 def main(arguments: Sequence[str]) -> int:
     """Print both tables; exit code 1 when the graph is farther from float64 than allowed."""
-    command = argparse.ArgumentParser(prog="python -m verify.figures.volatility_predictor.numbers", description=__doc__)
+    command = argparse.ArgumentParser(prog="python -m verify.figures numbers", description=__doc__)
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     command.add_argument("--calls", type=int, default=2000, help="per latency run (default 2000)")
     options = command.parse_args(arguments)
     folder = version_to_check(options.artifacts / VOLATILITY_PREDICTOR)
     manifest = read_manifest(folder)
-    from train.volatility_predictor.training import predict_original
+    from train.volatility_predictor.original import predict_original
 
     model = confirmed_original(options.source / VOLATILITY_PREDICTOR, folder)
     graph = read_bytes(folder / GRAPH_FILE)

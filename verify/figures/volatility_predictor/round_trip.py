@@ -1,4 +1,4 @@
-"""`python -m verify.figures.volatility_predictor.round_trip`: snapshots observed day by day through the Rust binary, forecast by Rust and by Python.
+"""`python -m verify.figures round_trip`: snapshots observed day by day by the Rust binary, forecast by Rust and Python.
 
 Each day's undated snapshot, as the engine writes it, is observed by `dollarbill-ml observe`. From the day on which
 enough are known, `dollarbill-ml predict --symbol` answers, and so do the Keras original and onnxruntime in Python, from
@@ -132,7 +132,7 @@ def confirmed_original(source: Path, version: Path) -> Any:
     Raises:
         PipelineError: it is not there, or not the one that the version was made from.
     """
-    from train.volatility_predictor.training import load_original
+    from train.volatility_predictor.original import load_original
 
     manifest = read_manifest(version)
     original = load_flat(manifest, source)
@@ -144,7 +144,7 @@ def confirmed_original(source: Path, version: Path) -> Any:
 
 def python_predictors(version: Path, original: Any) -> dict[str, Predict]:
     """The Keras original and onnxruntime in Python: window float64 [1, day, feature] -> [1, horizon]."""
-    from train.volatility_predictor.training import predict_original
+    from train.volatility_predictor.original import predict_original
 
     manifest = read_manifest(version)
     session = flat_session(read_bytes(version / GRAPH_FILE), manifest.inputs, manifest.outputs)
@@ -193,7 +193,7 @@ def file_trip(house: House, path: Path, *, version: Path, original: Any, horizon
 
 def main(arguments: Sequence[str]) -> int:
     """Print one line a day and horizon; exit code 1 when two answers differ."""
-    command = argparse.ArgumentParser(prog="python -m verify.figures.volatility_predictor.round_trip", description=__doc__)
+    command = argparse.ArgumentParser(prog="python -m verify.figures round_trip", description=__doc__)
     command.add_argument("surfaces", nargs="?", type=Path, default=SURFACES, help=f"dated surfaces ({SURFACES})")
     command.add_argument("--days", type=int, default=30, help="snapshots to observe, the file's last (default 30)")
     command.add_argument("--horizon", type=int, default=1, help="trading days ahead: 1, 5 or 21 (default 1)")

@@ -1,4 +1,4 @@
-"""`python -m verify.figures.volatility_predictor.walk_forward FILE...`: forecasts of days ahead of every fit they rest on, refitted as they pass.
+"""`python -m verify.figures walk_forward FILE...`: forecasts of days ahead of every fit that they rest on.
 
 The window expands: on the first day of a block everything is fitted to what was known then, the simulator's symbols
 included, and forecasts until the next block begins. Beside it stands what the first fit alone says of all the days, and
@@ -200,7 +200,7 @@ def lines_of(tested: Sequence[Evaluated]) -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table."""
-    command = argparse.ArgumentParser(prog="python -m verify.figures.volatility_predictor.walk_forward", description=__doc__)
+    command = argparse.ArgumentParser(prog="python -m verify.figures walk_forward", description=__doc__)
     command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="surface or index files with dates")
     command.add_argument("--first", type=dt.date.fromisoformat, default=dt.date(2006, 1, 1), metavar="YYYY-MM-DD")
     command.add_argument("--years", type=int, default=2, help="between refits (default 2)")

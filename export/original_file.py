@@ -1,0 +1,161 @@
+"""`python -m export --original`: any fitted scikit-learn model that compiles, as a graph or as a whole artifact."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from export.artifact.manifest import MODEL_NAME, ParityEntry, tensor_entry
+from export.artifact.version_folder import Draft
+from train.core.contract import Column, Task, Tensor
+from train.core.errors import PipelineError
+from train.core.files import read_bytes, sha256_hex
+from train.core.record import DataRecord, TrainingRecord, library_versions
+from train.core.skops_files import load_skops
+from train.registry import trusted_types
+
+Floats = npt.NDArray[np.float64]
+GOLDEN_ROWS = 64
+INPUT, PROBABILITIES, VALUE = "features", "probabilities", "variable"
+"""Names of tensors: see `export.sklearn.compile`."""
+
+
+def load_original_file(path: Path) -> Any:
+    """The fitted estimator in a .skops file.
+
+    Raises:
+        PipelineError: no such file, or not one that is read; names what is wrong.
+    """
+    if not path.is_file():
+        raise PipelineError(f"{path}: no such file; --original names a model saved by skops.io.dump")
+    return load_skops(path, trusted=trusted_types())
+
+
+def draft_of_file(path: Path, *, name: str, rows: Floats | None = None) -> Draft:
+    """Compile the model in a file into a draft artifact.
+
+    Args:
+        path: a .skops file.
+        name: what the model is called; the name of its folder.
+        rows: rows like the training data, float64 [row, column], from which golden cases are taken, and the range seen
+            of each column; None derives rows from the model itself.
+
+    Raises:
+        PipelineError: the name is none, or the model has no exact form (named, with the reason).
+    """
+    if not re.match(MODEL_NAME, name):
+        raise PipelineError(
+            f"{name!r} cannot be a model's name: 1 to 64 lower-case letters, digits and _, a letter first; "
+            "name another folder"
+        )
+    from export.sklearn.columns.preprocess import input_width
+    from export.sklearn.compile import compile_sklearn, is_bit_exact
+    from export.sklearn.sample_rows import largest_size, missing_columns, starting_rows
+
+    estimator = load_original_file(path)
+    graph = compile_sklearn(estimator, name=name)
+    width = input_width(estimator)
+    if rows is not None and rows.shape[1] != width:
+        raise PipelineError(f"--data: {rows.shape[1]} columns, {path} takes {width}")
+    given = starting_rows(estimator, width) if rows is None else rows
+    inputs, outputs = _golden_cases(estimator, given, path)
+    missing = missing_columns(lambda trial: _accepts(estimator, trial), inputs[0])
+    size = largest_size(lambda trial: _accepts(estimator, trial), np.nan_to_num(inputs[0]))
+    names = [str(column) for column in getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(width)])]
+    columns = tuple(
+        Column(column, minimum=None if size is None else -size, maximum=size, missing=bool(may))
+        for column, may in zip(names, missing, strict=True)
+    )
+    seen = {} if rows is None else _ranges(names, rows)
+    task, output = _answer(estimator)
+    record = TrainingRecord(
+        model=name,
+        estimator=_described(estimator),
+        data=DataRecord(
+            source=f"compiled from {path.name}",
+            sha256=sha256_hex(read_bytes(path)),
+            rows=0 if rows is None else len(rows),
+        ),
+        random_state=None,
+        seconds=0.0,
+        libraries=library_versions("numpy", "scikit-learn", "skops"),
+        quality=[],
+        feature_ranges=seen,
+        settings={},
+        sample={},
+    )
+    method = "predict_proba(X)" if hasattr(estimator, "predict_proba") else "predict(X)"
+    exact = is_bit_exact(estimator)
+    return Draft(
+        record=record,
+        task=task,
+        graph=graph,
+        inputs=[tensor_entry(Tensor(INPUT, ("batch", "column"), columns), ["batch", width], seen)],
+        outputs=[tensor_entry(output, ["batch", outputs.shape[1]], {})],
+        parity=ParityEntry(
+            reference=f"scikit-learn {method}",
+            absolute=0.0 if exact else 1e-12,
+            relative=0.0 if exact else 1e-12,
+        ),
+        golden_inputs={INPUT: inputs},
+        golden_outputs={output.name: outputs},
+    )
+
+
+def _golden_cases(estimator: Any, rows: Floats, path: Path) -> tuple[Floats, Floats]:
+    """Rows that the model answers with numbers, and its answers."""
+    from train.core.sklearn_answers import answers
+
+    rows = rows[~np.isinf(rows).any(axis=1)]
+    picked = rows[np.unique(np.linspace(0, max(len(rows) - 1, 0), min(GOLDEN_ROWS, len(rows))).astype(np.int64))]
+    kept = [row for row in picked if _accepts(estimator, row[None, :])]
+    if not kept:
+        raise PipelineError(
+            f"{path}: answers none of the rows tried; give rows like its training data: --data ROWS.csv"
+        )
+    inputs = np.array(kept)
+    outputs = answers(estimator, inputs)
+    finite = ~np.isinf(outputs).any(axis=1)
+    if not finite.any():
+        raise PipelineError(
+            f"{path}: answers infinite numbers alone; give rows like its training data: --data ROWS.csv"
+        )
+    return inputs[finite], outputs[finite]
+
+
+def _accepts(estimator: Any, rows: Floats) -> bool:
+    from train.core.sklearn_answers import answers
+
+    try:
+        answers(estimator, rows)
+    except ValueError:
+        return False
+    return True
+
+
+def _answer(estimator: Any) -> tuple[Task, Tensor]:
+    """The kind of model, and its one output as `compile_sklearn` names it."""
+    if not hasattr(estimator, "classes_"):
+        return "regressor", Tensor(VALUE, ("batch", "value"), (Column(VALUE, meaning="predict(X)"),))
+    classes = [str(label) for label in np.asarray(estimator.classes_).tolist()]
+    if len(set(classes)) < len(classes):
+        raise PipelineError(f"two classes have one name: {', '.join(classes)}; use labels that read differently")
+    columns = tuple(Column(label, "probability", 0.0, 1.0, meaning=f"P(class {label})") for label in classes)
+    return "classifier", Tensor(PROBABILITIES, ("batch", "class"), columns)
+
+
+def _ranges(names: list[str], rows: Floats) -> dict[str, tuple[float, float]]:
+    """Smallest and largest value seen of each column that holds any."""
+    return {
+        name: (float(np.nanmin(column)), float(np.nanmax(column)))
+        for name, column in zip(names, rows.T, strict=True)
+        if np.isfinite(column).any()
+    }
+
+
+def _described(estimator: Any) -> str:
+    """The classes of a pipeline's steps, or of the estimator."""
+    steps = getattr(estimator, "steps", None)
+    return " -> ".join(type(step).__name__ for _, step in steps) if steps else type(estimator).__name__

@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+import skl2onnx
+from sklearn import datasets
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
+
+from export.sklearn import compile as from_sklearn
+from export.sklearn.skl2onnx_registration import unregister_from_skl2onnx
+from tests.support.compiled import adversarial, compiled, same_bits
+from train.core.errors import PipelineError
+
+X, Y = datasets.make_classification(400, 6, n_informative=4, random_state=0)
+
+
+@pytest.fixture(autouse=True)
+def registered():
+    from_sklearn.register()
+    yield
+    unregister_from_skl2onnx()
+
+
+def outputs(model, rows):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: rows})
+
+
+@pytest.mark.parametrize("options", [None, {"zipmap": False}, {RandomForestClassifier: {"zipmap": False}}])
+def test_a_stock_call_on_a_pipeline_gives_scikit_learns_bits(options):
+    pipeline = make_pipeline(StandardScaler(), RandomForestClassifier(20, random_state=0)).fit(X, Y)
+
+    model = skl2onnx.to_onnx(pipeline, X[:1], options=options)
+
+    rows = adversarial(compiled(pipeline), X, missing=True)
+    label, probabilities = outputs(model, rows)
+    assert same_bits(probabilities, pipeline.predict_proba(rows))
+    assert np.array_equal(label, pipeline.predict(rows))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y"),
+    [
+        (GradientBoostingClassifier(n_estimators=5), np.array(["no", "yes"])[Y]),
+        (make_pipeline(StandardScaler(), SVC()), Y + 5),
+        (make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), GradientBoostingClassifier())), Y),
+    ],
+)
+def test_labels_come_out_as_scikit_learn_names_them(estimator, y):
+    estimator.fit(X, y)
+
+    label = outputs(skl2onnx.to_onnx(estimator, X[:1]), X)[0]
+
+    assert list(label) == list(estimator.predict(X))
+
+
+def test_a_regressor_gives_its_bits():
+    pipeline = make_pipeline(StandardScaler(), RandomForestRegressor(9, random_state=0)).fit(X, X[:, 0])
+
+    (value,) = outputs(skl2onnx.to_onnx(pipeline, X[:1]), X)
+
+    assert same_bits(value[:, 0], pipeline.predict(X))
+
+
+def test_float_input_is_widened_first():
+    pipeline = make_pipeline(StandardScaler(), RandomForestClassifier(9, random_state=0)).fit(X, Y)
+    narrow = X.astype(np.float32)
+
+    _, probabilities = outputs(skl2onnx.to_onnx(pipeline, narrow[:1]), narrow)
+
+    assert same_bits(probabilities, pipeline.predict_proba(narrow.astype(np.float64)))
+
+
+def test_a_pipeline_with_a_function_is_refused_by_name():
+    pipeline = make_pipeline(FunctionTransformer(np.abs), RandomForestClassifier(2)).fit(X, Y)
+
+    with pytest.raises(PipelineError, match="cannot compile FunctionTransformer exactly"):
+        skl2onnx.to_onnx(pipeline, X[:1])
+
+
+@pytest.mark.parametrize("target", [15, {"": 21, "ai.onnx.ml": 3}])
+def test_an_operator_set_without_double_trees_is_refused(target):
+    with pytest.raises(PipelineError, match="target_opset"):
+        skl2onnx.to_onnx(RandomForestClassifier(2).fit(X, Y), X[:1], target_opset=target)
+
+
+def test_other_estimators_are_left_to_skl2onnx():
+    pipeline = make_pipeline(StandardScaler(), GaussianNB()).fit(X, Y)
+
+    model = skl2onnx.to_onnx(pipeline, X[:1].astype(np.float32), options={"zipmap": False})
+
+    assert np.mean(outputs(model, X.astype(np.float32))[0] == pipeline.predict(X)) > 0.99
+
+
+HOLDERS = {
+    "StackingClassifier": StackingClassifier([("a", RandomForestClassifier(3)), ("b", GaussianNB())]),
+    "OneVsRestClassifier": OneVsRestClassifier(RandomForestClassifier(3)),
+    "BaggingClassifier": BaggingClassifier(RandomForestClassifier(2), n_estimators=2),
+    "AdaBoostClassifier": make_pipeline(StandardScaler(), AdaBoostClassifier(n_estimators=2)),
+    "StackingRegressor": StackingRegressor([("a", RandomForestRegressor(3))]),
+}
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_an_estimator_that_holds_one_of_ours_is_refused_by_its_own_name(name):
+    model = HOLDERS[name].fit(X, Y)
+
+    with pytest.raises(PipelineError, match=f"cannot compile {name} exactly.*unregister_from_skl2onnx"):
+        skl2onnx.to_onnx(model, X[:1])
+
+
+def test_a_search_hands_through_the_bits_of_what_it_found():
+    search = GridSearchCV(RandomForestClassifier(5, random_state=0), {"max_depth": [3]}).fit(X, Y)
+
+    _, probabilities = outputs(skl2onnx.to_onnx(search, X[:1]), X)
+
+    assert same_bits(probabilities, search.predict_proba(X))
+
+
+@pytest.mark.parametrize("classes", [[0.0, 1.0], [2.0, 1e6], [False, True], ["no", "yes"], [-3, 5]])
+def test_labels_keep_their_type(classes):
+    forest = RandomForestClassifier(3, random_state=0).fit(X, np.array(classes)[Y])
+
+    label = outputs(skl2onnx.to_onnx(forest, X[:1]), X)[0]
+
+    assert np.array_equal(label, forest.predict(X))
+    assert np.issubdtype(label.dtype, np.floating) == isinstance(classes[0], float)
+
+
+def test_after_unregistering_the_stock_converter_is_back():
+    forest = RandomForestClassifier(3, random_state=0).fit(X, Y)
+
+    unregister_from_skl2onnx()
+
+    operators = {node.op_type for node in skl2onnx.to_onnx(forest, X[:1].astype(np.float32)).graph.node}
+    assert "TreeEnsembleClassifier" in operators

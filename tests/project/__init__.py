@@ -1,0 +1,1 @@
+"""Tests of the house: make, rooms, documents, a third model."""

@@ -1,0 +1,294 @@
+"""Trading histories: good rows become features, bad rows are named, bad files refused, and no split looks ahead."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.data.make_trades import broken, history
+from tests.support.places import ROOT
+from train.core.errors import PipelineError
+from train.core.record import DataRecord
+from train.signal_classifier.contract import SIGNAL_NAMES
+from train.signal_classifier.history.labelled_signals import Labelled, folds, hold_out, read_history
+
+DATA = ROOT / "tests/data"
+HISTORY = DATA / "trades" / "history.csv"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+REFUSALS = {
+    "blank": "the file is empty",
+    "empty": "the file is empty",
+    "column_missing": "line 1: column 'gamma' is missing",
+    "column_twice": "line 1: column 'delta' stands twice",
+    "column_without_values": "column 'gamma' holds no value in any row",
+    "header_only": "a header and no rows",
+    "label_not_0_1": "row 3: column 'is_profitable' must be 0 or 1, found '2'",
+    "no_outcome": "line 1: no outcome; expected a column pnl",
+    "not_csv": "line 2: not CSV",
+    "not_text": "not UTF-8 text",
+    "rows_mostly_bad": "3 of 4 rows rejected; the first: .*row 2: field 'delta' must be a number, found 'high'",
+    "ten_rows": "10 usable trades; training needs at least 100",
+    "timestamp_in_the_future": "row 3: column 'timestamp': 2999-01-02T00:00:00 lies in the future",
+    "time_zones_mixed": "row 3: 'timestamp': some rows have a time zone, some none",
+}
+
+
+def edited(tmp_path: Path, edit: Callable[[list[str]], list[str]]) -> Path:
+    """The good history with its lines changed (line 0 is the header)."""
+    path = tmp_path / "edited.csv"
+    path.write_text("\n".join(edit(HISTORY.read_text().splitlines())) + "\n")
+    return path
+
+
+def with_cell(column: str, value: str, line: int = 4) -> Callable[[list[str]], list[str]]:
+    def edit(lines: list[str]) -> list[str]:
+        at = lines[0].split(",").index(column)
+        cells = lines[line].split(",")
+        return [*lines[:line], ",".join([*cells[:at], value, *cells[at + 1 :]]), *lines[line + 1 :]]
+
+    return edit
+
+
+def without(column: str) -> Callable[[list[str]], list[str]]:
+    def edit(lines: list[str]) -> list[str]:
+        at = lines[0].split(",").index(column)
+        return [",".join(cells[:at] + cells[at + 1 :]) for cells in (line.split(",") for line in lines)]
+
+    return edit
+
+
+def test_a_good_history_is_read_whole_in_order_of_time() -> None:
+    data = read_history([HISTORY], now=NOW)
+    assert data.features.shape == (240, len(SIGNAL_NAMES))
+    assert data.features[0].tolist() == [-35.8211, -0.170327, 0.00786936, 20.0447, -46.0504, 170.0, 424.0, 31.0]
+    assert data.profitable[:2].tolist() == [1, 0]
+    assert data.times is not None
+    assert (np.diff(data.times) > np.timedelta64(0)).all()
+    assert (data.record.first_date, data.record.last_date) == ("2023-01-02", "2024-12-19")
+    assert data.report() == []
+
+
+def test_fixtures_are_what_their_script_writes() -> None:
+    assert HISTORY.read_text() == history()
+    assert {name: (DATA / "broken" / f"trades_{name}.csv").read_bytes() for name in REFUSALS} == broken()
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_bad_file_is_refused_in_one_line_that_names_it(name: str) -> None:
+    with pytest.raises(PipelineError, match=REFUSALS[name]) as caught:
+        read_history([DATA / "broken" / f"trades_{name}.csv"], now=NOW)
+    assert f"trades_{name}.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("gamma", "", "field 'gamma' is empty"),
+        ("gamma", "NaN", "field 'gamma' is empty"),
+        ("vega", "-3", "field 'vega' must lie in 0..1e+07 $ per 1.00 of volatility, found -3"),
+        ("delta", "1.01", "field 'delta' must lie in -1..1 per $1 of spot, found 1.01"),
+        ("theta", "inf", "field 'theta' must be finite, found inf"),
+        ("volume", "10.5", "field 'volume' must be a whole number, found 10.5"),
+        ("volume", "1_000", "field 'volume' must be a number, found '1_000'"),
+        ("days_to_expiry", "soon", "field 'days_to_expiry' must be a number, found 'soon'"),
+        ("pnl", "", "field 'pnl' is empty: the trade has no outcome yet"),
+        ("pnl", "nan", "field 'pnl' is empty: the trade has no outcome yet"),
+        ("timestamp", "02/01/2023", "field 'timestamp' must be an ISO 8601 date or time, found '02/01/2023'"),
+    ],
+)
+def test_a_bad_cell_costs_its_row_and_is_named(tmp_path: Path, column: str, value: str, reason: str) -> None:
+    data = read_history([edited(tmp_path, with_cell(column, value))], now=NOW)
+    assert len(data.features) == 239
+    assert [(r.where, r.field, r.reason) for r in data.rejected] == [("edited.csv row 5", column, reason)]
+    assert data.report() == ["1 of 240 rows rejected:", f"  edited.csv row 5: {reason}"]
+
+
+def test_a_row_with_too_many_cells_is_rejected(tmp_path: Path) -> None:
+    data = read_history([edited(tmp_path, lambda lines: [*lines, lines[-1] + ",1"])], now=NOW)
+    assert data.rejected[0].reason == "12 cells, expected 11"
+
+
+def test_a_repeated_signal_is_rejected_and_points_to_the_first(tmp_path: Path) -> None:
+    data = read_history([edited(tmp_path, lambda lines: [*lines, lines[3]])], now=NOW)
+    assert [(r.where, r.reason) for r in data.rejected] == [
+        ("edited.csv row 242", "repeats the signal of edited.csv row 4")
+    ]
+
+
+def test_trades_of_one_moment_are_kept_and_stay_together(tmp_path: Path) -> None:
+    def same_time(lines: list[str]) -> list[str]:
+        times = [line.split(",", 1)[0] for line in lines]
+        return [lines[0]] + [f"{times[(n // 4) * 4 + 1]},{line.split(',', 1)[1]}" for n, line in enumerate(lines[1:])]
+
+    data = read_history([edited(tmp_path, same_time)], now=NOW)
+    train, test = hold_out(data, share=0.21, random_state=0)
+    assert len(data.features) == 240
+    assert "180 trades share the timestamp of an earlier one" in data.report()[0]
+    assert data.times is not None
+    assert not set(data.times[train]) & set(data.times[test])
+
+
+def test_many_rejected_rows_are_counted_by_field(tmp_path: Path) -> None:
+    def edit(lines: list[str]) -> list[str]:
+        for line in range(1, 31):
+            lines = with_cell("vega" if line < 20 else "gamma", "x", line)(lines)
+        return lines
+
+    report = read_history([edited(tmp_path, edit)], now=NOW).report()
+    assert report[0] == "30 of 240 rows rejected:"
+    assert len(report) == 7
+    assert report[-1] == "  and more: 14 for 'vega', 11 for 'gamma'"
+
+
+def test_the_sign_of_pnl_is_the_label_and_zero_is_no_profit(tmp_path: Path) -> None:
+    lines = edited(tmp_path, with_cell("pnl", "0"))
+    assert read_history([lines], now=NOW).profitable[3] == 0
+
+
+def test_is_profitable_serves_as_well_as_pnl(tmp_path: Path) -> None:
+    def relabel(lines: list[str]) -> list[str]:
+        rows = [line.rsplit(",", 1) for line in lines[1:]]
+        head = lines[0].replace("pnl", "is_profitable")
+        return [head] + [f"{row},{'True' if float(pnl) > 0 else '0'}" for row, pnl in rows]
+
+    by_flag, by_pnl = read_history([edited(tmp_path, relabel)], now=NOW), read_history([HISTORY], now=NOW)
+    assert (by_flag.profitable == by_pnl.profitable).all()
+
+
+def test_labels_that_contradict_each_other_cost_the_row(tmp_path: Path) -> None:
+    def both(lines: list[str]) -> list[str]:
+        flags = ["is_profitable"] + [str(int(float(line.rsplit(",", 1)[1]) > 0)) for line in lines[1:]]
+        flags[7] = str(1 - int(flags[7]))
+        return [f"{line},{flag}" for line, flag in zip(lines, flags, strict=True)]
+
+    data = read_history([edited(tmp_path, both)], now=NOW)
+    assert [(r.where, r.reason) for r in data.rejected] == [
+        ("edited.csv row 8", "fields 'pnl' and 'is_profitable' contradict each other")
+    ]
+
+
+def test_unknown_columns_and_a_missing_timestamp_are_noticed(tmp_path: Path) -> None:
+    def edit(lines: list[str]) -> list[str]:
+        return [line + (",note" if n == 0 else ",x") for n, line in enumerate(without("timestamp")(lines))]
+
+    report = read_history([edited(tmp_path, edit)], now=NOW).report()
+    assert report == [
+        "edited.csv: columns not used: note",
+        "no column 'timestamp': trades are split at random, which is optimistic",
+    ]
+
+
+def test_a_history_with_one_class_is_refused(tmp_path: Path) -> None:
+    path = edited(tmp_path, lambda lines: [lines[0]] + [line.rsplit(",", 1)[0] + ",5" for line in lines[1:]])
+    with pytest.raises(PipelineError, match="240 profitable and 0 unprofitable trades; training needs 20 of each"):
+        read_history([path], now=NOW)
+
+
+@pytest.mark.parametrize("column", SIGNAL_NAMES)
+def test_a_constant_column_is_refused(tmp_path: Path, column: str) -> None:
+    def constant(lines: list[str]) -> list[str]:
+        for line in range(1, len(lines)):
+            lines = with_cell(column, "1", line)(lines)
+        return lines
+
+    with pytest.raises(PipelineError, match=f"column '{column}' is 1 in every row"):
+        read_history([edited(tmp_path, constant)], now=NOW)
+
+
+def test_two_files_make_one_history_and_must_agree_on_columns(tmp_path: Path) -> None:
+    lines = HISTORY.read_text().splitlines()
+    first, second, other = tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "c.csv"
+    first.write_text("\n".join(lines[:121]))
+    second.write_text("\n".join([lines[0], *lines[121:]]))
+    other.write_text("\n".join(without("symbol")(lines)))
+    both = read_history([second, first], now=NOW)
+    assert (both.features == read_history([HISTORY], now=NOW).features).all()
+    assert both.record.source == "history: b.csv, a.csv"
+    with pytest.raises(PipelineError, match=r"c.csv: must have the same columns as .*a.csv"):
+        read_history([first, other], now=NOW)
+
+
+def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"cannot read .*none.csv: No such file"):
+        read_history([tmp_path / "none.csv"])
+
+
+def test_a_zone_is_converted_to_utc(tmp_path: Path) -> None:
+    data = read_history([edited(tmp_path, with_cell("timestamp", "2023-01-11T10:30:00-05:00"))], now=NOW)
+    assert data.times is not None
+    assert data.times[3] == np.datetime64("2023-01-11T15:30:00")
+
+
+def labelled(days: list[int], outcome: list[int], starts: list[int] | None) -> Labelled:
+    features = np.zeros((len(days), len(SIGNAL_NAMES)))
+    features[:, -1] = days
+    times = None
+    if starts is not None:
+        times = np.datetime64("2024-01-01T12:00:00", "us") + np.sort(starts).astype("timedelta64[D]")
+    record = DataRecord(source="test", rows=len(days))
+    return Labelled(features, np.array(outcome, dtype=np.int64), record, times)
+
+
+random_histories = (
+    st.integers(0, 2**32 - 1)
+    .map(np.random.default_rng)
+    .map(
+        lambda random: labelled(
+            random.integers(0, 60, 400).tolist(),
+            random.integers(0, 2, 400).tolist(),
+            random.integers(0, 1500, 400).tolist(),
+        )
+    )
+)
+
+
+@given(random_histories, st.floats(0.1, 0.4))
+@settings(max_examples=20, deadline=None)
+def test_no_training_trade_is_open_when_the_test_begins(data: Labelled, share: float) -> None:
+    train, test = hold_out(data, share=share, random_state=0)
+    assert data.times is not None
+    closed = data.times[train] + (data.features[train, -1].astype("timedelta64[D]"))
+    assert closed.max() < data.times[test].min()
+    assert not set(train) & set(test)
+    assert abs(len(test) - share * 400) < 10
+
+
+@given(random_histories, st.integers(2, 6))
+@settings(max_examples=20, deadline=None)
+def test_no_fold_is_fitted_on_trades_open_beside_those_it_predicts(data: Labelled, count: int) -> None:
+    assert data.times is not None
+    closed = data.times + data.features[:, -1].astype("timedelta64[D]")
+    predicted = []
+    for fit, held in folds(data, count=count, random_state=0):
+        overlap = (data.times[fit][:, None] <= closed[held]) & (closed[fit][:, None] >= data.times[held])
+        assert not overlap.any()
+        predicted += held.tolist()
+    assert sorted(predicted) == list(range(400))
+
+
+def test_without_times_splits_keep_the_share_of_profitable_trades() -> None:
+    data = labelled([10] * 400, [1] * 100 + [0] * 300, None)
+    train, test = hold_out(data, share=0.2, random_state=1)
+    assert data.profitable[train].mean() == data.profitable[test].mean() == 0.25
+    assert sorted([*train, *test]) == list(range(400))
+    assert (hold_out(data, share=0.2, random_state=1)[1] == test).all()
+    assert not np.array_equal(hold_out(data, share=0.2, random_state=2)[1], test)
+    assert all(data.profitable[held].mean() == 0.25 for _, held in folds(data, count=4, random_state=1))
+
+
+def test_a_history_too_short_for_its_trades_says_so() -> None:
+    data = labelled([60] * 200, [0, 1] * 100, list(range(0, 50)) * 4)
+    with pytest.raises(PipelineError, match=r"the training part holds 0 .*still open.*bring a longer history"):
+        hold_out(data, share=0.2, random_state=0)
+
+
+def test_a_test_part_with_one_class_is_refused() -> None:
+    data = labelled([1] * 200, [0, 1] * 60 + [1] * 80, list(range(200)))
+    with pytest.raises(PipelineError, match="the test part holds 40 profitable and 0 unprofitable"):
+        hold_out(data, share=0.2, random_state=0)

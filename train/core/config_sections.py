@@ -1,0 +1,52 @@
+"""The parts of `config/ml_config.json` that every model shares; a model's own section stands in its `settings.py`."""
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class Section(BaseModel):
+    """An object of the file: every key known by name, every value of its own type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class MlIntegration(Section):
+    """Switches for all models; `fallback_to_traditional`: false turns every fallback answer into an error."""
+
+    enabled: bool = True
+    fallback_to_traditional: bool = True
+    confidence_threshold: float = Field(0.7, ge=0, le=1)
+    risk_score_threshold: float = Field(0.5, ge=0, le=1)  # accepted
+    max_signals_to_enhance: int = Field(50, ge=0)  # accepted
+
+
+class ModelSection(Section):
+    """`models.<model>`: what every model's section holds; a model without keys of its own uses it as it is."""
+
+    enabled: bool = True
+    model_path: str | None = None
+
+    @field_validator("model_path")
+    @classmethod
+    def _compiled(cls, path: str | None) -> str:
+        if path is None:
+            raise ValueError("must be a text, found null")
+        if path.lower().endswith((".pkl", ".h5")):
+            raise ValueError(
+                f"{path!r} is not a compiled model; compile it with `make` (or `python -m train`, `python -m export`, "
+                "`python -m verify`) and name the folder artifacts/<model> here"
+            )
+        if not path:
+            raise ValueError("must name the folder artifacts/<model>")
+        return path
+
+
+class Training(Section):
+    """`training`."""
+
+    test_split: float = Field(0.2, gt=0, lt=1)
+    random_state: int = Field(42, ge=0, lt=2**32)
+    cv_folds: int = Field(5, ge=2, le=50)
+    validation_split: float = Field(0.2, gt=0, lt=1)  # accepted
+    auto_train_on_startup: bool = False  # accepted
+    retrain_interval_days: int = Field(7, ge=0)  # accepted
+    early_stopping_patience: int = Field(10, ge=1)  # accepted

@@ -1,0 +1,50 @@
+"""What a fitted scikit-learn model answers to raw rows, asked so that the bits repeat: one job, its column names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@contextmanager
+def one_job() -> Iterator[None]:
+    """Scikit-learn in this thread alone: with several jobs a forest adds its trees in the order in which they end."""
+    # Huge probes overflow on purpose.
+    with joblib.parallel_config(backend="sequential"), np.errstate(all="ignore"):
+        yield
+
+
+def original_input(estimator: Any, rows: Floats) -> Any:
+    """`rows` in the form the estimator was fitted on: a DataFrame when it knows column names, else the array."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return rows
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=list(names))
+
+
+def answers(estimator: Any, rows: Floats) -> Floats:
+    """A classifier's `predict_proba` [row, class], a regressor's `predict` [row, 1]; float64.
+
+    A classifier without probabilities gives a one for the label that it predicts.
+    """
+    with one_job():
+        seen = original_input(estimator, rows)
+        if hasattr(estimator, "predict_proba"):
+            found = estimator.predict_proba(seen)
+        elif hasattr(estimator, "classes_"):
+            found = np.asarray(estimator.predict(seen))[:, None] == np.asarray(estimator.classes_)
+        else:
+            found = estimator.predict(seen)
+    return np.asarray(found, dtype=np.float64).reshape(len(rows), -1)
+
+
+def second_class(estimator: Any, rows: Floats) -> Floats:
+    """A binary classifier's `predict_proba(X)[:, 1]`, float64 [row]."""
+    return answers(estimator, rows)[:, 1]

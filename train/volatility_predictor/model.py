@@ -1,0 +1,132 @@
+"""What the volatility predictor is to the rest of the project (see `train.model`)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from train.core.errors import PipelineError
+from train.core.record import QualityRow, TrainingRecord
+from train.model import FittedModel, Model, Tensors, TrainingRequest
+from train.volatility_predictor.contract import VOLATILITY_INPUT, VOLATILITY_OUTPUTS, VOLATILITY_PREDICTOR
+from train.volatility_predictor.settings import VolatilityPredictorSection
+
+EXAMPLE_SURFACE = "examples/surface.csv"
+TENOR = ", tenor "
+
+
+class VolatilityPredictor(Model):
+    """Average implied volatility, its interval and the surface, some trading days ahead, by Keras."""
+
+    name = VOLATILITY_PREDICTOR
+    task = "forecaster"
+    inputs = (VOLATILITY_INPUT,)
+    outputs = VOLATILITY_OUTPUTS
+    reference = "Keras, float32"
+    relative = 1e-6
+    section = VolatilityPredictorSection
+    train_examples = (("--data spx.csv.gz", "dated surfaces, plain or gzip, one file or more"),)
+    verify_examples = (
+        ("--runtime python --report report.html", "with tables and pictures"),
+        ("explain surface.csv", "one surface file: who answers what"),
+    )
+    demonstration = (("predict", EXAMPLE_SURFACE),)
+    random_rows = 3_000
+
+    def train(self, request: TrainingRequest) -> TrainingRecord:
+        """See `training.train`."""
+        from train.volatility_predictor.training import train
+
+        section = request.section
+        length = section.sequence_length if isinstance(section, VolatilityPredictorSection) else 10
+        return train(
+            out=request.out,
+            data=request.data,
+            random_state=request.training.random_state,
+            sequence_length=length,
+            show=request.show,
+        )
+
+    def load(self, folder: Path) -> FittedModel | None:
+        """`model.keras`."""
+        from train.volatility_predictor.original import MODEL_FILE, load_original, predict_original
+
+        path = folder / MODEL_FILE
+        if not path.is_file():
+            return None
+
+        def answer(asked: Any, inputs: Tensors) -> Tensors:
+            return predict_original(asked, inputs[VOLATILITY_INPUT.name])
+
+        return FittedModel(str(path), "keras", load_original(folder), answer)
+
+    def manifest_settings(self, record: TrainingRecord) -> dict[str, Any]:
+        """All of the record's: see the contract."""
+        return record.settings
+
+    def probes(self, settings: Mapping[str, Any], base: Tensors) -> dict[str, Tensors]:
+        """See `probe_windows`."""
+        from train.volatility_predictor.probe_windows import window_probes
+
+        families = window_probes(base[VOLATILITY_INPUT.name], least=int(settings["minimum_days"]))
+        return {family: {VOLATILITY_INPUT.name: windows} for family, windows in families.items()}
+
+    def random_inputs(self, settings: Mapping[str, Any], base: Tensors, rows: int, *, seed: int) -> Iterator[Tensors]:
+        """See `probe_windows`."""
+        from train.volatility_predictor.probe_windows import random_windows
+
+        least = int(settings["minimum_days"])
+        for windows in random_windows(base[VOLATILITY_INPUT.name], least, rows, seed=seed):
+            yield {VOLATILITY_INPUT.name: windows}
+
+    def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
+        """The newest window of a surface file with dates; days before its first are NaN."""
+        from train.volatility_predictor.surfaces.surface_days import read_days
+
+        history = read_days(Path(text))
+        days, least = int(settings["window_days"]), int(settings["minimum_days"])
+        if len(history.features) < least:
+            raise PipelineError(f"{text}: {len(history.features)} usable days, a forecast needs {least}")
+        window = np.full((1, days, len(VOLATILITY_INPUT.columns)), np.nan)
+        known = history.features[-days:]
+        window[0, days - len(known) :] = known
+        return {VOLATILITY_INPUT.name: window}
+
+    def summary_rows(self, quality: Sequence[QualityRow]) -> list[QualityRow]:
+        """Of rows that differ in the tenor alone the one furthest from its baseline on the wrong side, and how many."""
+        groups: dict[str, list[QualityRow]] = {}
+        for row in quality:
+            groups.setdefault(row.metric.split(TENOR)[0], []).append(row)
+        result = []
+        for of, group in groups.items():
+            worst = max(group, key=lambda row: row.value / row.baseline_value if row.baseline_value else 0.0)
+            more = f", worst of {len(group)} tenors" if len(group) > 1 else ""
+            result.append(worst.model_copy(update={"metric": of + more}))
+        return result
+
+    def card_lines(self, settings: Mapping[str, Any]) -> list[str]:
+        """The grid of the forecast surface."""
+        tenors, moneyness = (", ".join(f"{x:g}" for x in settings[name]) for name in ("tenor_days", "moneyness"))
+        return [
+            "## Surface",
+            "",
+            f"Implied volatility at {tenors} days to expiry and moneyness (strike / spot) {moneyness}, per horizon "
+            f"({', '.join(str(days) for days in settings['horizons'])} trading days ahead). Free of calendar and "
+            "butterfly arbitrage by construction, on the grid and between its points (total variance linear in the log "
+            "of moneyness and in time); its mean is `predicted`.",
+            "",
+        ]
+
+    def picture(self, settings: Mapping[str, Any], golden_outputs: Tensors) -> tuple[str, bytes]:
+        """The surfaces of the first golden case."""
+        from train.volatility_predictor.surface_picture import surface_picture
+
+        caption = (
+            "Forecast surface of the first golden case; bands: the 80 % interval of the average, applied to the smile "
+            "in proportion."
+        )
+        return caption, surface_picture(settings, golden_outputs)
+
+
+MODEL = VolatilityPredictor()
