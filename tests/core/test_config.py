@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from tests.support.places import SHARED
-from train.config import Config, load_config
+from train.config import Config, config_type, load_config
 from train.core.errors import PipelineError
+from train.signal_classifier.contract import SIGNAL_CLASSIFIER
+from train.signal_classifier.settings import trade_threshold
+
+
+def trade_threshold_of(config: Config) -> float:
+    return trade_threshold(config.section(SIGNAL_CLASSIFIER), config.ml_integration)
+
 
 CASES: list[dict[str, Any]] = json.loads(Path("tests/data/config_cases.json").read_text())["cases"]
 
@@ -29,7 +36,7 @@ def test_the_shared_cases_are_accepted_or_refused_by_name(case: dict[str, Any], 
 
 def test_the_default_config_is_valid() -> None:
     config = load_config(Path("config/ml_config.json"))
-    assert config.trade_threshold == 0.7
+    assert trade_threshold_of(config) == 0.7
 
 
 def test_the_engines_own_config_is_refused_only_for_its_pickles(tmp_path: Path) -> None:
@@ -42,18 +49,18 @@ def test_the_engines_own_config_is_refused_only_for_its_pickles(tmp_path: Path) 
     path = tmp_path / "ml_config.json"
     path.write_text(json.dumps(fixed))
     config = load_config(path)
-    assert config.trade_threshold == 0.7
+    assert trade_threshold_of(config) == 0.7
     assert config.ml_integration.confidence_threshold == 0.6
     assert config.models.signal_classifier.cache_enabled
 
 
 def test_the_models_threshold_goes_before_the_common_one() -> None:
-    assert Config.model_validate({"ml_integration": {"confidence_threshold": 0.6}}).trade_threshold == 0.6
+    assert trade_threshold_of(config_type().model_validate({"ml_integration": {"confidence_threshold": 0.6}})) == 0.6
     own = {
         "ml_integration": {"confidence_threshold": 0.6},
         "models": {"signal_classifier": {"confidence_threshold": 0.8}},
     }
-    assert Config.model_validate(own).trade_threshold == 0.8
+    assert trade_threshold_of(config_type().model_validate(own)) == 0.8
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def draft() -> Draft:
         quality=[QualityRow(metric="accuracy", value=0.6, baseline="coin", baseline_value=0.5, higher_is_better=True)],
         feature_ranges={"delta": (-0.5, 0.5)},
         settings={},
-        sample=[[0.0] * 8],
+        sample={"features": [[0.0] * 8]},
     )
     builder = GraphBuilder()
     axis = builder.constant([1], np.int64)
@@ -43,6 +43,7 @@ def draft() -> Draft:
     )
     return Draft(
         record=record,
+        task="classifier",
         graph=finish(graph, name="mean"),
         inputs=[tensor_entry(SIGNAL_INPUT, ["batch", 8], record.feature_ranges)],
         outputs=[tensor_entry(SIGNAL_OUTPUT, ["batch"], {})],
@@ -96,7 +97,7 @@ def test_one_changed_byte_is_refused(name: str, draft: Draft, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format_version": 2}, "'format_version'"),
+        ({"format_version": 3}, "'format_version'"),
         ({"surprise": 1}, "'surprise'"),
         ({"session": {"intra_op_num_threads": 4}}, "'session.intra_op_num_threads'"),
         ({"parity": {"reference": "x", "absolute": -1.0, "relative": 0.0}}, "'parity.absolute'"),

@@ -11,16 +11,18 @@ from sklearn.preprocessing import StandardScaler
 
 from train.core.errors import PipelineError
 from train.core.skops_files import save_skops
+from train.signal_classifier.contract import TRUSTED_TYPES
 from train.signal_classifier.estimators import make_estimator
 from train.signal_classifier.simulator.market import simulate
-from verify.figures.stock import require_same_model, stock_signal_classifier
+from verify.figures.signal_classifier.stock import stock_graph
+from verify.figures.stock import require_same_model
 
 
 def test_the_stock_forest_is_the_fitted_model_in_float32(tmp_path: Path) -> None:
     signals = simulate(600, seed=5)
     model = make_estimator("random_forest", rows=600, random_state=0).fit(signals.features, signals.profitable)
-    save_skops(model, tmp_path / "model.skops")
-    session = ort.InferenceSession(stock_signal_classifier(tmp_path).SerializeToString())
+    save_skops(model, tmp_path / "model.skops", trusted=TRUSTED_TYPES)
+    session = ort.InferenceSession(stock_graph(tmp_path).SerializeToString())
 
     answers = session.run(["probabilities"], {"features": signals.features.astype(np.float32)})[0][:, 1]
 
@@ -32,9 +34,9 @@ def test_the_stock_forest_is_the_fitted_model_in_float32(tmp_path: Path) -> None
 def test_a_model_without_a_forest_is_refused(tmp_path: Path) -> None:
     signals = simulate(200, seed=5)
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(signals.features, signals.profitable)
-    save_skops(model, tmp_path / "model.skops")
+    save_skops(model, tmp_path / "model.skops", trusted=TRUSTED_TYPES)
     with pytest.raises(PipelineError, match="a pipeline of columns and a forest"):
-        stock_signal_classifier(tmp_path)
+        stock_graph(tmp_path)
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 from train.core.record import DataRecord
 from train.signal_classifier.contract import SIGNAL_NAMES
 from train.signal_classifier.engineered_features import FOR_TREES
+from train.signal_classifier.evaluation import plots
 from train.signal_classifier.evaluation.baselines import (
     BASE_RATE,
     BASELINES,
@@ -36,7 +37,6 @@ from train.signal_classifier.evaluation.metrics import (
 )
 from train.signal_classifier.history.labelled_signals import Floats, Index, Labelled
 from train.signal_classifier.simulator.market import simulate, true_probability
-from train.signal_classifier.training.evaluation import plots
 from verify.figures.signal_classifier import attainable
 from verify.figures.signal_classifier.benchmark import evaluate, rule_based
 

@@ -15,11 +15,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from export.artifact.version_folder import Draft, write_artifact
-from export.compile_model import draft_signal_classifier
+from export.compile_model import draft_of
 from train.core import cli
 from train.core.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
 from train.core.skops_files import save_skops
-from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_NAMES
+from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_INPUT, SIGNAL_NAMES
+from train.signal_classifier.model import MODEL
 from verify.__main__ import main
 
 RANGES = {
@@ -77,10 +78,10 @@ def build_house(root: Path) -> House:
             ],
             feature_ranges=RANGES,
             settings={},
-            sample=X[:32].tolist(),
+            sample={SIGNAL_INPUT.name: X[:32].tolist()},
         ),
     )
-    draft = draft_signal_classifier(source)
+    draft = draft_of(MODEL, source)
     write_artifact(root / "artifacts", draft)
     return House(root / "models", root / "artifacts", draft)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from export.artifact.version_folder import write_artifact
-from export.compile_model import draft_volatility_predictor
+from export.compile_model import draft_of
 from tests.support.tiny_volatility import loud_keras, tiny_keras, tiny_model
 from train.core.record import read_record, write_record
+from train.volatility_predictor.model import MODEL
 from train.volatility_predictor.original import MODEL_FILE
 
 
@@ -29,4 +30,4 @@ def _exported(model: Any) -> tuple[Path, Any]:
     source = root / "source"
     write_record(source, read_record(tiny_model()[0]))
     model.save(source / MODEL_FILE)
-    return write_artifact(root / "artifacts", draft_volatility_predictor(source)), model
+    return write_artifact(root / "artifacts", draft_of(MODEL, source)), model

@@ -8,12 +8,13 @@ from tests.support.arbitrage import arbitrage, butterfly, calendar, dense
 from tests.support.places import ROOT
 from tests.support.tiny_volatility import simulated_windows, tiny_keras, tiny_model
 from train.volatility_predictor.contract import GRID_MONEYNESS, GRID_TENOR_DAYS, HORIZONS
-from train.volatility_predictor.evaluation.surfaces import NETWORK, TODAY, free_of_arbitrage, surface_errors, table
+from train.volatility_predictor.evaluation.surfaces import NETWORK, TODAY, free_of_arbitrage, surface_errors
 from train.volatility_predictor.network.windows import Series, every_end
 from train.volatility_predictor.original import predict_original
 from train.volatility_predictor.probe_windows import random_windows, window_probes
 from train.volatility_predictor.surfaces.simulator import simulate_surfaces
 from train.volatility_predictor.surfaces.surface_days import read_days
+from verify.figures.volatility_predictor.surface_table import table
 
 SHAPE = (len(GRID_TENOR_DAYS), len(GRID_MONEYNESS))
 SHARED = ROOT / "../shared/data"
@@ -106,17 +107,9 @@ def test_the_detector_says_which_arbitrage_it_is() -> None:
 
 
 def test_forecasts_of_every_kind_of_window_are_free_of_arbitrage() -> None:
-    from export.compile_model import _entry  # the manifest's own description of the input
-    from train.volatility_predictor.contract import VOLATILITY_INPUT
-
     record = tiny_model()[1]
-
-    class Facts:
-        settings = record.settings
-        inputs = (_entry(VOLATILITY_INPUT, ["batch", 252, 7], record),)
-
-    base = np.array(record.sample, dtype=float)
-    families = window_probes(Facts(), base)  # type: ignore[arg-type]
+    base = np.array(record.sample["history"], dtype=float)
+    families = window_probes(base, least=record.settings["minimum_days"])
     families["random"] = np.concatenate(list(random_windows(base, 10, 500, seed=1)))
     families["simulated"] = simulated_windows(200)
     for name, windows in families.items():

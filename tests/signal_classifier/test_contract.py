@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support.places import SIGNAL
-from train.core.contract import SIGNAL_FEATURES, SIGNAL_NAMES, check_signal
 from train.core.errors import PipelineError
+from train.signal_classifier.contract import SIGNAL_FEATURES, SIGNAL_NAMES, check_signal
 
 
 def test_a_good_signal_becomes_its_eight_numbers_in_contract_order() -> None:
