@@ -22,6 +22,7 @@ from skops import io as skops_io
 
 from train.core.errors import PipelineError
 from train.core.skops_files import load_skops, save_skops
+from train.signal_classifier.contract import TRUSTED_TYPES
 from train.signal_classifier.engineered_features import TradeFeatures
 
 X, Y = datasets.make_classification(120, 8, random_state=0)
@@ -45,10 +46,10 @@ MODELS = {
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_a_model_comes_back_with_the_same_answers_and_writes_the_same_bytes(model, tmp_path: Path):
     model.fit(X, Y)
-    save_skops(model, tmp_path / "a.skops")
+    save_skops(model, tmp_path / "a.skops", trusted=TRUSTED_TYPES)
 
-    again = load_skops(tmp_path / "a.skops")
-    save_skops(again, tmp_path / "b.skops")
+    again = load_skops(tmp_path / "a.skops", trusted=TRUSTED_TYPES)
+    save_skops(again, tmp_path / "b.skops", trusted=TRUSTED_TYPES)
 
     assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
     assert (tmp_path / "a.skops").read_bytes() == (tmp_path / "b.skops").read_bytes()

@@ -18,8 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from export.sklearn import compile as from_sklearn
-from export.sklearn.skl2onnx_registration import unregister_from_skl2onnx
+from export import from_sklearn
 from tests.support.compiled import adversarial, compiled, same_bits
 from train.core.errors import PipelineError
 
@@ -30,7 +29,7 @@ X, Y = datasets.make_classification(400, 6, n_informative=4, random_state=0)
 def registered():
     from_sklearn.register()
     yield
-    unregister_from_skl2onnx()
+    from_sklearn.unregister()
 
 
 def outputs(model, rows):
@@ -146,7 +145,7 @@ def test_labels_keep_their_type(classes):
 def test_after_unregistering_the_stock_converter_is_back():
     forest = RandomForestClassifier(3, random_state=0).fit(X, Y)
 
-    unregister_from_skl2onnx()
+    from_sklearn.unregister()
 
     operators = {node.op_type for node in skl2onnx.to_onnx(forest, X[:1].astype(np.float32)).graph.node}
     assert "TreeEnsembleClassifier" in operators

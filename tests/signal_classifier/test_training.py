@@ -15,7 +15,7 @@ from tests.support.places import ROOT
 from train.core.errors import PipelineError
 from train.core.record import DataRecord, TrainingRecord, read_record
 from train.core.skops_files import load_skops
-from train.signal_classifier.contract import SIGNAL_FEATURES, SIGNAL_NAMES
+from train.signal_classifier.contract import SIGNAL_FEATURES, SIGNAL_NAMES, TRUSTED_TYPES
 from train.signal_classifier.engineered_features import FOR_TREES, FORMULAS, SCORE, TradeFeatures
 from train.signal_classifier.estimators import (
     ESTIMATORS,
@@ -74,7 +74,7 @@ def test_the_record_holds_quality_ranges_and_real_rows(trained: Trained, signals
     assert all(row.low is not None and row.low <= row.value <= (row.high or 0) for row in record.quality[:4])
     assert tuple(record.feature_ranges) == SIGNAL_NAMES
     assert record.feature_ranges["days_to_expiry"] == (7.0, 90.0)
-    sample = {tuple(row) for row in record.sample}
+    sample = {tuple(row) for row in record.sample["features"]}
     assert len(sample) == 64
     assert sample <= {tuple(row) for row in signals.features}
     assert record.settings["calibration"] in record.settings["cross_validated_brier"]
@@ -115,12 +115,12 @@ def test_a_real_history_is_trained_with_its_dates_and_report(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_every_estimator_learns_and_survives_its_file(name: str, tmp_path: Path, signals: Signals) -> None:
     record = train(out=tmp_path, data=[], rows=400, estimator=name, **SETTINGS | {"cv_folds": 2})  # type: ignore[arg-type]
-    model = load_skops(tmp_path / "model.skops")
+    model = load_skops(tmp_path / "model.skops", trusted=TRUSTED_TYPES)
     answer = confidence(model, signals.features)
     assert record.estimator == name
     assert ((answer >= 0) & (answer <= 1)).all()
     assert answer.std() > 0.02
-    assert (confidence(load_skops(tmp_path / "model.skops"), signals.features) == answer).all()
+    assert (confidence(load_skops(tmp_path / "model.skops", trusted=TRUSTED_TYPES), signals.features) == answer).all()
 
 
 @pytest.mark.parametrize("name", ["random_forest", "gradient_boosting", "svm"])

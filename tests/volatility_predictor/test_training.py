@@ -27,13 +27,13 @@ def test_training_leaves_a_model_and_a_record_that_agree_with_the_contract() -> 
     assert set(record.settings) - set(days | grid) == {"baselines", "beaten_by"}
     assert len(record.settings["beaten_by"]) == len(HORIZONS)
     assert set(record.feature_ranges) == set(DAILY_NAMES) - {"volume", "quotes"}, "nobody is warned of unused columns"
-    assert np.shape(np.array(record.sample, dtype=float)) == (TINY.samples, 252, len(DAILY_NAMES))
+    assert np.shape(np.array(record.sample["history"], dtype=float)) == (TINY.samples, 252, len(DAILY_NAMES))
     assert [row.metric.split(",")[0] for row in record.quality[:3]] == ["MSE relative to persistence"] * 3
     assert any("epoch" in line for line in lines)
 
 
 def test_the_sample_holds_windows_with_the_fewest_days_allowed() -> None:
-    sample = np.array(tiny_model()[1].sample, dtype=float)
+    sample = np.array(tiny_model()[1].sample["history"], dtype=float)
     known = (~np.isnan(sample[:, :, 0])).sum(axis=1)
     assert known.min() == 10
     assert known.max() == 252
