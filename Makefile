@@ -6,19 +6,21 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 PY := .venv/bin/python
 BINARY := runtime/target/release/dollarbill-ml
 STAMPS := build/stamps
 MODELS := build/models
 
-TRAIN_COMMON := $(addprefix train/,__main__.py cli.py config.py contract.py errors.py files.py record.py)
-TRAIN_VOLATILITY := $(wildcard train/volatility*.py train/surface*.py train/daily*.py train/history.py train/tensorflow*.py)
-TRAIN_SIGNAL := $(filter-out $(TRAIN_COMMON) $(TRAIN_VOLATILITY),$(wildcard train/*.py))
+# A model is a folder in train/ with a model.py: nothing here names one.
+MODEL_NAMES := $(patsubst train/%/model.py,%,$(wildcard train/*/model.py))
+python_files = $(shell find $(1) -name '*.py' 2>/dev/null)
+TRAIN_SHARED := $(wildcard train/*.py) $(call python_files,train/core)
+
 RUST_SOURCES := runtime/Cargo.toml runtime/Cargo.lock $(shell find runtime/src -name '*.rs' 2>/dev/null)
 
 .PHONY: all
-all: $(STAMPS)/verified  ## Set up, train, export and verify both models; end with a summary
+all: $(STAMPS)/verified  ## Set up, train, export and verify every model; end with a summary
 	@$(PY) -m verify summary
 
 .PHONY: help
@@ -28,8 +30,8 @@ help:  ## List the targets
 # ---------------------------------------------------------------------------------------------------------- set-up
 
 $(STAMPS)/python:
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
-	  { echo "error: Python 3.11 is needed, found $$("$(PYTHON)" --version 2>/dev/null || echo none); name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || \
+	  { echo "error: Python 3.11, 3.12 or 3.13 is needed, found $$("$(PYTHON)" --version 2>/dev/null || echo none); name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@mkdir -p $(STAMPS)
 	@touch $@
 
@@ -61,25 +63,24 @@ $(STAMPS)/binary: $(RUST_SOURCES) | $(STAMPS)/cargo
 
 # ------------------------------------------------------------------------------------------ train, export, verify
 
-$(MODELS)/signal_classifier/training.json: $(TRAIN_COMMON) $(TRAIN_SIGNAL) config/ml_config.json $(STAMPS)/venv
-	@echo "== train the signal classifier on the market simulator"
-	@$(PY) -m train signal_classifier
+define train_model
+$(MODELS)/$(1)/training.json: $(TRAIN_SHARED) $(call python_files,train/$(1)) config/ml_config.json $(STAMPS)/venv
+	@echo "== train $(1) on its simulator"
+	@$(PY) -m train $(1)
+endef
+$(foreach model,$(MODEL_NAMES),$(eval $(call train_model,$(model))))
 
-$(MODELS)/volatility_predictor/training.json: $(TRAIN_COMMON) $(TRAIN_VOLATILITY) config/ml_config.json $(STAMPS)/venv
-	@echo "== train the volatility predictor on the surface simulator"
-	@$(PY) -m train volatility_predictor
-
-$(STAMPS)/export-%: $(MODELS)/%/training.json $(wildcard export/*.py)
+$(STAMPS)/export-%: $(MODELS)/%/training.json $(call python_files,export)
 	@echo "== export $*"
 	@$(PY) -m export $*
 	@touch $@
 
-$(STAMPS)/verify-%: $(STAMPS)/export-% $(STAMPS)/binary $(wildcard verify/*.py)
+$(STAMPS)/verify-%: $(STAMPS)/export-% $(STAMPS)/binary $(filter-out verify/figures/%,$(call python_files,verify))
 	@echo "== verify $* in Python and in Rust"
 	@$(PY) -m verify $*
 	@touch $@
 
-$(STAMPS)/verified: $(STAMPS)/verify-signal_classifier $(STAMPS)/verify-volatility_predictor
+$(STAMPS)/verified: $(MODEL_NAMES:%=$(STAMPS)/verify-%)
 	@touch $@
 
 .PRECIOUS: $(MODELS)/%/training.json $(STAMPS)/export-% $(STAMPS)/verify-%
@@ -110,19 +111,10 @@ test-rust: $(STAMPS)/venv | $(STAMPS)/cargo  ## Rust unit, property, doc and end
 # ------------------------------------------------------------------------------------------------- the long ones
 
 .PHONY: bench fuzz soak bundle
-SHARED := ../shared/data
-SPX := $(wildcard $(SHARED)/spx_surface_1996_2015.csv.gz)
-VIX := $(wildcard $(SHARED)/vix_1990_2019.csv)
 bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, parity beside stock conversion, speed: the long tables
-	@$(PY) -m verify.figures.signal_classifier.benchmark
-	@$(PY) -m verify.figures.volatility_predictor.forecast_table $(SPX) $(VIX)
-	@$(PY) -m train.volatility_predictor.evaluation.surfaces $(SPX)
-	@$(if $(SPX),$(PY) -m verify.figures.volatility_predictor.walk_forward $(SPX) $(VIX))
-	@$(if $(SPX),$(PY) -m verify.figures.volatility_predictor.garch $(SPX) --also $(VIX) --prices $(wildcard $(SHARED)/dollarbill/tsla_five_year.csv))
-	@$(if $(SPX),$(PY) -m verify.figures.volatility_predictor.round_trip $(SPX))
-	@$(PY) -m verify.figures.volatility_predictor.numbers
+	@$(PY) -m verify.figures all --shared ../shared/data
 	@$(PY) -m verify survey
-	@$(PY) -m verify.figures.stock --out build/stock
+	@$(PY) -m verify.figures stock --out build/stock
 	@export ORT_DYLIB_PATH="$$(ls .venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.* | head -n 1)"; \
 	  export DOLLARBILL_ML_STOCK="$$PWD/build/stock"; \
 	  for bench in serving process stock; do cargo bench --manifest-path runtime/Cargo.toml --locked --bench "$$bench"; done

@@ -165,6 +165,10 @@ def _targets(
     return tuple(targets)
 
 
+BENCH = ()
+"""What `make bench` gives it; `{shared}` is the folder of real data."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure everything with the settings of training."""
     command = argparse.ArgumentParser(prog="python -m verify.figures benchmark", description=__doc__)

@@ -107,6 +107,10 @@ def attained_lines(model: Any, simulated: SimulatedSurfaces, *, seed: int, sampl
     return lines
 
 
+BENCH = ("{shared}/spx_surface_1996_2015.csv.gz", "{shared}/vix_1990_2019.csv")
+"""What `make bench` gives it; `{shared}` is the folder of real data."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print the table for the files, then the share of the attainable gain."""
     command = argparse.ArgumentParser(prog="python -m verify.figures forecast_table", description=__doc__)

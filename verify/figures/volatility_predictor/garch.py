@@ -133,6 +133,16 @@ def realised_table(path: Path, last: float) -> list[str]:
     return lines
 
 
+BENCH = (
+    "{shared}/spx_surface_1996_2015.csv.gz",
+    "--also",
+    "{shared}/vix_1990_2019.csv",
+    "--prices",
+    "{shared}/dollarbill/tsla_five_year.csv",
+)
+"""What `make bench` gives it; `{shared}` is the folder of real data."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print both tables."""
     command = argparse.ArgumentParser(prog="python -m verify.figures garch", description=__doc__)

@@ -116,6 +116,10 @@ def latency(graph: bytes, windows: Floats, *, calls: int) -> float:
     return best / calls * 1e6
 
 
+BENCH = ()
+"""What `make bench` gives it; `{shared}` is the folder of real data."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print both tables; exit code 1 when the graph is farther from float64 than allowed."""
     command = argparse.ArgumentParser(prog="python -m verify.figures numbers", description=__doc__)

@@ -191,6 +191,10 @@ def file_trip(house: House, path: Path, *, version: Path, original: Any, horizon
     return Trip(known.dates[-1], len(known.dates), house.predict(str(path.resolve())), others)
 
 
+BENCH = ("{shared}/spx_surface_1996_2015.csv.gz",)
+"""What `make bench` gives it; `{shared}` is the folder of real data."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print one line a day and horizon; exit code 1 when two answers differ."""
     command = argparse.ArgumentParser(prog="python -m verify.figures round_trip", description=__doc__)

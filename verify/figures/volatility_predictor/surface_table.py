@@ -37,11 +37,13 @@ def table(names: Sequence[str], errors: Sequence[dict[str, Floats]]) -> list[str
     return lines
 
 
+BENCH = ("{shared}/spx_surface_1996_2015.csv.gz",)
+"""What `make bench` gives it; `{shared}` is the folder of real data."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print the table."""
-    command = argparse.ArgumentParser(
-        prog="python -m train.volatility_predictor.evaluation.surfaces", description=__doc__
-    )
+    command = argparse.ArgumentParser(prog="python -m verify.figures surface_table", description=__doc__)
     command.add_argument("files", nargs="*", type=Path, metavar="FILE", help="surface files with dates")
     command.add_argument("--model", type=Path, default=Path("build/models/volatility_predictor"), metavar="DIR")
     command.add_argument("--last", type=float, default=0.25, help="share of each series to forecast (default 0.25)")

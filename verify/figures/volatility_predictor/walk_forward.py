@@ -198,6 +198,10 @@ def lines_of(tested: Sequence[Evaluated]) -> list[str]:
     return lines
 
 
+BENCH = ("{shared}/spx_surface_1996_2015.csv.gz", "{shared}/vix_1990_2019.csv")
+"""What `make bench` gives it; `{shared}` is the folder of real data."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print the table."""
     command = argparse.ArgumentParser(prog="python -m verify.figures walk_forward", description=__doc__)
