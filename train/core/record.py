@@ -1,7 +1,6 @@
 """What training leaves beside the fitted model: `training.json`, read by `export` and shown in the summary."""
 
 import importlib.metadata
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +85,8 @@ class TrainingRecord(_Strict):
 
 
 def library_versions(*names: str) -> dict[str, str]:
-    """Versions of Python and of the named distributions, as installed."""
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
+    """Versions of the named distributions, as installed: what computes. Which Python runs them changes no bit."""
+    return {name: importlib.metadata.version(name) for name in names}
 
 
 def write_record(folder: Path, record: TrainingRecord) -> None:
