@@ -103,9 +103,11 @@ def _migrate(arguments: Sequence[str]) -> int:
     command.add_argument("folder", type=Path, metavar="FOLDER", help="a model's folder, or a version's")
     options = command.parse_args(arguments)
     from export.artifact.migrate import migrate
+    from export.artifact.version_folder import CURRENT, version_folder
 
     folder = migrate(options.folder)
-    cli.show(f"{folder}: format 2, a candidate; `python -m verify` makes it current")
+    proven = version_folder(folder.parent, CURRENT) == folder
+    cli.show(f"{folder}: format 2, {'in use' if proven else 'a candidate; `python -m verify` makes it current'}")
     return cli.EXIT_GOOD
 
 

@@ -8,10 +8,13 @@ from train.core.errors import PipelineError
 from train.core.files import json_bytes, read_bytes, read_json
 
 CARD = "model_card.md"
+PARITY = "parity.json"
 
 
 def migrate(folder: Path) -> Path:
-    """Write a version of format 1 as format 2 beside it and make that the candidate.
+    """Write a version of format 1 as format 2 beside it, with its proof; it takes the place that the old one has.
+
+    The graph and the golden cases stay byte for byte, so what was proven of them stays proven.
 
     Args:
         folder: a version folder, or a model's folder, whose version in use is meant then.
@@ -36,9 +39,13 @@ def migrate(folder: Path) -> Path:
     version = version_of(content)
     files = {name: read_bytes(folder / name) for name in (GRAPH_FILE, GOLDEN_FILE)}
     files[MANIFEST_FILE] = content
+    if (folder / PARITY).is_file():
+        files[PARITY] = read_bytes(folder / PARITY)
     if (folder / CARD).is_file():
         files[CARD] = read_bytes(folder / CARD).replace(folder.name.encode(), version.encode())
     target = folder.parent / version
     write_version(target, files)
-    set_version(folder.parent, CANDIDATE, version)
+    in_use = version_folder(folder.parent, CURRENT)
+    proven = PARITY in files and in_use is not None and in_use.name == folder.name
+    set_version(folder.parent, CURRENT if proven else CANDIDATE, version)
     return target
