@@ -192,7 +192,8 @@ def upgraded(fields: Any) -> Any:
             "outputs": side(fields["outputs"], missing=False),
         }
     except (KeyError, TypeError, IndexError):
-        return fields | {"format_version": FORMAT_VERSION}  # the reader names what is wrong with it
+        # The reader names what is wrong with the rest.
+        return fields | {"format_version": FORMAT_VERSION, "task": "classifier"}
 
 
 def read_manifest(folder: Path) -> Manifest:
