@@ -128,8 +128,8 @@ fn main() -> Result<()> {
     let library = std::env::var_os("ORT_DYLIB_PATH").ok_or("stock: set ORT_DYLIB_PATH to a libonnxruntime")?;
     let config = Config::find(None)?;
     let environment = ort::init_from(library)?.with_telemetry(false).build()?;
-    signals(&environment, &config.signal_classifier.model_path, &stock.join("signal_classifier.onnx"))?;
-    forecast(&environment, &config.volatility_predictor.model_path, &stock.join("volatility_predictor.onnx"))
+    signals(&environment, &config.models["signal_classifier"].model_path, &stock.join("signal_classifier.onnx"))?;
+    forecast(&environment, &config.models["volatility_predictor"].model_path, &stock.join("volatility_predictor.onnx"))
 }
 
 fn signals(environment: &Environment, ours: &Path, stock: &Path) -> Result<()> {

@@ -54,9 +54,11 @@ fn main() -> Outcome {
         return Err("ARTIFACTS must hold two versions of the signal classifier".into());
     }
     let mut config = Config::find(None)?;
-    config.signal_classifier.model_path.clone_from(&models[0]);
-    config.volatility_predictor.model_path.clone_from(&models[1]);
-    (config.signal_classifier.enabled, config.volatility_predictor.enabled) = (true, true);
+    for (name, path) in ["signal_classifier", "volatility_predictor"].into_iter().zip(&models) {
+        let model = config.model_mut(name).ok_or(USAGE)?;
+        model.model_path.clone_from(path);
+        model.enabled = true;
+    }
     config.fallback = false;
     config.lanes = 4;
     let signals = signals();

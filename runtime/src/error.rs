@@ -86,7 +86,7 @@ pub enum Error {
     #[error("model {model}: onnxruntime failed: {reason}")]
     Run {
         /// The model's name.
-        model: &'static str,
+        model: String,
         /// What onnxruntime said.
         reason: String,
     },
@@ -96,6 +96,14 @@ pub enum Error {
         /// Where the signal stands, for instance `signal` or `trades.csv: row 3`.
         place: String,
         /// The field and what is wrong with it.
+        reason: String,
+    },
+    /// An input of a model is missing, doubled, unknown, or of a wrong type, shape or value.
+    #[error("{place}: {reason}")]
+    Input {
+        /// Where it stands, for instance `row 2` or `rows.csv: row 3`.
+        place: String,
+        /// The tensor and column, and what is wrong with them.
         reason: String,
     },
     /// A file of signals or of raw rows is not one.
@@ -154,7 +162,7 @@ pub enum Error {
     #[error("model {model}: no session became free within {within:?}")]
     Deadline {
         /// The model's name.
-        model: &'static str,
+        model: String,
         /// How long was waited.
         within: std::time::Duration,
     },
@@ -162,7 +170,7 @@ pub enum Error {
     #[error("model {model} cannot answer and the fallback is off: {cause}")]
     NoFallback {
         /// The model's name.
-        model: &'static str,
+        model: String,
         /// Why the model cannot answer.
         cause: String,
     },
@@ -183,6 +191,7 @@ impl Error {
             Self::Parity { .. } => "parity",
             Self::Run { .. } => "run",
             Self::Signal { .. } => "signal",
+            Self::Input { .. } => "input",
             Self::Rows { .. } => "rows",
             Self::Length { .. } => "length",
             Self::Symbol { .. } => "symbol",

@@ -27,7 +27,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// Does everything that is observed, once or twice.
 fn a_day_at_work(house: &House) {
     let mut config = config(house);
-    config.cache_size = Some(100);
+    config.set_cache_size(Some(100));
     let ml = MlService::open(&config).unwrap();
     let signal = TradeSignal::from_json(SIGNAL).unwrap();
     ml.classify(&signal).unwrap();
@@ -52,7 +52,7 @@ fn a_day_at_work(house: &House) {
     fs::write(&pointer, format!(r#"{{"version": "{other}"}}"#)).unwrap();
     assert_eq!(ml.reload_signals().unwrap().unwrap().to_string(), other);
 
-    config.signal_classifier.enabled = false;
+    config.model_mut("signal_classifier").unwrap().enabled = false;
     MlService::open(&config).unwrap().classify(&signal).unwrap();
 }
 

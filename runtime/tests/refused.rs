@@ -108,7 +108,7 @@ fn novelty(change: fn(&mut Value)) -> Value {
 #[test]
 fn a_manifest_that_breaks_the_format_is_refused_with_the_field() {
     let changes: Changes = vec![
-        (|m| m["format_version"] = 2.into(), "field 'format_version': must be 1, found 2"),
+        (|m| m["format_version"] = 3.into(), "field 'format_version': must be 1 or 2, found 3"),
         (|m| m["model"] = "volatility_predictor".into(), "field 'model'"),
         (|m| m["surprise"] = 1.into(), "unknown field `surprise`"),
         (|m| drop(m.as_object_mut().unwrap().remove("parity")), "missing field `parity`"),
@@ -133,7 +133,7 @@ fn a_manifest_that_breaks_the_format_is_refused_with_the_field() {
         (|m| m["inputs"][0]["dtype"] = "float32".into(), "field 'inputs[0].dtype'"),
         (|m| m["inputs"][0]["shape"] = json!(["batch", 9]), "field 'inputs"),
         (|m| m["inputs"][0]["shape"] = json!(["batch", 1_000_000_000]), "field 'inputs[0].shape'"),
-        (|m| m["inputs"][0]["columns"][1]["name"] = "gamma".into(), "field 'inputs[0].columns[1]'"),
+        (|m| m["inputs"][0]["columns"][1]["name"] = "lambda".into(), "field 'inputs[0].columns[1]'"),
         (|m| m["inputs"][0]["columns"][3]["unit"] = "$ per 0.01".into(), "field 'inputs[0].columns[3]'"),
         (|m| m["inputs"][0]["columns"][1]["maximum"] = 100.into(), "field 'inputs[0].columns[1]'"),
         (|m| m["inputs"][0]["columns"][1]["minimum"] = "low".into(), "field 'inputs[0].columns[1].minimum'"),
@@ -211,7 +211,7 @@ fn golden_cases_that_are_no_golden_cases_are_refused() {
         ("{\"inputs\": {}, \"outputs\": {}}", "holds other tensors"),
         ("{\"inputs\": {\"features\": [[1, 2], [3]]}, \"outputs\": {}}", "different lengths"),
         ("{\"inputs\": {\"features\": \"many\"}, \"outputs\": {}}", "field 'inputs.features'"),
-        ("{\"inputs\": {}, \"outputs\": {}, \"more\": 1}", "unknown field `more`"),
+        ("{\"more\": 1, \"inputs\": {}, \"outputs\": {}}", "unknown field `more`"),
     ] {
         let house = House::new();
         house.replace(MODEL, "golden", "golden/cases.json", content.as_bytes());

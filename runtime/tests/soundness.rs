@@ -83,7 +83,7 @@ fn a_single_signal_is_answered_without_allocating() {
 fn the_cache_changes_no_answer_and_zero_has_no_sign() {
     let house = House::new();
     let plain = MlService::open_signals(&config(&house)).unwrap();
-    let cached = MlService::open_signals(&changed(&house, |config| config.cache_size = Some(100))).unwrap();
+    let cached = MlService::open_signals(&changed(&house, |config| config.set_cache_size(Some(100)))).unwrap();
     for _ in 0..3 {
         for signal in &signals(300) {
             assert_eq!(plain.classify(signal).unwrap(), cached.classify(signal).unwrap());

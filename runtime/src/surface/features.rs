@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use super::N_DAILY;
+use crate::surface::day::N_DAILY;
 
 const IV_LOW: f64 = 0.01;
 const IV_HIGH: f64 = 5.0;

@@ -7,10 +7,10 @@ use csv::StringRecord;
 use flate2::read::MultiGzDecoder;
 use jiff::civil::Date;
 
-use super::features::{CALL, NO_TENOR, NO_VOLUME, PUT, Quote, UNKNOWN, within_bounds};
 use crate::error::Error;
-use crate::files::read_limited;
-use crate::lines::Lines;
+use crate::io::files::read_limited;
+use crate::io::lines::Lines;
+use crate::surface::features::{CALL, NO_TENOR, NO_VOLUME, PUT, Quote, UNKNOWN, within_bounds};
 
 /// Of the unpacked text.
 const MAX_BYTES: u64 = 1 << 30;
@@ -122,7 +122,7 @@ impl<'a> Rows<'a> {
             date_text: String::new(),
             date: None,
             symbol: None,
-            limit: super::latest_day(),
+            limit: crate::surface::calendar::latest_day(),
         })
     }
 
@@ -202,8 +202,8 @@ impl<'a> Rows<'a> {
         if date > self.limit {
             return Err(error(format!("'{text}' lies in the future")));
         }
-        if date < super::FIRST_DAY {
-            return Err(error(format!("'{text}' lies before {}", super::FIRST_DAY)));
+        if date < crate::surface::calendar::FIRST_DAY {
+            return Err(error(format!("'{text}' lies before {}", crate::surface::calendar::FIRST_DAY)));
         }
         if let Some(before) = self.date.filter(|before| date < *before) {
             return Err(error(format!("'{text}' comes after {before}; sort the rows by date, oldest first")));

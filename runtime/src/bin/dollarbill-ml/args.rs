@@ -12,11 +12,22 @@ const EXAMPLES: &str = r#"Examples:
   dollarbill-ml observe data/tsla_vol_surface.csv --date 2026-03-06
   dollarbill-ml observe snapshots/
   dollarbill-ml predict --symbol TSLA
+  dollarbill-ml run artifacts/churn customers.csv -o answers.csv
   dollarbill-ml check
 
 Exit codes: 0 done, 1 a model is not in parity with its original, 2 it could not be done."#;
 
-/// Answers trade signals and volatility surfaces with the compiled models.
+const RUN_EXAMPLES: &str = r#"Examples:
+  dollarbill-ml run artifacts/churn                                  what it takes and gives
+  dollarbill-ml run artifacts/churn '{"age": 30, "plan": "basic"}'   one row, or several, as JSON
+  dollarbill-ml run artifacts/churn customers.csv -o answers.csv     the same rows with the answers
+  cat rows.ndjson | dollarbill-ml run artifacts/churn -              one JSON object an answer
+
+Fields are called as the model's columns are, or as the tensor where that has no columns; null, or an empty cell of
+CSV, is a missing value. JSON gives {"<output>": value}, or {"<output>": {"<column>": value}}; CSV gains a column
+<output> or <output>.<column>. The first wrong row ends it with exit 2 and one line that names row and column."#;
+
+/// Answers trade signals and volatility surfaces with the compiled models, and any rows with any compiled model.
 #[derive(Debug, Parser)]
 #[command(name = "dollarbill-ml", version, about, after_help = EXAMPLES, max_term_width = 120)]
 pub(crate) struct Arguments {
@@ -91,6 +102,21 @@ pub(crate) enum Command {
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
         date: Date,
     },
+    /// Any compiled model: rows in, the same rows with answers out; without rows what it takes and gives
+    #[command(after_help = RUN_EXAMPLES)]
+    Run {
+        /// A model folder (its version in use), a version folder or its model.onnx
+        dir: PathBuf,
+        /// A file of rows (JSON, one JSON object a line, or CSV), `-` for stdin, or rows themselves as JSON
+        #[arg(allow_hyphen_values = true)]
+        rows: Option<String>,
+        /// Write here, whole or not at all, instead of to stdout
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// What the model takes and gives
+        #[arg(long, conflicts_with = "rows")]
+        signature: bool,
+    },
     /// Integrity, contract and golden cases of what is installed
     Check {
         /// An artifacts folder, a model folder or a version folder [default: the models of the config]
@@ -101,11 +127,12 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Raw rows through a model, without validation (little-endian float64 in and out): for proof of parity
+    /// Raw rows through a model, without validation (little-endian float64 in and out, or named tensors as JSON): for
+    /// proof of parity
     Evaluate {
         /// A version folder
         version: PathBuf,
-        /// The rows
+        /// The rows: float64, or what ends in .json: {"<tensor>": nested list} as in golden/cases.json
         #[arg(long, value_name = "FILE")]
         input: PathBuf,
         /// Where the answers go

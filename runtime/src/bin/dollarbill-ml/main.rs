@@ -3,7 +3,10 @@
 //! Exit codes: 0 done, 1 a model is not in parity, 2 it could not be done.
 
 mod args;
+mod artifacts;
 mod commands;
+mod out;
+mod run_model;
 mod store;
 
 use std::io::{self, Write};

@@ -9,7 +9,7 @@ use dollarbill_ml::surface::DAILY_FEATURES;
 use dollarbill_ml::{Config, Error};
 use jiff::civil::Date;
 
-use crate::commands::print;
+use crate::out::print;
 
 pub(crate) fn observe(config: &Config, surface: &Path, date: Option<Date>) -> Result<(), Error> {
     let kept = dollarbill_ml::observe(config, surface, date)?;

@@ -1,0 +1,305 @@
+//! A model of anybody's, behind a handle that many threads share.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use arc_swap::ArcSwap;
+
+use crate::any_model::answers::Answers;
+use crate::any_model::inputs::{Wrong, check_row, ordered};
+use crate::any_model::signature::Signature;
+use crate::artifact::array::{Array, Values};
+use crate::artifact::place::version_folder;
+use crate::artifact::tensor::{Axis, TensorSpec};
+use crate::artifact::version::Version;
+use crate::engine::loaded::{Engine, Loading};
+use crate::engine::place::Place;
+use crate::engine::replay::load_proven;
+use crate::error::Error;
+use crate::service::serving_slot::is_named;
+use crate::service::watcher::{Watch, sealed};
+
+/// How a model is opened: see [`Model::options`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ModelOptions {
+    lanes: usize,
+    library: Option<PathBuf>,
+    place: Option<Place>,
+}
+
+impl ModelOptions {
+    /// How many calls run at the same time; each lane holds a copy of the model.
+    pub fn lanes(mut self, lanes: usize) -> Self {
+        self.lanes = lanes;
+        self
+    }
+
+    /// The onnxruntime library; a process can hold one only.
+    pub fn library(mut self, path: impl Into<PathBuf>) -> Self {
+        self.library = Some(path.into());
+        self
+    }
+
+    /// Where the library is looked for when none is named.
+    pub fn place(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Opens the model: as [`Model::open`].
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Model, Error> {
+        let place = match (self.library, self.place) {
+            (Some(library), _) => Place::library_at(&library),
+            (None, Some(place)) => place,
+            (None, None) => Place::find(None)?,
+        };
+        let path = path.as_ref().to_path_buf();
+        let lanes = self.lanes;
+        let ready = Ready::load(&version_folder(&path)?, &place, lanes, None)?;
+        Ok(Model(Arc::new(Inner { path, place, lanes, current: ArcSwap::from_pointee(ready) })))
+    }
+}
+
+/// A version that has been proven.
+struct Ready {
+    engine: Engine,
+    signature: Arc<Signature>,
+}
+
+impl Ready {
+    fn load(folder: &Path, place: &Place, lanes: usize, asked: Option<&str>) -> Result<Self, Error> {
+        let library = place.library()?;
+        let (engine, _) = load_proven(&Loading { library: &library, folder, asked, lanes }, |_| Ok(()))?;
+        let signature = Arc::new(Signature::of(&engine.manifest, engine.version));
+        Ok(Self { engine, signature })
+    }
+}
+
+#[doc(hidden)]
+pub struct Inner {
+    path: PathBuf,
+    place: Place,
+    lanes: usize,
+    current: ArcSwap<Ready>,
+}
+
+/// A compiled model of any kind, proven on this onnxruntime, for any number of threads; a clone is another handle to it.
+///
+/// # Examples
+/// ```
+/// use dollarbill_ml::{Array, Model};
+/// # let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/others/mixed");
+/// let model = Model::open(path)?; // a folder that `python -m export` and `python -m verify` wrote
+/// println!("{}", model.signature()); // what it takes and gives
+/// let answers = model.run_named([
+///     ("x", Array::new([1, 2], vec![30.0, 1.5])),
+///     ("count", Array::new([1], vec![3_i64])),
+///     ("weight", Array::new([1], vec![0.5_f32])),
+///     ("colour", Array::new([1], vec!["red".to_owned()])),
+/// ])?;
+/// assert_eq!(answers.output("doubled")?.int64(), Some([6].as_slice()));
+/// # Ok::<(), dollarbill_ml::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Model(Arc<Inner>);
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let signature = self.signature();
+        formatter
+            .debug_struct("Model")
+            .field("name", &signature.name)
+            .field("version", &signature.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Opens a model folder (the version that its `current.json` names), a version folder, or its `model.onnx`, with as
+    /// many lanes as there are cores, up to eight.
+    ///
+    /// # Errors
+    /// There is no usable onnxruntime, no artifact, or one that is damaged, of another format, holds an operator that is
+    /// not allowed, or does not answer its golden cases as the original did.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::options().open(path)
+    }
+
+    /// Opens with other lanes or a library of one's own.
+    ///
+    /// # Examples
+    /// ```
+    /// # let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/others/mixed");
+    /// let model = dollarbill_ml::Model::options().lanes(1).open(path)?;
+    /// # Ok::<(), dollarbill_ml::Error>(())
+    /// ```
+    pub fn options() -> ModelOptions {
+        let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+        ModelOptions { lanes, library: None, place: None }
+    }
+
+    /// What the version in use takes and gives. A reload can change it.
+    #[must_use]
+    pub fn signature(&self) -> Arc<Signature> {
+        Arc::clone(&self.0.current.load().signature)
+    }
+
+    /// Answers one flat row: the columns of all inputs one after the other. Places of int64 must be whole, places of
+    /// float32 are rounded as a cast does.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with tensor and column: the row is too short or too long, a value is not accepted, or the model
+    /// takes no rows of numbers (an input or output is of text or has a free axis: [`Model::run_named`]).
+    ///
+    /// # Examples
+    /// ```
+    /// # let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/others");
+    /// let model = dollarbill_ml::Model::open(folder.join("numbers"))?;
+    /// let answers = model.run_one(&[30.0, 1.5, 3.0])?;
+    /// assert_eq!(answers.output("sum")?.float64(), Some([31.5].as_slice()));
+    /// let error = model.run_one(&[300.0, 1.5, 3.0]).unwrap_err();
+    /// assert!(error.to_string().contains("column 'age': must lie in 0..120 years, found 300"));
+    /// # Ok::<(), dollarbill_ml::Error>(())
+    /// ```
+    pub fn run_one(&self, row: &[f64]) -> Result<Answers, Error> {
+        let ready = self.0.current.load();
+        check_flat(&ready)?;
+        check_row(&ready.engine.manifest.inputs, row)
+            .map_err(|reason| Error::Input { place: "row".to_owned(), reason })?;
+        answer(&ready, &gathered(&ready, row))
+    }
+
+    /// As [`Model::run_one`], all outputs one after the other into `answer`, widened to float64. Without heap allocation.
+    ///
+    /// # Errors
+    /// As [`Model::run_one`]; [`Error::Length`] when `answer` does not have
+    /// [`answer_width`](Signature::answer_width) places.
+    pub fn run_one_into(&self, row: &[f64], answer: &mut [f64]) -> Result<(), Error> {
+        let ready = self.0.current.load();
+        check_flat(&ready)?;
+        check_row(&ready.engine.manifest.inputs, row)
+            .map_err(|reason| Error::Input { place: "row".to_owned(), reason })?;
+        ready.engine.run_one(row, answer)
+    }
+
+    /// Answers flat rows as those of [`Model::run_one`], in order, all by one version.
+    ///
+    /// # Errors
+    /// As [`Model::run_one`], with the number of the row, counted from 0.
+    pub fn run<R: AsRef<[f64]>>(&self, rows: &[R]) -> Result<Answers, Error> {
+        let ready = self.0.current.load();
+        check_flat(&ready)?;
+        let mut flat = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            check_row(&ready.engine.manifest.inputs, row.as_ref())
+                .map_err(|reason| Error::Input { place: format!("row {index}"), reason })?;
+            flat.extend_from_slice(row.as_ref());
+        }
+        answer(&ready, &gathered(&ready, &flat))
+    }
+
+    /// Answers named tensors of any type and shape that the model takes, each input once.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with tensor and column: missing, doubled, unknown, of a wrong type or shape, or with a value that
+    /// is not accepted.
+    pub fn run_named<'a>(&self, inputs: impl IntoIterator<Item = (&'a str, Array)>) -> Result<Answers, Error> {
+        let ready = self.0.current.load();
+        let arrays = ordered(&ready.engine.manifest.inputs, inputs).map_err(|wrong| refused(&ready, wrong))?;
+        answer(&ready, &arrays)
+    }
+
+    /// A handle that stays on the version in use.
+    pub(crate) fn pinned(&self) -> Self {
+        let Inner { path, place, lanes, current } = &*self.0;
+        let current = ArcSwap::new(current.load_full());
+        Self(Arc::new(Inner { path: path.clone(), place: place.clone(), lanes: *lanes, current }))
+    }
+
+    /// Looks whether `current.json` names another version; if so loads it aside, proves it on its golden cases and swaps
+    /// it in, in one step. Calls that run meanwhile finish on the version they began with.
+    ///
+    /// Gives the new version, or `None` when there is nothing new.
+    ///
+    /// # Errors
+    /// The new version is refused; the one in use stays.
+    pub fn reload(&self) -> Result<Option<Version>, Error> {
+        let Inner { path, place, lanes, current } = &*self.0;
+        let folder = version_folder(path)?;
+        let before = current.load();
+        if is_named(&folder, Some(before.signature.version)) {
+            return Ok(None);
+        }
+        let ready = Ready::load(&folder, place, *lanes, Some(&before.signature.name))?;
+        let version = ready.signature.version;
+        if version == before.signature.version {
+            return Ok(None);
+        }
+        current.store(Arc::new(ready));
+        tracing::info!(%version, "model replaced");
+        Ok(Some(version))
+    }
+}
+
+fn check_flat(ready: &Ready) -> Result<(), Error> {
+    if ready.engine.layout().is_some() {
+        return Ok(());
+    }
+    let reason = "an input or output is of text or has a free axis: give it named tensors, not rows of numbers";
+    Err(Error::Input { place: format!("model {}", ready.signature.name), reason: reason.to_owned() })
+}
+
+fn refused(ready: &Ready, (row, reason): Wrong) -> Error {
+    let place = row.map_or_else(|| format!("model {}", ready.signature.name), |row| format!("row {row}"));
+    Error::Input { place, reason }
+}
+
+/// Checked flat rows as the arrays that the model takes.
+fn gathered(ready: &Ready, flat: &[f64]) -> Vec<Array> {
+    let Some(layout) = ready.engine.layout() else { return Vec::new() };
+    let (mut start, rows) = (0, flat.len() / layout.row_width);
+    let arrays = layout.inputs.iter().map(|part| {
+        let values = part.gather(flat, layout.row_width, start);
+        start += part.width;
+        Array { shape: part.shape_of(rows), values }
+    });
+    arrays.collect()
+}
+
+/// The answer to checked inputs.
+fn answer(ready: &Ready, arrays: &[Array]) -> Result<Answers, Error> {
+    let signature = Arc::clone(&ready.signature);
+    if arrays.first().is_none_or(|array| array.rows() == 0) {
+        let empty = |tensor: &TensorSpec| {
+            let lengths = tensor.shape.iter().map(|axis| match axis {
+                Axis::Fixed(length) => *length,
+                Axis::Free(_) => 0,
+            });
+            Array { shape: lengths.collect(), values: Values::empty(tensor.dtype) }
+        };
+        return Ok(Answers { arrays: signature.outputs.iter().map(empty).collect(), signature });
+    }
+    Ok(Answers { signature, arrays: ready.engine.run_arrays(arrays)? })
+}
+
+impl sealed::Sealed for Model {}
+
+impl Watch for Model {
+    type Weak = Weak<Inner>;
+
+    fn weak(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.0)
+    }
+
+    fn strong(weak: &Weak<Inner>) -> Option<Self> {
+        weak.upgrade().map(Self)
+    }
+
+    fn reload_each(&self) -> Vec<(String, Result<Option<Version>, Error>)> {
+        vec![(self.signature().name.clone(), self.reload())]
+    }
+}

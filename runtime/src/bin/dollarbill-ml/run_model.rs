@@ -1,0 +1,46 @@
+//! What `run` does: any compiled model, any rows.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use dollarbill_ml::any_model::answer_stream;
+use dollarbill_ml::artifact::Place;
+use dollarbill_ml::{AtomicFile, Error, Model};
+
+use crate::out::{Progress, cannot, name_output, print};
+
+pub(crate) fn run(place: Place, folder: &Path, rows: Option<&str>, output: Option<&Path>) -> Result<(), Error> {
+    // The file first: a mistake in it should not wait for the model.
+    let input = rows.map(open).transpose()?;
+    // One process, one thread: more sessions would only cost start-up time.
+    let model = Model::options().lanes(1).place(place).open(folder)?;
+    let Some((name, input)) = input else { return print(&model.signature().to_string()) };
+    let mut progress = Progress::new();
+    if let Some(path) = output {
+        let mut whole = AtomicFile::create(path)?;
+        answer_stream(&model, input, &mut whole, &name, |rows| progress.show(rows))
+            .map_err(|error| name_output(error, output))?;
+        whole.commit()?;
+    } else {
+        answer_stream(&model, input, io::stdout().lock(), &name, |rows| progress.show(rows))
+            .map_err(|error| name_output(error, output))?;
+    }
+    progress.finish();
+    Ok(())
+}
+
+/// The rows and what to call them: stdin, JSON as it stands, or a file.
+fn open(rows: &str) -> Result<(String, Box<dyn BufRead>), Error> {
+    if rows == "-" {
+        return Ok(("stdin".to_owned(), Box::new(BufReader::new(io::stdin().lock()))));
+    }
+    if rows.trim_start().starts_with(['{', '[']) {
+        return Ok(("arguments".to_owned(), Box::new(io::Cursor::new(rows.to_owned().into_bytes()))));
+    }
+    let file = File::open(rows).map_err(|source| cannot("read", rows, source))?;
+    if file.metadata().is_ok_and(|found| found.is_dir()) {
+        return Err(cannot("read", rows, io::Error::other("is a folder")));
+    }
+    Ok((rows.to_owned(), Box::new(BufReader::with_capacity(1 << 16, file))))
+}

@@ -1,0 +1,7 @@
+//! Files, JSON and words: what reads and writes, and knows nothing of models.
+
+pub(crate) mod files;
+pub(crate) mod guard;
+pub(crate) mod json;
+pub(crate) mod lines;
+pub(crate) mod text;

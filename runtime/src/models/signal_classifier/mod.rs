@@ -1,0 +1,14 @@
+//! Trade signals: eight numbers in the units of the engine in, a confidence out.
+
+pub(crate) mod answer;
+pub(crate) mod answers;
+pub(crate) mod batch;
+pub(crate) mod contract;
+pub(crate) mod drop_in;
+pub(crate) mod face;
+pub(crate) mod keys;
+pub(crate) mod novelty;
+pub(crate) mod options;
+pub(crate) mod raw_signal;
+pub(crate) mod rule;
+pub(crate) mod signal;

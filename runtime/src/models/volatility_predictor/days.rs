@@ -1,0 +1,208 @@
+//! Which days a forecast rests on: those observed, a dated file's, and the engine's undated snapshot as the newest one.
+//! `train/known_days.py` follows the same rules.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan, tz};
+
+use crate::config::settings::Config;
+use crate::error::Error;
+use crate::io::files::io_error;
+use crate::store::day_cache::{DayCache, Stored};
+use crate::surface::calendar::{is_weekend, no_trading_day};
+use crate::surface::day::{SurfaceDay, is_copy};
+use crate::surface::history::read_surface;
+use crate::surface::name::{date_in_name, symbol_of};
+use crate::surface::symbol::checked_symbol;
+
+/// A modification time counts by this clock: New York's without summer time, whose midnight no trading session crosses.
+const CLOCK: tz::Offset = tz::offset(-5);
+/// Calendar days between two neighbours that no run of holidays explains.
+const LONGEST_GAP: i32 = 10;
+/// The newest days whose gaps are worth a warning.
+const LOOKED_AT: usize = 10;
+
+/// The days of a forecast, and what to say of them.
+pub(crate) struct KnownDays {
+    /// Oldest first, no day twice.
+    pub(crate) days: Vec<SurfaceDay>,
+    /// Where they come from.
+    pub(crate) place: String,
+    /// What to do if they are too few.
+    pub(crate) todo: String,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The days of `symbol`: the store's, and on top of them its file in the data folder.
+pub(crate) fn of_symbol(
+    config: &Config,
+    kept: &DayCache,
+    symbol: &str,
+    date: Option<Date>,
+) -> Result<KnownDays, Error> {
+    let symbol = checked_symbol(symbol)?;
+    let file = config.data_dir.join(format!("{}_vol_surface.csv", symbol.to_ascii_lowercase()));
+    let mut days = stored(config, kept, &symbol)?;
+    let mut warnings = Vec::new();
+    let mut place = format!("symbol {symbol}");
+    // A folder that may not be entered is an error, not a file that is not there.
+    let is_there = file.try_exists().map_err(io_error("look for", &file))?;
+    if is_there {
+        let found = read_surface(&file)?;
+        check_symbol(&file, &found, &symbol)?;
+        if let [snapshot @ SurfaceDay { date: None, .. }] = found.as_slice() {
+            if days.is_empty() {
+                place = format!("{}: a snapshot without a date (no history)", file.display());
+            }
+            let late = add_newest(&mut days, SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() }, &file, date);
+            match late {
+                // The store knows more than a file that nobody renewed; a date that was asked for must not be ignored.
+                Err(Refusal::Older(reason)) if date.is_none() => {
+                    warnings.push(format!("{}: {reason}; it is left out", file.display()));
+                }
+                other => other.map_err(|refusal| refusal.error(&file))?,
+            }
+        } else {
+            no_date_wanted(&file, date)?;
+            days.extend(found.into_iter().filter_map(|day| Some((day.date?, day))));
+        }
+    } else if date.is_some() {
+        return Err(refuse(&file, "is not there, so --date has nothing to date"));
+    } else if days.is_empty() {
+        let (store, file) = (config.history_path.display(), file.display());
+        place = format!("{place}: never observed (no day in history store {store}, no file {file})");
+    }
+    let known = KnownDays::new(days, place, todo(is_there.then_some(file.as_path()), &symbol), warnings);
+    Ok(known.with_age(Timestamp::now().to_zoned(tz::TimeZone::fixed(CLOCK)).date()))
+}
+
+/// The days of a dated file; or an undated snapshot on top of what the store holds of its symbol.
+pub(crate) fn of_file(config: &Config, kept: &DayCache, path: &Path, date: Option<Date>) -> Result<KnownDays, Error> {
+    let found = read_surface(path)?;
+    let [snapshot @ SurfaceDay { date: None, .. }] = found.as_slice() else {
+        no_date_wanted(path, date)?;
+        let days = found.into_iter().filter_map(|day| Some((day.date?, day))).collect();
+        let todo = "a file with more days is needed".to_owned();
+        return Ok(KnownDays::new(days, path.display().to_string(), todo, Vec::new()));
+    };
+    let symbol = checked_symbol(&snapshot.symbol)?;
+    let mut days = stored(config, kept, &symbol)?;
+    let mut place = path.display().to_string();
+    place += if days.is_empty() { ": a snapshot without a date (no history)" } else { " and the days observed" };
+    add_newest(&mut days, SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() }, path, date)
+        .map_err(|refusal| refusal.error(path))?;
+    Ok(KnownDays::new(days, place, todo(Some(path), &symbol), Vec::new()))
+}
+
+impl KnownDays {
+    fn new(days: Stored, mut place: String, todo: String, mut warnings: Vec<String>) -> Self {
+        let count = days.len();
+        let mut kept: Vec<SurfaceDay> = Vec::with_capacity(count);
+        for day in days.into_values() {
+            // A holiday's copy, or the snapshot that was observed already.
+            if kept.last().is_none_or(|before| !is_copy(&day, before)) {
+                kept.push(day);
+            }
+        }
+        if kept.len() < count {
+            let _ = write!(place, " (copies of the day before left out: {})", count - kept.len());
+        }
+        for pair in kept[kept.len().saturating_sub(LOOKED_AT)..].windows(2) {
+            if let [SurfaceDay { date: Some(one), .. }, SurfaceDay { date: Some(other), .. }] = pair {
+                let gap = (*other - *one).get_days();
+                if gap > LONGEST_GAP {
+                    warnings.push(format!("{one} and {other} are {gap} days apart and count as neighbours"));
+                }
+            }
+        }
+        Self { days: kept, place, todo, warnings }
+    }
+
+    /// A forecast for the days after one long past is of no use to somebody who trades today.
+    fn with_age(mut self, today: Date) -> Self {
+        if let Some(newest) = self.days.last().and_then(|day| day.date) {
+            let age = (today - newest).get_days();
+            if age > LONGEST_GAP {
+                self.warnings.push(format!("the newest day known is {newest}, {age} days ago"));
+            }
+        }
+        self
+    }
+}
+
+fn stored(config: &Config, kept: &DayCache, symbol: &str) -> Result<Stored, Error> {
+    kept.days(&config.history_path, symbol).map(Arc::unwrap_or_clone)
+}
+
+/// Why a snapshot is not the newest day.
+enum Refusal {
+    Older(String),
+    Wrong(Error),
+}
+
+impl Refusal {
+    fn error(self, path: &Path) -> Error {
+        match self {
+            Self::Older(reason) => refuse(path, &format!("{reason}; name the day it shows with --date")),
+            Self::Wrong(error) => error,
+        }
+    }
+}
+
+/// Puts an undated snapshot on top of the days observed; one of the same date gives way.
+fn add_newest(days: &mut Stored, day: SurfaceDay, path: &Path, date: Option<Date>) -> Result<(), Refusal> {
+    let (own, source) = match date {
+        Some(date) => (date, "--date"),
+        None => match date_in_name(path).map_err(Refusal::Wrong)? {
+            Some(date) => (date, "in its name"),
+            None => (modified(path).map_err(Refusal::Wrong)?, "its modification time"),
+        },
+    };
+    if let Some(reason) = no_trading_day(own) {
+        return Err(Refusal::Wrong(refuse(path, &format!("{own} ({source}) {reason}"))));
+    }
+    if let Some((last, _)) = days.last_key_value().filter(|(last, _)| own < **last) {
+        return Err(Refusal::Older(format!("is of {own} ({source}), older than the newest day observed, {last}")));
+    }
+    days.insert(own, SurfaceDay { date: Some(own), ..day });
+    Ok(())
+}
+
+/// The trading day of a file's modification time: a Saturday and a Sunday count as the Friday before.
+fn modified(path: &Path) -> Result<Date, Error> {
+    let time = std::fs::metadata(path).and_then(|found| found.modified()).map_err(io_error("read", path))?;
+    let stamp = Timestamp::try_from(time).map_err(|_| refuse(path, "its modification time is no date; add --date"))?;
+    let mut date = stamp.to_zoned(tz::TimeZone::fixed(CLOCK)).date();
+    while is_weekend(date) {
+        date = date.checked_sub(1.day()).map_err(|_| refuse(path, "its modification time is no date; add --date"))?;
+    }
+    Ok(date)
+}
+
+/// The rows may name another symbol than the file does, and then nobody knows whose day it is.
+fn check_symbol(path: &Path, found: &[SurfaceDay], symbol: &str) -> Result<(), Error> {
+    let other = found.first().map(|day| day.symbol.to_ascii_uppercase()).unwrap_or_default();
+    if other == symbol || other == symbol_of(path) {
+        return Ok(());
+    }
+    Err(refuse(path, &format!("its rows are of {other}, not of {symbol}")))
+}
+
+fn no_date_wanted(path: &Path, date: Option<Date>) -> Result<(), Error> {
+    if date.is_none() { Ok(()) } else { Err(refuse(path, "the file has dates of its own; leave --date out")) }
+}
+
+fn todo(path: Option<&Path>, symbol: &str) -> String {
+    let snapshot = path.map_or_else(|| PathBuf::from("SNAPSHOT.csv"), Path::to_path_buf);
+    format!(
+        "run `dollarbill-ml observe {} --date YYYY-MM-DD` each day, then `dollarbill-ml predict --symbol {symbol}`",
+        snapshot.display()
+    )
+}
+
+fn refuse(path: &Path, reason: &str) -> Error {
+    Error::Surface { path: path.to_path_buf(), reason: reason.to_owned() }
+}

@@ -1,0 +1,127 @@
+//! Forecasts of the service: known days in, an answer of the model or of persistence out.
+
+use std::path::Path;
+
+use jiff::civil::Date;
+
+use crate::artifact::version::Version;
+use crate::config::settings::Config;
+use crate::error::Error;
+use crate::models::volatility_predictor::compute;
+use crate::models::volatility_predictor::days::{self, KnownDays};
+use crate::models::volatility_predictor::face::{Forecasts, VolatilityModel};
+use crate::models::volatility_predictor::forecast::VolatilityForecast;
+use crate::models::volatility_predictor::keys::VOLATILITY_PREDICTOR;
+use crate::service::meter;
+use crate::service::ml_service::MlService;
+use crate::service::serving_slot::State;
+use crate::service::source::Source;
+use crate::store::day_cache::DayCache;
+use crate::surface::day::SurfaceDay;
+
+impl MlService {
+    /// Opens the volatility predictor alone; what the other models would say comes from the fallback.
+    ///
+    /// # Errors
+    /// As [`MlService::open`].
+    pub fn open_volatility(config: &Config) -> Result<Self, Error> {
+        Self::open_some(config, |model| model == VOLATILITY_PREDICTOR)
+    }
+
+    /// The version of the volatility predictor in use; `None` when the fallback answers.
+    #[must_use]
+    pub fn volatility_version(&self) -> Option<Version> {
+        self.version(VOLATILITY_PREDICTOR)
+    }
+
+    /// [`MlService::reload`] of the volatility predictor.
+    ///
+    /// # Errors
+    /// The new version is refused; the one in use stays.
+    pub fn reload_volatility(&self) -> Result<Option<Version>, Error> {
+        self.reload(VOLATILITY_PREDICTOR)
+    }
+
+    fn forecasts(&self) -> &Forecasts {
+        &self.inner().faces.forecasts
+    }
+
+    /// The volatility forecast of a symbol, from `<data_dir>/<symbol in lower case>_vol_surface.csv` and the days that
+    /// the history store has observed.
+    ///
+    /// A file with dates and the days observed are one history. A snapshot without dates, as the engine writes it, is the
+    /// newest day: that of its modification time by New York's clock without summer time (UTC-5), where a Saturday or a
+    /// Sunday counts as the Friday before. It stands in for a day observed under the same date; one that equals the
+    /// newest day observed to the bit is that day; an older one is left out with a warning.
+    ///
+    /// # Errors
+    /// [`Error::Symbol`], [`Error::Surface`], [`Error::Io`] or [`Error::History`] when there is no readable data,
+    /// [`Error::Days`] when too few days are known, [`Error::NoFallback`] as for [`MlService::classify`].
+    pub fn forecast(&self, symbol: &str) -> Result<VolatilityForecast, Error> {
+        self.forecast_known(|config, kept| days::of_symbol(config, kept, symbol, None))
+    }
+
+    /// As [`MlService::forecast`], the snapshot being of the day `date`.
+    ///
+    /// # Errors
+    /// As [`MlService::forecast`], and when there is no snapshot without dates, the date is no trading day, or an older
+    /// one than the newest day observed.
+    pub fn forecast_on(&self, symbol: &str, date: Date) -> Result<VolatilityForecast, Error> {
+        self.forecast_known(|config, kept| days::of_symbol(config, kept, symbol, Some(date)))
+    }
+
+    /// The volatility forecast from a surface file with dates; or from a snapshot without dates and the days of its symbol
+    /// that the history store has observed, older than it. The snapshot is of the day `date`, else of the one in its name,
+    /// else of its modification time as in [`MlService::forecast`].
+    ///
+    /// # Errors
+    /// As [`MlService::forecast_on`].
+    pub fn forecast_file(&self, path: &Path, date: Option<Date>) -> Result<VolatilityForecast, Error> {
+        self.forecast_known(|config, kept| days::of_file(config, kept, path, date))
+    }
+
+    fn forecast_known(
+        &self,
+        read: impl FnOnce(&Config, &DayCache) -> Result<KnownDays, Error>,
+    ) -> Result<VolatilityForecast, Error> {
+        let span = meter::forecast_span().entered();
+        let timer = meter::start();
+        let result = read(&self.inner().config, &self.forecasts().day_cache).and_then(|known| {
+            span.record("place", &known.place);
+            let mut forecast = self.answer_days(&known.days, &known.place, known.todo)?;
+            forecast.warnings.extend(known.warnings);
+            Ok(forecast)
+        });
+        meter::answered(&span, result.as_ref().map(|forecast| (forecast.source, forecast.model_version)));
+        let fallback = result.as_ref().is_ok_and(|forecast| forecast.source == Source::Fallback);
+        let answers = [1 - usize::from(fallback), usize::from(fallback)];
+        meter::call(VOLATILITY_PREDICTOR, timer, answers, result.as_ref().err());
+        result
+    }
+
+    fn answer_days(&self, days: &[SurfaceDay], place: &str, todo: String) -> Result<VolatilityForecast, Error> {
+        let known = compute::known_days(days);
+        let slot = self.forecasts().slot.load();
+        let horizon = self.forecasts().horizon;
+        let cause = match &**slot {
+            State::Ready(VolatilityModel { engine, settings }) => {
+                if known.len() < settings.minimum_days {
+                    return Err(compute::too_few(place.to_owned(), settings.minimum_days, known.len(), todo));
+                }
+                match compute::forecast(engine, settings, &known, horizon) {
+                    Ok(forecast) => return Ok(forecast),
+                    Err(cause) => {
+                        tracing::warn!("fallback: {VOLATILITY_PREDICTOR}: persistence answers: {place}: {cause}");
+                        cause
+                    }
+                }
+            }
+            State::Off { cause, .. } => cause.clone(),
+        };
+        if !self.inner().config.fallback {
+            return Err(Error::NoFallback { model: VOLATILITY_PREDICTOR.to_owned(), cause });
+        }
+        compute::persistence(&known, horizon, format!("fallback: {cause}"))
+            .ok_or_else(|| compute::too_few(place.to_owned(), 1, 0, todo))
+    }
+}

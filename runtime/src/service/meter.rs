@@ -1,0 +1,119 @@
+//! What an operator sees: spans for whoever installs a `tracing` subscriber, counters and histograms for whoever installs
+//! a `metrics` recorder (nothing at all without that feature).
+//!
+//! | span | level | fields |
+//! |---|---|---|
+//! | `open` | DEBUG | `signals`, `forecasts`: which models are opened |
+//! | `classify` | TRACE | `source`, `version`: who answered |
+//! | `classify_batch` | DEBUG | `signals`: how many |
+//! | `forecast` | DEBUG | `place`: where the days come from; `source`, `version` |
+//! | `reload` | DEBUG | `model`; a look that finds nothing new is a span too |
+//!
+//! Without a subscriber that wants its level a span costs some 6 ns, in a call of 13 us, and no heap allocation.
+//!
+//! | name | labels | meaning |
+//! |---|---|---|
+//! | `dollarbill_ml_answers_total` | `model`, `source` | answers given, each of a batch |
+//! | `dollarbill_ml_errors_total` | `model`, `code` | calls that ended in an error; code `signal`: refused inputs |
+//! | `dollarbill_ml_call_seconds` | `model` | time of a call, of a batch as a whole |
+//! | `dollarbill_ml_cache_total` | `hit` | look-ups in the cache |
+//! | `dollarbill_ml_reloads_total` | `model`, `result` | new versions swapped in or refused |
+
+use tracing::Span;
+use tracing::field::{Empty, debug, display};
+
+use crate::artifact::version::Version;
+use crate::error::Error;
+use crate::service::source::Source;
+
+pub(crate) fn open_span(signals: bool, forecasts: bool) -> Span {
+    tracing::debug_span!("open", signals, forecasts)
+}
+
+pub(crate) fn classify_span() -> Span {
+    tracing::trace_span!("classify", source = Empty, version = Empty)
+}
+
+pub(crate) fn batch_span(signals: usize) -> Span {
+    tracing::debug_span!("classify_batch", signals)
+}
+
+pub(crate) fn forecast_span() -> Span {
+    tracing::debug_span!("forecast", place = Empty, source = Empty, version = Empty)
+}
+
+pub(crate) fn reload_span(model: &'static str) -> Span {
+    tracing::debug_span!("reload", model)
+}
+
+/// Notes in the span of a call who answered it.
+pub(crate) fn answered(span: &Span, answer: Result<(Source, Option<Version>), &Error>) {
+    if let (false, Ok((source, version))) = (span.is_disabled(), answer) {
+        span.record("source", debug(source));
+        if let Some(version) = version {
+            span.record("version", display(version));
+        }
+    }
+}
+
+#[cfg(feature = "metrics")]
+mod recording {
+    use std::time::Instant;
+
+    use super::{Error, Version};
+
+    pub(crate) type Timer = Instant;
+
+    pub(crate) fn start() -> Timer {
+        Instant::now()
+    }
+
+    /// `answers`: how many the model gave, and how many the fallback.
+    pub(crate) fn call(model: &'static str, timer: Timer, answers: [usize; 2], error: Option<&Error>) {
+        metrics::histogram!("dollarbill_ml_call_seconds", "model" => model).record(timer.elapsed());
+        if let Some(error) = error {
+            metrics::counter!("dollarbill_ml_errors_total", "model" => model, "code" => error.code()).increment(1);
+            return;
+        }
+        for (source, answers) in ["model", "fallback"].into_iter().zip(answers) {
+            if answers > 0 {
+                metrics::counter!("dollarbill_ml_answers_total", "model" => model, "source" => source)
+                    .increment(answers as u64);
+            }
+        }
+    }
+
+    pub(crate) fn cache(hit: bool) {
+        metrics::counter!("dollarbill_ml_cache_total", "hit" => if hit { "true" } else { "false" }).increment(1);
+    }
+
+    pub(crate) fn reload(model: &'static str, found: &Result<Option<Version>, Error>) {
+        let result = match found {
+            Ok(None) => return,
+            Ok(Some(_)) => "swapped",
+            Err(_) => "refused",
+        };
+        metrics::counter!("dollarbill_ml_reloads_total", "model" => model, "result" => result).increment(1);
+    }
+}
+
+#[cfg(not(feature = "metrics"))]
+mod recording {
+    use super::{Error, Version};
+
+    /// Nothing is timed.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Timer;
+
+    pub(crate) fn start() -> Timer {
+        Timer
+    }
+
+    pub(crate) fn call(_: &'static str, _: Timer, _: [usize; 2], _: Option<&Error>) {}
+
+    pub(crate) fn cache(_: bool) {}
+
+    pub(crate) fn reload(_: &'static str, _: &Result<Option<Version>, Error>) {}
+}
+
+pub(crate) use recording::{cache, call, reload, start};

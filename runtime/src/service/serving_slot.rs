@@ -1,0 +1,162 @@
+//! The place of a model in the service: what is in it, and how another version gets in.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::artifact::manifest::Manifest;
+use crate::artifact::place::{other_model, version_folder};
+use crate::artifact::version::Version;
+use crate::config::settings::{Config, ModelConfig};
+use crate::engine::library::Library;
+use crate::engine::loaded::{Engine, Loading};
+use crate::engine::replay::load_proven;
+use crate::error::Error;
+use crate::service::meter;
+
+/// What a model with typed inputs and answers adds to the engine that runs it.
+pub(crate) trait Face: Sized + Send + Sync + 'static {
+    /// The model's name.
+    const NAME: &'static str;
+
+    /// Refuses a manifest that is not of the model this face was written for.
+    fn check_contract(manifest: &Manifest) -> Result<(), String>;
+
+    /// The face of a proven version; an error where the config asks for what it cannot do.
+    fn of(engine: Engine, config: &Config, folder: &Path) -> Result<Self, Error>;
+
+    fn engine(&self) -> &Engine;
+}
+
+/// Why a model does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    Disabled,
+    Refused,
+}
+
+/// Either a model that answers, or the reason why the fallback does.
+pub(crate) enum State<F> {
+    Ready(F),
+    Off { why: Why, cause: String },
+}
+
+impl<F: Face> State<F> {
+    /// The version that answers, if a model does.
+    fn version(&self) -> Option<Version> {
+        match self {
+            Self::Ready(face) => Some(face.engine().version),
+            Self::Off { .. } => None,
+        }
+    }
+}
+
+pub(crate) struct ServingSlot<F> {
+    /// Whether the model is served at all; if not it is never loaded.
+    serves: bool,
+    current: ArcSwap<State<F>>,
+}
+
+/// A slot whatever model it holds.
+pub(crate) trait Served {
+    fn name(&self) -> &'static str;
+
+    /// The version in use; `None` when the fallback answers.
+    fn version(&self) -> Option<Version>;
+
+    /// Looks whether another version is current; if so proves it aside and swaps it in, in one step.
+    ///
+    /// Calls that run meanwhile finish on the version they began with. On an error the slot stays as it was.
+    fn reload(&self, config: &Config) -> Result<Option<Version>, Error>;
+}
+
+impl<F: Face> ServingSlot<F> {
+    /// A loaded model, the fallback where the config allows it, or the error.
+    pub(crate) fn open(config: &Config, wanted: bool) -> Result<Self, Error> {
+        let model = configured(config, F::NAME)?;
+        let slot = |state| Self { serves: wanted && model.enabled, current: ArcSwap::from_pointee(state) };
+        if !wanted {
+            let cause = "not opened in this process".to_owned();
+            return Ok(slot(State::Off { why: Why::Disabled, cause }));
+        }
+        let (why, cause) = if model.enabled {
+            let library = Library::open(config.onnxruntime_library.as_deref(), &config.root)?;
+            let folder = version_folder(&model.model_path)?;
+            if let Some(found) = other_model(&folder, F::NAME) {
+                let reason =
+                    format!("field 'models.{}.model_path': {} holds the model {found:?}", F::NAME, folder.display());
+                return Err(Error::Config { path: config.path.clone(), reason });
+            }
+            match load(config, &library, &folder) {
+                Ok(face) => return Ok(slot(State::Ready(face))),
+                Err(error @ Error::Config { .. }) => return Err(error),
+                Err(error) if !config.fallback => return Err(error),
+                Err(error) => (Why::Refused, error.to_string()),
+            }
+        } else {
+            (Why::Disabled, format!("switched off in {}", config.path.display()))
+        };
+        if config.fallback {
+            tracing::warn!("fallback: {} does not answer: {cause}", F::NAME);
+        }
+        Ok(slot(State::Off { why, cause }))
+    }
+
+    /// What is in it now; it stays usable while another version is swapped in.
+    pub(crate) fn load(&self) -> Guard<Arc<State<F>>> {
+        self.current.load()
+    }
+
+    fn refresh(&self, config: &Config) -> Result<Option<Version>, Error> {
+        let folder = version_folder(&configured(config, F::NAME)?.model_path)?;
+        if is_named(&folder, self.version()) {
+            return Ok(None);
+        }
+        let library = Library::open(config.onnxruntime_library.as_deref(), &config.root)?;
+        let face: F = load(config, &library, &folder)?;
+        let version = face.engine().version;
+        self.current.store(Arc::new(State::Ready(face)));
+        tracing::info!(%version, "model replaced");
+        Ok(Some(version))
+    }
+}
+
+impl<F: Face> Served for ServingSlot<F> {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn version(&self) -> Option<Version> {
+        self.current.load().version()
+    }
+
+    fn reload(&self, config: &Config) -> Result<Option<Version>, Error> {
+        if !self.serves {
+            return Ok(None);
+        }
+        let _span = meter::reload_span(F::NAME).entered();
+        let found = self.refresh(config);
+        meter::reload(F::NAME, &found);
+        found
+    }
+}
+
+/// Whether a version folder is that of the version in use.
+pub(crate) fn is_named(folder: &Path, version: Option<Version>) -> bool {
+    let named: Option<Version> = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+    named.is_some() && named == version
+}
+
+fn load<F: Face>(config: &Config, library: &Library, folder: &Path) -> Result<F, Error> {
+    let loading = Loading { library, folder, asked: Some(F::NAME), lanes: config.lanes };
+    let (engine, _) = load_proven(&loading, F::check_contract)?;
+    F::of(engine, config, folder)
+}
+
+fn configured<'a>(config: &'a Config, name: &str) -> Result<&'a ModelConfig, Error> {
+    config.model(name).ok_or_else(|| Error::Config {
+        path: config.path.clone(),
+        reason: format!("field 'models.{name}': is missing"),
+    })
+}

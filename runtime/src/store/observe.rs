@@ -1,0 +1,222 @@
+//! Files and folders of snapshots -> days for the history store; the rules of `train/observe.py`, in its words.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+
+use crate::config::settings::Config;
+use crate::error::Error;
+use crate::io::files::io_error;
+use crate::store::history::HistoryStore;
+use crate::surface::calendar::is_weekend;
+use crate::surface::day::SurfaceDay;
+use crate::surface::history::{NO_USABLE_DAY, SurfaceHistory, read_history};
+use crate::surface::name::date_in_name;
+use crate::surface::reader::NOT_A_SURFACE;
+use crate::surface::symbol::checked_symbol;
+
+/// What was kept of observed files.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Observed {
+    /// Each symbol, in alphabetical order.
+    pub symbols: Vec<ObservedSymbol>,
+    /// What was left out, and why: one line each.
+    pub skipped: Vec<String>,
+}
+
+/// What was kept of one symbol.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ObservedSymbol {
+    /// The symbol, in upper case.
+    pub symbol: String,
+    /// How many days were stored just now.
+    pub stored_days: usize,
+    /// The first of them.
+    pub first: Date,
+    /// The last of them.
+    pub last: Date,
+    /// How many days of the symbol the store now knows.
+    pub known_days: usize,
+}
+
+/// A day and the file that it stands in.
+struct Found {
+    day: SurfaceDay,
+    date: Date,
+    path: PathBuf,
+}
+
+/// Keeps the days of a surface file, or of all surface files in a folder, in the history store of the config: all of
+/// them in one transaction, or none.
+///
+/// A file with a `Date` column gives each of its days. An undated snapshot is of the day `date`, else of the one in its
+/// name (`tsla_2024-03-04.csv`). Of a folder, what is no CSV file of a surface, has no date or is of a weekend is left
+/// out and listed; a wrong row, or a day that stands in two files, is an error.
+///
+/// # Errors
+/// [`Error::Io`] or [`Error::Surface`] when a file is wrong, has no date or another one than `date`, [`Error::Symbol`]
+/// when it names no symbol, [`Error::History`] when the store cannot be written or no day can be observed on the date;
+/// nothing is kept then.
+///
+/// # Examples
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let snapshot = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/surfaces/snapshot.csv");
+/// let mut config = dollarbill_ml::Config::find(None)?;
+/// # config.history_path = folder.path().join("history.sqlite");
+/// let kept = dollarbill_ml::observe(&config, &snapshot, Some(jiff::civil::date(2024, 3, 4)))?;
+/// assert_eq!(kept.symbols[0].known_days, 1);
+/// # Ok::<(), dollarbill_ml::Error>(())
+/// ```
+pub fn observe(config: &Config, path: &Path, date: Option<Date>) -> Result<Observed, Error> {
+    let mut skipped = Vec::new();
+    let found = if path.is_dir() {
+        if date.is_some() {
+            return Err(refuse(path, "is a folder, its files carry their dates; leave --date out"));
+        }
+        folder(path, &mut skipped)?
+    } else {
+        days_of(path, read_history(path)?, date, &mut skipped)?
+    };
+    check_twice(&found)?;
+    if let Some(parent) = config.history_path.parent() {
+        std::fs::create_dir_all(parent).map_err(io_error("write", parent))?;
+    }
+    let store = HistoryStore::open(&config.history_path)?;
+    let days: Vec<_> = found.iter().map(|found| SurfaceDay { date: Some(found.date), ..found.day.clone() }).collect();
+    store.observe_all(&days)?;
+    Ok(Observed { symbols: summary(&store, &found)?, skipped })
+}
+
+fn folder(path: &Path, skipped: &mut Vec<String>) -> Result<Vec<Found>, Error> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(io_error("read", path))? {
+        files.push(entry.map_err(io_error("read", path))?.path());
+    }
+    files.sort();
+    let mut found = Vec::new();
+    for file in files {
+        match candidate(&file)? {
+            Ok(history) => found.extend(days_of(&file, history, None, skipped)?),
+            Err(reason) => skipped.push(format!("{}: {reason}", file.display())),
+        }
+    }
+    if found.is_empty() {
+        let first = skipped.first().map(|line| format!(" (left out: {line})")).unwrap_or_default();
+        let todo = "call its files tsla_2024-03-04.csv or the like";
+        return Err(refuse(path, &format!("a folder without a dated snapshot{first}; {todo}")));
+    }
+    found.sort_by(|a, b| (&a.day.symbol, a.date).cmp(&(&b.day.symbol, b.date)));
+    Ok(found)
+}
+
+/// What a file of a folder holds, or why it is no dated snapshot; an error where it is one that is wrong.
+fn candidate(path: &Path) -> Result<Result<SurfaceHistory, String>, Error> {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let is = |reason: &str| Ok(Err(reason.to_owned()));
+    if path.is_dir() {
+        return is("a folder");
+    }
+    if name.starts_with('.') {
+        return is("a hidden file");
+    }
+    if ![".csv", ".csv.gz"].iter().any(|end| name.ends_with(end)) {
+        return is("neither .csv nor .csv.gz");
+    }
+    let history = match read_history(path) {
+        Err(Error::Surface { reason, .. }) if reason.starts_with(NOT_A_SURFACE) => {
+            return is("not a surface file by its header");
+        }
+        Err(Error::Surface { reason, .. }) if reason.starts_with(NO_USABLE_DAY) => return Ok(Err(reason)),
+        other => other?,
+    };
+    if history.days.iter().any(|day| day.date.is_some()) {
+        return Ok(Ok(history));
+    }
+    match date_in_name(path)? {
+        None => is("a snapshot without a date in its rows or its name"),
+        Some(date) if is_weekend(date) => Ok(Err(format!("{date}: a Saturday or Sunday"))),
+        Some(_) => Ok(Ok(history)),
+    }
+}
+
+/// The days of one file, each with its date.
+fn days_of(
+    path: &Path,
+    history: SurfaceHistory,
+    date: Option<Date>,
+    skipped: &mut Vec<String>,
+) -> Result<Vec<Found>, Error> {
+    let (named, single) = (date_in_name(path)?, history.days.len() == 1);
+    if let (Some(_), false) = (date, single) {
+        return Err(refuse(path, "holds more than one day; observe takes the snapshot of one"));
+    }
+    skipped.extend(history.dropped.iter().map(|reason| format!("{}: {reason}", path.display())));
+    let mut found = Vec::new();
+    for mut day in history.days {
+        day.symbol = checked_symbol(&day.symbol)?;
+        if day.symbol == "UNKNOWN" {
+            return Err(refuse(
+                path,
+                "neither its rows nor its name give a symbol; call it tsla_2024-03-04.csv or the like",
+            ));
+        }
+        let date = match (day.date, date.or(named)) {
+            (None, None) => {
+                return Err(refuse(
+                    path,
+                    "a snapshot without a date; add --date YYYY-MM-DD, or call it tsla_2024-03-04.csv or the like",
+                ));
+            }
+            (Some(own), Some(other)) if single && own != other => {
+                return Err(refuse(path, &format!("is dated {own}, not {other}")));
+            }
+            (Some(date), _) | (None, Some(date)) => date,
+        };
+        found.push(Found { day, date, path: path.to_path_buf() });
+    }
+    Ok(found)
+}
+
+/// A day that stands in two files has two values, and nobody could say which is right.
+fn check_twice(found: &[Found]) -> Result<(), Error> {
+    for pair in found.windows(2) {
+        let [one, other] = pair else { continue };
+        if (one.date, &one.day.symbol) == (other.date, &other.day.symbol) {
+            let reason = format!(
+                "holds {} of {}, and so does {}; keep one of them; nothing is stored",
+                other.date,
+                other.day.symbol,
+                one.path.display()
+            );
+            return Err(refuse(&other.path, &reason));
+        }
+    }
+    Ok(())
+}
+
+fn summary(store: &HistoryStore, found: &[Found]) -> Result<Vec<ObservedSymbol>, Error> {
+    let mut dates: BTreeMap<&str, Vec<Date>> = BTreeMap::new();
+    for found in found {
+        dates.entry(&found.day.symbol).or_default().push(found.date);
+    }
+    let mut symbols = Vec::new();
+    for (symbol, dates) in dates {
+        let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) else { continue };
+        symbols.push(ObservedSymbol {
+            symbol: symbol.to_owned(),
+            stored_days: dates.len(),
+            first: *first,
+            last: *last,
+            known_days: store.days(symbol, usize::MAX)?.len(),
+        });
+    }
+    Ok(symbols)
+}
+
+fn refuse(path: &Path, reason: &str) -> Error {
+    Error::Surface { path: path.to_path_buf(), reason: reason.to_owned() }
+}

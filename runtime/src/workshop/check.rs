@@ -1,0 +1,73 @@
+//! Finds artifacts and checks them: what can be proven of one without serving it.
+
+use std::path::{Path, PathBuf};
+
+use crate::artifact::place::version_folder;
+use crate::artifact::version::Version;
+use crate::engine::loaded::Loading;
+use crate::engine::place::Place;
+use crate::engine::replay::load_proven;
+use crate::error::Error;
+use crate::io::files::io_error;
+use crate::models::registry::{check_contract, has_face};
+
+/// What checking a version folder showed.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Checked {
+    /// The model's name.
+    pub model: String,
+    /// Its version.
+    pub version: Version,
+    /// The version folder.
+    pub folder: PathBuf,
+    /// How many golden cases were replayed.
+    pub cases: usize,
+    /// The largest difference to the original's answers.
+    pub largest_difference: f64,
+}
+
+/// The models installed below `path`: itself if it is a model or version folder, else the folders in it that are.
+///
+/// # Errors
+/// There is no model below `path`, or it cannot be read.
+pub fn installed(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    if path.is_file() || path.join("manifest.json").exists() || path.join("current.json").exists() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let mut found: Vec<PathBuf> = std::fs::read_dir(path)
+        .map_err(io_error("read", path))?
+        .flatten()
+        .map(|entry| entry.path())
+        // A model's folder without a version in use is a broken set-up, not one model less.
+        .filter(|entry| entry.join("current.json").exists() || is_model_folder(entry))
+        .collect();
+    found.sort();
+    if found.is_empty() {
+        let reason = "holds no installed model (no <model>/current.json); run `make`".to_owned();
+        return Err(Error::Artifact { path: path.to_path_buf(), reason });
+    }
+    Ok(found)
+}
+
+fn is_model_folder(path: &Path) -> bool {
+    path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(|name| has_face(name))
+}
+
+/// Integrity, format and golden replay (and the contract of a model that has a face here) of one model folder (its current version), version folder, or `model.onnx`.
+///
+/// # Errors
+/// [`Error::Parity`] when a golden case differs; any other error when it could not be checked.
+pub fn check(path: &Path, place: &Place) -> Result<Checked, Error> {
+    let folder = version_folder(path)?;
+    let library = place.library()?;
+    let loading = Loading { library: &library, folder: &folder, asked: None, lanes: 1 };
+    let (engine, replay) = load_proven(&loading, check_contract)?;
+    Ok(Checked {
+        model: engine.name().to_owned(),
+        version: engine.version,
+        folder,
+        cases: replay.cases,
+        largest_difference: replay.largest_difference,
+    })
+}
