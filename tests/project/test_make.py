@@ -45,7 +45,7 @@ def test_a_missing_python_is_one_line_that_says_how_to_name_one(checkout: Path) 
     lines = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert done.returncode == 2
     assert lines == [
-        "error: Python 3.11 is needed, found none; name one: make PYTHON=/path/to/python3.11",
+        "error: Python 3.11, 3.12 or 3.13 is needed, found none; name one: make PYTHON=/path/to/python3.11",
     ]
 
 
@@ -55,7 +55,7 @@ def test_another_python_is_refused_by_its_version(checkout: Path) -> None:
     other.chmod(0o755)
     done = make(checkout, FIRST, f"PYTHON={other}")
     assert done.returncode == 2
-    assert "error: Python 3.11 is needed, found Python 3.9.2" in done.stderr
+    assert "error: Python 3.11, 3.12 or 3.13 is needed, found Python 3.9.2" in done.stderr
 
 
 def test_a_missing_cargo_is_one_line(checkout: Path) -> None:

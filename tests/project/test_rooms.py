@@ -81,6 +81,24 @@ def test_every_module_says_in_its_first_line_what_it_is_for() -> None:
         assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
+def paths_in(text: str) -> set[str]:
+    """Paths of this repository in backticks."""
+    return set(re.findall(r"`((?:train|export|verify|runtime|tests|artifacts|config|examples)/[\w./-]+)`", text))
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_paths_that_a_file_names_exist(path: Path) -> None:
+    for named in paths_in(path.read_text()):
+        assert (ROOT / named).exists(), f"{path.relative_to(ROOT)} names {named}"
+
+
+def test_the_search_for_paths_finds_them() -> None:
+    assert paths_in("see `runtime/src/nothing.rs`, `train/x/y.py` and `numpy`") == {
+        "runtime/src/nothing.rs",
+        "train/x/y.py",
+    }
+
+
 def loaded_by(code: str) -> set[str]:
     """Heavy libraries in memory after some code, in a Python of its own."""
     show = f"{code}; import sys; print(*[name for name in {HEAVY} if name in sys.modules])"

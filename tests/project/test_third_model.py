@@ -58,7 +58,7 @@ def test_it_is_trained_compiled_and_proven_in_python_and_rust(proven: Path) -> N
 def test_rust_serves_it_without_a_file_of_its_own(proven: Path) -> None:
     done = run(proven, str(ROOT / BINARY), "run", f"artifacts/{NAME}", json.dumps(ROW))
     assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)["variable"]
+    answer = json.loads(done.stdout)["variable"]["half_spread"]
     code = (
         "import numpy as np, pathlib; from train.registry import models; "
         f"m = models()[{NAME!r}]; f = m.load(pathlib.Path('build/models') / {NAME!r}); "

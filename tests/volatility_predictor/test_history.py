@@ -111,7 +111,7 @@ def test_a_rust_written_store_has_the_same_table(tmp_path: Path) -> None:
         pass
     with sqlite3.connect(tmp_path / "h.sqlite") as connection:
         columns = [row[1:4] for row in connection.execute("PRAGMA table_info(day)")]
-    source = (ROOT / "runtime/src/history.rs").read_text()
+    source = (ROOT / "runtime/src/store/history.rs").read_text()
     statement = source.split('const TABLE: &str = "')[1].split('";')[0]
     with sqlite3.connect(":memory:") as connection:
         connection.execute(statement)

@@ -22,8 +22,8 @@ GRID_MONEYNESS = (0.90, 0.95, 1.00, 1.05, 1.10)
 """Strike / spot."""
 
 # One day of one symbol's surface. `surfaces.daily_features` computes them (formulas and sources there), and so does
-# `runtime/src/surface.rs`, to the same bits. NaN marks what the day's quotes could not tell; a day counts as known
-# when `avg_iv` is known.
+# `runtime/src/surface/features.rs`, to the same bits. NaN marks what the day's quotes could not tell; a day counts as
+# known when `avg_iv` is known.
 DAILY_FEATURES = (
     Column(
         "avg_iv",

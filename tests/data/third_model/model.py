@@ -8,8 +8,6 @@ import numpy as np
 
 from train.core.contract import Column, Tensor
 from train.core.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
-from train.core.sklearn_answers import answers
-from train.core.skops_files import load_skops, save_skops
 from train.model import FittedModel, Model, Tensors, TrainingRequest
 
 MODEL_FILE = "model.skops"
@@ -40,7 +38,10 @@ class HalfSpread(Model):
 
     def train(self, request: TrainingRequest) -> TrainingRecord:
         """A forest on three quarters of the quotes, measured on the last quarter."""
+        # Heavy libraries are imported where they are used: `--help` of every command imports this file.
         from sklearn.ensemble import RandomForestRegressor
+
+        from train.core.skops_files import save_skops
 
         began = time.monotonic()
         random = np.random.default_rng(request.training.random_state)
@@ -78,6 +79,8 @@ class HalfSpread(Model):
         path = folder / MODEL_FILE
         if not path.is_file():
             return None
+        from train.core.sklearn_answers import answers
+        from train.core.skops_files import load_skops
 
         def answer(asked: Any, inputs: Tensors) -> Tensors:
             return {SPREAD.name: answers(asked, inputs[QUOTE.name])}

@@ -8,8 +8,8 @@ the window's n known days, newest last, and m(k) the mean of the last min(k, n) 
 - HAR (Corsi 2009): x + b1 (m(5) - x) + b2 (m(22) - x) + b3 (m(252) - x);
 - EWMA: the mean of x with weights d^0, d^1, ... from the newest day back.
 
-One set of coefficients a horizon, in `settings.baselines` of the manifest; `runtime/src/baseline.rs` computes the
-same.
+One set of coefficients a horizon, in `settings.baselines` of the manifest;
+`runtime/src/models/volatility_predictor/baseline.rs` computes the same.
 """
 
 from collections.abc import Mapping, Sequence

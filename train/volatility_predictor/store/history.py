@@ -1,4 +1,4 @@
-"""The history store of `runtime/src/history.rs` from Python: the same file, the same table, the same refusals."""
+"""The history store of `runtime/src/store/history.rs` from Python: the same file, the same table, the same refusals."""
 
 import contextlib
 import datetime as dt

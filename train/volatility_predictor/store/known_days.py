@@ -1,8 +1,8 @@
 """Which days a forecast rests on: those observed, a dated file's, and an undated snapshot as the newest one.
 
-The rules and words of `runtime/src/days.rs`. A snapshot without dates is of the day that is given, else of the one in
-its name, else of its modification time by New York's clock without summer time (UTC-5), whose midnight no trading
-session crosses; a Saturday or a Sunday then counts as the Friday before.
+The rules and words of `runtime/src/models/volatility_predictor/days.rs`. A snapshot without dates is of the day that is
+given, else of the one in its name, else of its modification time by New York's clock without summer time (UTC-5), whose
+midnight no trading session crosses; a Saturday or a Sunday then counts as the Friday before.
 """
 
 import datetime as dt

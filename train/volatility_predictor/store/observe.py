@@ -1,4 +1,4 @@
-"""Files and folders of snapshots -> days for the history store; the rules and words of `runtime/src/observe.rs`."""
+"""Files and folders of snapshots -> days for the history store; the rules of `runtime/src/store/observe.rs`."""
 
 import datetime as dt
 from collections.abc import Sequence

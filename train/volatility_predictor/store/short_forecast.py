@@ -1,4 +1,4 @@
-"""Known days -> window -> the forecast's four keys, as `runtime/src/volatility.rs` makes them."""
+"""Known days -> window -> four keys, as `runtime/src/models/volatility_predictor/forecast.rs` makes them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Surface and index files -> checked rows. The same rules and messages stand in `runtime/src/surface.rs`.
+"""Surface and index files -> checked rows. The same rules and messages stand in `runtime/src/surface/reader.rs`.
 
 Four shapes, recognised by header (case and order of columns do not matter, further columns are ignored in the first
 three): the engine's snapshot, the same with a date, the old script's, and an index history such as VIX (`date`,

@@ -1,6 +1,6 @@
 """One day's quotes -> the seven daily features (`train.core.contract.DAILY_FEATURES`). The one definition in Python.
 
-`runtime/src/surface.rs` repeats it operation by operation: only + - * / and square root, which IEEE 754 rounds
+`runtime/src/surface/features.rs` repeats it operation by operation: only + - * / and square root, which IEEE 754 rounds
 correctly, on sorted values and in the order written here. That is why there is no log, no power and no library mean.
 
 1. *Clean quotes.* IV strictly between the bounds at which solvers give up (0.01 and 5.0), at least one day to expiry,
