@@ -56,6 +56,11 @@ $(STAMPS)/venv-dev: requirements-dev.lock $(STAMPS)/venv
 	@$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements-dev.lock | { grep -v '^Requirement already' || true; }
 	@touch $@
 
+$(STAMPS)/venv-docs: requirements-docs.lock $(STAMPS)/venv
+	@echo "== packages for the documents from requirements-docs.lock"
+	@$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements-docs.lock | { grep -v '^Requirement already' || true; }
+	@touch $@
+
 $(STAMPS)/binary: $(RUST_SOURCES) | $(STAMPS)/cargo
 	@echo "== Rust release build in runtime/target"
 	@cargo build --release --locked --manifest-path runtime/Cargo.toml
@@ -130,7 +135,14 @@ bundle: $(STAMPS)/verified  ## One folder that runs without Python (TO=build/bun
 
 # ------------------------------------------------------------------------------------------------------- the rest
 
-.PHONY: format lock clean
+.PHONY: docs format lock clean
+docs: $(STAMPS)/venv-docs | $(STAMPS)/cargo  ## The documents with the API pages of both languages, in build/docs
+	@echo "== documents in build/docs"
+	@$(PY) -m sphinx -W --keep-going -q -b html docs build/docs
+	@cargo doc --no-deps --locked --quiet --manifest-path runtime/Cargo.toml
+	@rm -rf build/docs/rust && cp -R runtime/target/doc build/docs/rust
+	@echo "open build/docs/index.html"
+
 format: $(STAMPS)/venv-dev  ## Format and fix what can be fixed
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
