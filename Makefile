@@ -139,7 +139,7 @@ bundle: $(STAMPS)/verified  ## One folder that runs without Python (TO=build/bun
 docs: $(STAMPS)/venv-docs | $(STAMPS)/cargo  ## The documents with the API pages of both languages, in build/docs
 	@echo "== documents in build/docs"
 	@$(PY) -m sphinx -W --keep-going -q -b html docs build/docs
-	@cargo doc --no-deps --locked --quiet --manifest-path runtime/Cargo.toml
+	@cargo doc --lib --no-deps --locked --quiet --manifest-path runtime/Cargo.toml
 	@rm -rf build/docs/rust && cp -R runtime/target/doc build/docs/rust
 	@echo "open build/docs/index.html"
 
