@@ -51,7 +51,7 @@ pub fn installed(path: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn is_model_folder(path: &Path) -> bool {
-    path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(|name| has_face(name))
+    path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(has_face)
 }
 
 /// Integrity, format and golden replay (and the contract of a model that has a face here) of one model folder (its current version), version folder, or `model.onnx`.
