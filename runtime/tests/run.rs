@@ -87,6 +87,8 @@ fn a_wrong_row_is_named_with_its_field_and_nothing_is_written() {
         ("[]".to_owned(), "holds no row"),
         ("[1]".to_owned(), "row 1: not JSON rows"),
         (format!("{ROW} x"), "not JSON rows"),
+        (format!("{ROW} tru"), "not JSON rows"),
+        (format!("{ROW} \""), "not JSON rows"),
         (format!("[{ROW}"), "not JSON rows"),
         (format!("[{ROW}] 1"), "not JSON rows"),
     ] {
@@ -256,6 +258,10 @@ fn check_proves_models_that_no_code_knows() {
     let house = House::new();
     let done = house.run(&["check", "others"]);
     assert_eq!(done.good().lines().count(), 4);
+    fs::remove_file(house.model("narrow").join("current.json")).unwrap();
+    let broken = house.run(&["check", "others"]);
+    assert_eq!(broken.code, Some(2), "a model without a version in use is not one model less");
+    assert!(broken.stderr.contains("narrow"), "{}", broken.stderr);
     assert!(done.stdout.contains("mixed ") && done.stdout.contains("4 golden cases"), "{}", done.stdout);
 }
 
