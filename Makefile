@@ -6,7 +6,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+# The first that answers: a name on the PATH may belong to a version manager that has no such Python.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
+  "$$name" -c '' 2>/dev/null && command -v "$$name" && break; done)
 PY := .venv/bin/python
 BINARY := runtime/target/release/dollarbill-ml
 STAMPS := build/stamps
@@ -92,15 +94,21 @@ $(STAMPS)/verified: $(MODEL_NAMES:%=$(STAMPS)/verify-%)
 
 # ------------------------------------------------------------------------------------------------------------ test
 
-.PHONY: test check test-python test-rust
+.PHONY: test test-fast check check-python test-python test-rust
 test: check test-python test-rust  ## Every check and test, Python and Rust
 
-check: $(STAMPS)/venv-dev | $(STAMPS)/cargo  ## Format, lint, types, import rules
+check-python: $(STAMPS)/venv-dev
 	@echo "== format, lint, types, import rules"
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
+
+# Needs no build: one room of tests/ (core, export, verify, a model), without what runs the Rust binary.
+test-fast: check-python  ## Cheap checks and the unit tests of one room, in seconds (ROOM=core)
+	@$(PY) -m pytest -q -m "not slow" tests/$(or $(ROOM),core)
+
+check: check-python | $(STAMPS)/cargo  ## Format, lint, types, import rules
 	@cargo fmt --manifest-path runtime/Cargo.toml --check
 	@cargo clippy --manifest-path runtime/Cargo.toml --all-targets --release --locked -- -D warnings
 

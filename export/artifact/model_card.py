@@ -20,17 +20,12 @@ def model_card(manifest: Manifest, version: str, record: TrainingRecord, more: S
         f"# {manifest.model} {version}",
         "",
         f"- Estimator: {record.estimator}",
-        f"- Data: {data.source}, {data.rows:,} rows{period}{chance}",
+        f"- Data: {data.source}{f', {data.rows:,} rows' if data.rows else ''}{period}{chance}",
         f"- Original: {manifest.parity.reference}; parity: {tolerance}",
         f"- Graph: {manifest.graph.bytes:,} bytes, opset {_opset(manifest.graph.opset)}",
         f"- Trained with: {', '.join(f'{name} {number}' for name, number in record.libraries.items())}",
         "",
-        "## Quality on data the model never saw",
-        "",
-        "| metric | model | 95 % interval | baseline | its value |",
-        "|---|---|---|---|---|",
-        *[_quality(row) for row in record.quality],
-        "",
+        *_quality(record.quality),
         *more,
         "## Inputs",
         "",
@@ -54,6 +49,17 @@ def _range(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{low:g} .. {high:g}"
 
 
-def _quality(row: QualityRow) -> str:
-    interval = "" if row.low is None or row.high is None else f"{row.low:.4f} .. {row.high:.4f}"
-    return f"| {row.metric} | {row.value:.4f} | {interval} | {row.baseline} | {row.baseline_value:.4f} |"
+def _quality(rows: Sequence[QualityRow]) -> list[str]:
+    """The section on quality; none for a model whose quality nobody measured here."""
+    if not rows:
+        return []
+    lines = [
+        "## Quality on data the model never saw",
+        "",
+        "| metric | model | 95 % interval | baseline | its value |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        interval = "" if row.low is None or row.high is None else f"{row.low:.4f} .. {row.high:.4f}"
+        lines.append(f"| {row.metric} | {row.value:.4f} | {interval} | {row.baseline} | {row.baseline_value:.4f} |")
+    return [*lines, ""]

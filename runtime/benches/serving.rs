@@ -110,7 +110,7 @@ fn benchmarks(criterion: &mut Criterion) {
     let served = Config::find(None).map_err(Into::into).and_then(|config| {
         signals(criterion, "ours", &config)?;
         let mut cached = config.clone();
-        cached.cache_size = Some(100_000);
+        cached.set_cache_size(Some(100_000));
         signals(criterion, "ours, cached", &cached)?;
         forecasts(criterion, &config)
     });

@@ -19,6 +19,9 @@ use crate::surface;
 /// The fixture of this folder: its inputs are of all types.
 const MIXED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/others/mixed");
 
+/// Where the virtual environment with the library lies.
+const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 /// Gives the bytes to reader number `which` (`fuzz/run.sh` names them), modulo their count.
 pub fn read(which: u8, bytes: &[u8]) {
     match which % 8 {
@@ -46,7 +49,7 @@ pub fn read(which: u8, bytes: &[u8]) {
         }
         _ => {
             static MODEL: OnceLock<Option<Model>> = OnceLock::new();
-            let open = || Model::options().lanes(1).place(Place::below(Path::new(".."))).open(MIXED).ok();
+            let open = || Model::options().lanes(1).place(Place::below(Path::new(CHECKOUT))).open(MIXED).ok();
             if let Some(model) = MODEL.get_or_init(open) {
                 drop(answer_stream(model, bytes, std::io::sink(), "fuzz", |_| {}));
             }

@@ -166,6 +166,67 @@ fn a_manifest_that_breaks_the_format_is_refused_with_the_field() {
     refused(&house, "the limit for this kind of file is 1048576");
 }
 
+/// Graph and golden cases are the same in both formats, so a manifest of format 1 goes with those of format 2.
+fn old_manifest(house: &House, model: &str) -> Value {
+    let versions = fs::read_dir(house.path("format1").join(model)).unwrap().map(|entry| entry.unwrap().path());
+    let folder = versions.into_iter().find(|path| path.is_dir()).unwrap();
+    serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn format_1_is_read_as_strictly_as_it_was_written() {
+    let changes: Changes = vec![
+        (|m| m["task"] = "classifier".into(), "unknown field `task`"),
+        (
+            |m| m["inputs"][0]["columns"][2]["missing"] = true.into(),
+            "field 'inputs[0].columns[2]': unknown field `missing`",
+        ),
+        (
+            |m| m["inputs"][0]["columns"][2]["unit"] = Value::Null,
+            "field 'inputs[0].columns[2]': unit, minimum and maximum",
+        ),
+        (|m| m["inputs"][0]["columns"][2]["maximum"] = Value::Null, "field 'inputs[0].columns[2]': unit, minimum and"),
+        (|m| m["inputs"][0]["dtype"] = "float32".into(), "field 'inputs[0]': must be float64 without free axes"),
+        (
+            |m| m["outputs"][0]["shape"] = json!(["batch", "free"]),
+            "field 'outputs[0]': must be float64 without free axes",
+        ),
+        (|m| m["inputs"] = json!([m["inputs"][0], m["inputs"][0]]), "field 'inputs': must list one tensor, found 2"),
+        (
+            |m| m["outputs"] = json!(vec![m["outputs"][0].clone(); 5]),
+            "field 'outputs': must list 1 to 4 tensors, found 5",
+        ),
+        (|m| m["inputs"] = "none".into(), "field 'inputs'"),
+        (|m| m["inputs"] = json!([1]), "field 'inputs[0]'"),
+        (|m| drop(m.as_object_mut().unwrap().remove("parity")), "missing field `parity`"),
+    ];
+    for (change, expected) in changes {
+        let house = House::new();
+        let mut manifest = old_manifest(&house, MODEL);
+        change(&mut manifest);
+        house.set_manifest(MODEL, manifest.to_string().as_bytes());
+        refused(&house, expected);
+    }
+    let house = House::new();
+    house.set_manifest(MODEL, old_manifest(&house, MODEL).to_string().as_bytes());
+    house.run(&["classify", "--no-fallback", SIGNAL]).good();
+}
+
+#[test]
+fn a_version_2_manifest_with_the_dtypes_of_another_model_is_refused_by_the_contract() {
+    let changes: Changes = vec![
+        (|m| m["inputs"][0]["dtype"] = "float32".into(), "field 'inputs[0].dtype': must be \"float64\" for this model"),
+        (|m| m["outputs"][0]["dtype"] = "string".into(), "minimum and maximum must be null in a tensor of strings"),
+        (|m| m["inputs"][0]["columns"][0]["missing"] = true.into(), "field 'inputs[0].columns[0]'"),
+        (|m| m["inputs"][0]["columns"][0]["maximum"] = Value::Null, "field 'inputs[0].columns[0]': limits wider"),
+    ];
+    for (change, expected) in changes {
+        let house = House::new();
+        house.remake(MODEL, change);
+        refused(&house, expected);
+    }
+}
+
 #[test]
 fn a_graph_that_is_not_what_the_manifest_says_is_refused() {
     let other = House::new();

@@ -204,6 +204,7 @@ def test_the_artifact_is_at_most_half_of_the_joblib_dump(data):
     assert len(to_bytes(compiled(pipeline))) <= len(dump.getvalue()) / 2
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(tmp_path: Path):
     X, y = CLASSES["wine"]
     pipeline = make_pipeline(StandardScaler(), RandomForestClassifier(10, random_state=0)).fit(X, y)

@@ -12,6 +12,8 @@ from train.core.errors import PipelineError
 from train.volatility_predictor.contract import VOLATILITY_OUTPUTS
 from train.volatility_predictor.original import predict_original
 
+pytestmark = pytest.mark.slow
+
 NAMES = [output.name for output in VOLATILITY_OUTPUTS]
 RELATIVE = 1e-6
 

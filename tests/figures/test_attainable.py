@@ -11,6 +11,8 @@ from verify.figures.volatility_predictor.attainable import (
     regression_forecast,
 )
 
+pytestmark = pytest.mark.slow
+
 SIMULATED = simulate_surfaces(24, 330, seed=77)
 DAYS = range(FIRST_DAY, 300, 12)
 

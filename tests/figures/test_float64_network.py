@@ -14,6 +14,8 @@ from train.volatility_predictor.original import predict_original
 from verify.figures.volatility_predictor.float64_network import Weights, forecast64, weights_of
 from verify.figures.volatility_predictor.numbers import FARTHER, Distance, distances, graph_answer, probes
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("predicted", "lower", "upper")
 
 

@@ -17,6 +17,8 @@ from verify.figures.volatility_predictor.garch import (
     surface_prices,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def simulated_returns(days: int, *, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """GARCH(1,1) with omega 2e-6, alpha 0.1, beta 0.88: returns, and the variance of each next day."""

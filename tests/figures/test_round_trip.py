@@ -18,6 +18,8 @@ from verify.figures.volatility_predictor.round_trip import (
 )
 from verify.runtimes.open import BINARY
 
+pytestmark = pytest.mark.slow
+
 SPX, VIX = SHARED / "spx_surface_1996_2015.csv.gz", SHARED / "vix_1990_2019.csv"
 NAMES = ("dated.csv", "dated.csv.gz", "old.csv", "random.csv", "us_index.csv", "vix_index.csv")
 FIXTURES = [*(ROOT / "tests/data/surfaces" / name for name in NAMES), VIX]

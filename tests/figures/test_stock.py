@@ -17,6 +17,8 @@ from train.signal_classifier.simulator.market import simulate
 from verify.figures.signal_classifier.stock import stock_graph
 from verify.figures.stock import require_same_model
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_stock_forest_is_the_fitted_model_in_float32(tmp_path: Path) -> None:
     signals = simulate(600, seed=5)

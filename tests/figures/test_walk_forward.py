@@ -9,6 +9,8 @@ from train.volatility_predictor.network.pool import simulated_series
 from train.volatility_predictor.network.windows import Series
 from verify.figures.volatility_predictor.walk_forward import ONCE, Plan, lines_of, walk
 
+pytestmark = pytest.mark.slow
+
 DATES = [dt.date(2000, 1, 3) + dt.timedelta(days=7 * (i // 5) + i % 5) for i in range(1000)]
 PLAN = Plan(dt.date(2002, 1, 1), 1, 10, False, 3, symbols=4, days=330, windows=300)
 

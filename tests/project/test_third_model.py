@@ -11,6 +11,8 @@ import pytest
 from tests.support.places import ROOT
 from verify.runtimes.open import BINARY, onnxruntime_environment
 
+pytestmark = pytest.mark.slow
+
 NAME = "half_spread"
 ROW = {"volume": 120, "mid": 2.5, "days_to_expiry": None}
 

@@ -40,6 +40,8 @@ from train.signal_classifier.simulator.market import simulate, true_probability
 from verify.figures.signal_classifier import attainable
 from verify.figures.signal_classifier.benchmark import evaluate, rule_based
 
+pytestmark = pytest.mark.slow
+
 RANDOM = np.random.default_rng(1)
 TRUTH: Floats = RANDOM.beta(2, 2, 4_000)
 OUTCOME: Index = (RANDOM.random(4_000) < TRUTH).astype(np.int64)

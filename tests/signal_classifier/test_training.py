@@ -30,6 +30,8 @@ from train.signal_classifier.history.labelled_signals import Labelled, folds
 from train.signal_classifier.simulator.market import Signals, simulate
 from train.signal_classifier.training import confidence, fit, train
 
+pytestmark = pytest.mark.slow
+
 HISTORY = ROOT / "tests/data" / "trades" / "history.csv"
 Trained = tuple[Path, TrainingRecord, list[str]]
 SETTINGS: dict[str, Any] = {"test_split": 0.25, "random_state": 7, "cv_folds": 3}

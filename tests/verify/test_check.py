@@ -14,6 +14,8 @@ from verify.check.promote import promote
 from verify.comparison.parity import ParityResult, Tolerance, compare
 from verify.proof.split_evidence import SplitProof
 
+pytestmark = pytest.mark.slow
+
 SIGNAL = (
     '{"edge_percent": 15.5, "delta": 0.65, "gamma": 0.004, "vega": 45.2, "theta": -8.5, "volume": 1200, '
     '"open_interest": 8500, "days_to_expiry": 45}'

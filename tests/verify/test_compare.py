@@ -236,6 +236,7 @@ STOCK = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STOCK)
 def test_a_stock_conversion_differs_for_reasons_that_can_be_named(name):
     estimator = STOCK[name].fit(X, y)
@@ -306,6 +307,7 @@ def test_the_trees_of_a_model_add_up_to_its_answers():
     assert np.allclose(np.mean(values, axis=0), forest.predict(X), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_survey_finds_our_side_exact_and_the_stock_side_not():
     entry = survey_one("iris", "extra trees", rows=2000)
     assert entry.ours.refused == ""

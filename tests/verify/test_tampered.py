@@ -35,6 +35,8 @@ from verify.proof.accepted_rows import accepted_answers
 from verify.proof.split_evidence import MISSING
 from verify.runtimes.original import sklearn_original
 
+pytestmark = pytest.mark.slow
+
 X, y = make_classification(500, 4, n_informative=3, n_redundant=0, flip_y=0.1, random_state=0)
 THREE = np.digitize(X[:, 0] + X[:, 1], [-0.7, 0.9])
 HOLES = np.where(np.random.default_rng(1).random(X.shape) < 0.15, np.nan, X)

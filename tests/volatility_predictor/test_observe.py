@@ -19,6 +19,8 @@ from train.volatility_predictor.store.short_forecast import newest_window
 from verify.figures.volatility_predictor.round_trip import House
 from verify.runtimes.open import BINARY, onnxruntime_environment
 
+pytestmark = pytest.mark.slow
+
 MODEL = ROOT / "runtime/tests/fixtures/artifacts/volatility_predictor"
 NOBODY = 65534
 HEADER = "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume"

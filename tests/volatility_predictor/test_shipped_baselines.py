@@ -14,6 +14,8 @@ from train.volatility_predictor.surfaces.surface_days import read_days
 from verify.figures.volatility_predictor.round_trip import House
 from verify.runtimes.open import BINARY
 
+pytestmark = pytest.mark.slow
+
 SURFACE = ROOT / "examples/surface.csv"
 
 

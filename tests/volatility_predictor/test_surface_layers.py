@@ -16,6 +16,8 @@ from train.volatility_predictor.surfaces.simulator import simulate_surfaces
 from train.volatility_predictor.surfaces.surface_days import read_days
 from verify.figures.volatility_predictor.surface_table import table
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (len(GRID_TENOR_DAYS), len(GRID_MONEYNESS))
 SHARED = ROOT / "../shared/data"
 

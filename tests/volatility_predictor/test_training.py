@@ -11,6 +11,8 @@ from train.volatility_predictor.contract import DAILY_NAMES, HORIZONS
 from train.volatility_predictor.original import load_original, predict_original
 from train.volatility_predictor.training import train
 
+pytestmark = pytest.mark.slow
+
 DATA = ROOT / "tests/data"
 
 

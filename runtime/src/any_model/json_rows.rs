@@ -65,14 +65,11 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn objects<R: Read>(&mut self, reader: &mut Deserializer<IoRead<R>>) -> Result<(), Error> {
-        loop {
-            let before = self.row;
-            match RowSeed(self).deserialize(&mut *reader) {
-                Ok(()) => {}
-                Err(error) if error.is_eof() && self.row == before => return Ok(()),
-                Err(error) => return Err(self.failed(&error)),
-            }
+        // What is left is looked at without being taken.
+        while reader.end().is_err() {
+            RowSeed(self).deserialize(&mut *reader).map_err(|error| self.failed(&error))?;
         }
+        Ok(())
     }
 
     fn failed(&mut self, error: &serde_json::Error) -> Error {

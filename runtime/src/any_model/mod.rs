@@ -1,6 +1,7 @@
 //! Any compiled model, with the guarantees of those that have a face of their own: every hash, the format and the graph
 //! are checked, and the golden cases are answered as the original did, before the first answer is given.
 
+pub(crate) mod answer_file;
 pub(crate) mod answers;
 pub(crate) mod csv_rows;
 pub(crate) mod inputs;
@@ -11,7 +12,7 @@ pub(crate) mod rows;
 pub(crate) mod signature;
 pub(crate) mod stream;
 
+pub use answer_file::answer_stream;
 pub use answers::Answers;
 pub use model::{Model, ModelOptions};
 pub use signature::Signature;
-pub use stream::answer_stream;

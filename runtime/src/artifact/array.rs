@@ -1,7 +1,5 @@
 //! Arrays of the four types that a model takes and gives.
 
-use serde::Serialize;
-
 /// The type of a tensor's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -43,8 +41,7 @@ impl std::fmt::Display for Dtype {
 }
 
 /// The values of an array, row-major.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Values {
     /// 64-bit floating point; NaN is "not known".
     Float64(Vec<f64>),

@@ -45,3 +45,25 @@ impl<'a> Axes<'a> {
         Err(format!("has shape {shape:?}, in which one free axis has two lengths"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(shape: &str) -> TensorSpec {
+        let text = format!(r#"{{"name": "x", "dtype": "float64", "shape": {shape}, "columns": []}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_name_means_one_length_in_a_call() {
+        let (one, two) = (tensor(r#"["batch", "time"]"#), tensor(r#"["batch", "time", 2, "time"]"#));
+        let mut axes = Axes::of_batch(3);
+        assert_eq!(axes.bind(&one, &[3, 5]), Ok(()));
+        assert_eq!(axes.bind(&two, &[3, 5, 2, 5]), Ok(()));
+        assert_eq!(axes.bind(&one, &[3, 6]), Err("must have shape [3, 5], has [3, 6]".to_owned()));
+        assert_eq!(axes.bind(&two, &[3, 5]), Err("must have shape [3, 5, 2, 5], has [3, 5]".to_owned()));
+        assert!(Axes::of_batch(3).bind(&two, &[3, 5, 2, 6]).unwrap_err().contains("two lengths"));
+        assert!(Axes::of_batch(3).bind(&one, &[2, 5]).unwrap_err().contains("must have shape [3, time]"));
+    }
+}

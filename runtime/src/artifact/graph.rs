@@ -192,6 +192,15 @@ mod tests {
     }
 
     #[test]
+    fn what_a_model_with_text_columns_needs_passes() {
+        for operator in ["LabelEncoder", "OneHotEncoder", "CategoryMapper", "TreeEnsemble"] {
+            let mut node = field(4, operator.as_bytes());
+            node.extend(field(7, b"ai.onnx.ml"));
+            assert_eq!(audit(&model_with(&node), &opset()), Ok(()), "{operator}");
+        }
+    }
+
+    #[test]
     fn what_is_not_allowed_is_named() {
         let mut external = field(4, b"Constant");
         external.extend(field(5, &field(5, &[14 << 3, 1])));
@@ -201,6 +210,7 @@ mod tests {
         foreign.extend(field(7, b"com.example"));
         for (node, reason) in [
             (field(4, b"Loop"), "ai.onnx.Loop"),
+            (field(4, b"StringNormalizer"), "ai.onnx.StringNormalizer"),
             (foreign, "com.example.Add"),
             (external, "outside of the file"),
             (inner, "graph inside a node"),

@@ -135,14 +135,12 @@ impl<'de> Visitor<'de> for Leaf<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        match self.0 {
-            Values::Text(values) => values.push(value.to_owned()),
-            _ => {
-                let short: String = value.chars().take(40).collect();
-                return Err(E::invalid_type(serde::de::Unexpected::Str(&short), &self));
-            }
+        if let Values::Text(values) = self.0 {
+            values.push(value.to_owned());
+            return Ok(());
         }
-        Ok(())
+        let short: String = value.chars().take(40).collect();
+        Err(E::invalid_type(serde::de::Unexpected::Str(&short), &self))
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {

@@ -96,7 +96,11 @@ impl TensorSpec {
 
     /// How many values a row of fixed axes holds; `None` where an axis is free.
     pub(crate) fn fixed_row_width(&self) -> Option<usize> {
-        self.fixed_row_shape().map(|shape| shape.iter().product())
+        // Asked for each row: no list of the lengths.
+        self.shape.iter().skip(1).try_fold(1, |width, axis| match axis {
+            Axis::Fixed(length) => Some(width * length),
+            Axis::Free(_) => None,
+        })
     }
 
     /// The column that a value stands in; `None` where the tensor has none.

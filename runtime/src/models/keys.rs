@@ -1,9 +1,8 @@
 //! The models that the config knows, and the keys that each has of its own.
 
 use crate::config::key::Key;
-use crate::models::{signal_classifier, volatility_predictor};
+use crate::models::signal_classifier::keys as signals;
+use crate::models::volatility_predictor::keys as forecasts;
 
-pub(crate) const MODELS: [(&str, &[Key]); 2] = [
-    (signal_classifier::keys::SIGNAL_CLASSIFIER, signal_classifier::keys::KEYS),
-    (volatility_predictor::keys::VOLATILITY_PREDICTOR, volatility_predictor::keys::KEYS),
-];
+pub(crate) const MODELS: [(&str, &[Key]); 2] =
+    [(signals::SIGNAL_CLASSIFIER, signals::KEYS), (forecasts::VOLATILITY_PREDICTOR, forecasts::KEYS)];

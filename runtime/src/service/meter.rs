@@ -60,7 +60,8 @@ pub(crate) fn answered(span: &Span, answer: Result<(Source, Option<Version>), &E
 mod recording {
     use std::time::Instant;
 
-    use super::{Error, Version};
+    use crate::artifact::version::Version;
+    use crate::error::Error;
 
     pub(crate) type Timer = Instant;
 
@@ -99,7 +100,8 @@ mod recording {
 
 #[cfg(not(feature = "metrics"))]
 mod recording {
-    use super::{Error, Version};
+    use crate::artifact::version::Version;
+    use crate::error::Error;
 
     /// Nothing is timed.
     #[derive(Clone, Copy)]

@@ -50,8 +50,15 @@ pub fn installed(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
+/// A folder for a model that has a face, or one that holds a version of any model.
 fn is_model_folder(path: &Path) -> bool {
-    path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(|name| has_face(name))
+    let named = |entry: &Path| entry.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    let is_version = |entry: PathBuf| {
+        named(&entry).is_some_and(|name| name.parse::<Version>().is_ok()) && entry.join("manifest.json").exists()
+    };
+    let holds_version =
+        || std::fs::read_dir(path).into_iter().flatten().flatten().any(|entry| is_version(entry.path()));
+    path.is_dir() && (named(path).is_some_and(|name| has_face(&name)) || holds_version())
 }
 
 /// Integrity, format and golden replay (and the contract of a model that has a face here) of one model folder (its current version), version folder, or `model.onnx`.

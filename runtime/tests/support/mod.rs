@@ -81,9 +81,14 @@ impl House {
         fs::write(self.config(), config.to_string()).unwrap();
     }
 
+    /// The folder of a model, of the config's or another.
+    pub fn model(&self, model: &str) -> PathBuf {
+        ["artifacts", "others"].map(|root| self.path(root).join(model)).into_iter().find(|path| path.exists()).unwrap()
+    }
+
     /// The version folder that is in use.
     pub fn version(&self, model: &str) -> PathBuf {
-        let folder = self.path("artifacts").join(model);
+        let folder = self.model(model);
         let pointer: Value = serde_json::from_slice(&fs::read(folder.join("current.json")).unwrap()).unwrap();
         folder.join(pointer["version"].as_str().unwrap())
     }

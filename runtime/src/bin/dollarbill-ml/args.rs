@@ -111,7 +111,7 @@ pub(crate) enum Command {
         #[arg(allow_hyphen_values = true)]
         rows: Option<String>,
         /// Write here, whole or not at all, instead of to stdout
-        #[arg(long, short, value_name = "FILE")]
+        #[arg(long, short, value_name = "FILE", requires = "rows")]
         output: Option<PathBuf>,
         /// What the model takes and gives
         #[arg(long, conflicts_with = "rows")]
