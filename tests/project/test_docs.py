@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -360,6 +361,7 @@ def run_marked(text: str) -> dict[str, Any]:
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
 def test_python_blocks_marked_as_runnable_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -417,6 +419,31 @@ def test_a_rust_line_that_nothing_compiles_is_found() -> None:
 
 def test_documentation_tests_count_as_compiled() -> None:
     assert "let ml = MlService::open(&Config::find(None)?)?;" in compiled_rust()
+
+
+# --------------------------------------------------------------------------------------------------- dependencies
+
+
+def libraries() -> set[str]:
+    """Whatever a person wrote into pyproject.toml and Cargo.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    crate = tomllib.loads((ROOT / "runtime/Cargo.toml").read_text())
+    python = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    names = {re.split(r"[<>=\[ ]", one)[0] for one in python}
+    return names | set(crate["dependencies"]) | set(crate["dev-dependencies"])
+
+
+def unexplained(text: str, names: set[str]) -> list[str]:
+    said = set(re.findall(r"[\w-]+", text.lower()))
+    return sorted(names - said)
+
+
+def test_every_library_has_its_place_in_the_table() -> None:
+    assert unexplained((ROOT / "docs/dependencies.md").read_text(), libraries()) == []
+
+
+def test_a_library_without_a_place_is_found() -> None:
+    assert unexplained("| arithmetic | NumPy |", {"numpy", "polars"}) == ["polars"]
 
 
 # ---------------------------------------------------------------------------------------------------- config keys
