@@ -160,7 +160,7 @@ LOCK := $(PY) -m uv pip compile pyproject.toml --quiet --generate-hashes --unive
 lock:  ## Pin every Python package anew, with hashes (needs uv in .venv: make test installs it)
 	@$(LOCK) --upgrade -o requirements.lock
 	@$(LOCK) --extra dev -c requirements.lock -o requirements-dev.lock
-	@$(LOCK) --extra docs -c requirements.lock -o requirements-docs.lock
+	@$(LOCK) --extra docs -c requirements-dev.lock -o requirements-docs.lock
 
 clean:  ## Remove what make built (artifacts stay)
 	@rm -rf build .venv runtime/target
