@@ -1,3 +1,5 @@
+"""Column expressions compute what NumPy does, and say which of them are exact."""
+
 import json
 import math
 

@@ -1,3 +1,5 @@
+"""Model files come back with the same answers, the same bytes, and nothing in them that could run."""
+
 import io
 import zipfile
 from pathlib import Path

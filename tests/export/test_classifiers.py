@@ -1,3 +1,5 @@
+"""Every kind of classifier and regressor answers as scikit-learn does, or is refused by name."""
+
 import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator

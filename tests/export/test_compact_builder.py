@@ -1,3 +1,5 @@
+"""The builder of few nodes changes no number."""
+
 from collections.abc import Callable
 from itertools import product
 

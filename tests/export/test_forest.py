@@ -1,3 +1,5 @@
+"""Forests and trees, bit for bit, on thresholds and beside them."""
+
 import io
 import os
 import subprocess

@@ -1,3 +1,5 @@
+"""The last stage: checked, deterministic, free of what is not needed."""
+
 import numpy as np
 import onnx
 import pytest

@@ -1,3 +1,5 @@
+"""The compiled network answers as Keras does, on every kind of window."""
+
 from collections.abc import Callable
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Transformers as column expressions: the same arithmetic, or a refusal."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""After `register()` a stock skl2onnx call compiles exactly."""
+
 import numpy as np
 import pytest
 import skl2onnx

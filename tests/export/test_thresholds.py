@@ -1,3 +1,5 @@
+"""Thresholds in raw units: the last double that goes left."""
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings

@@ -1,3 +1,5 @@
+"""The yardsticks of the attainable gain."""
+
 import numpy as np
 import pytest
 

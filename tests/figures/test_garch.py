@@ -1,3 +1,5 @@
+"""GARCH as a rival, against its known forecast."""
+
 import datetime as dt
 from pathlib import Path
 

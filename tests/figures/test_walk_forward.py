@@ -1,3 +1,5 @@
+"""Walking forward looks at nothing that comes later."""
+
 import datetime as dt
 
 import numpy as np

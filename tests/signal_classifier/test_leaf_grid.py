@@ -1,3 +1,5 @@
+"""Leaves on a binary grid: sums that round nothing."""
+
 import numpy as np
 import pytest
 from sklearn import datasets

@@ -1,4 +1,4 @@
-"""What several test files need."""
+"""Where the repository and the real data lie, and the README's signal."""
 
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Figures of forecasts against cases with known answers."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""The history store: what is accepted is kept, what is not is refused."""
+
 import datetime as dt
 import multiprocessing
 import sqlite3

@@ -1,3 +1,5 @@
+"""The simple forecasts that travel with the network, in both languages."""
+
 import json
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""What the summary shows of many figures."""
+
 from train.core.record import QualityRow
 from train.volatility_predictor.model import MODEL
 

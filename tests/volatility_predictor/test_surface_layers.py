@@ -1,3 +1,5 @@
+"""Forecast surfaces are free of arbitrage, and the detector of it works."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

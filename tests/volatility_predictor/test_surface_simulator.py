@@ -1,3 +1,5 @@
+"""Simulated surfaces: free of arbitrage, repeatable, with a known best forecast."""
+
 import numpy as np
 import pytest
 from scipy.stats import norm
