@@ -1,3 +1,5 @@
+"""Surface files: what is read, what is skipped with a reason, what is refused by row and column."""
+
 import datetime as dt
 import json
 import math

@@ -1,3 +1,5 @@
+"""Training leaves a model and a record that agree with the contract, the same for the same seed."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""`python -m verify.figures benchmark`: the long evaluation on the market simulator, where the true P(profit) of every signal is known.
+"""`python -m verify.figures benchmark`: the long evaluation on simulated signals, whose true P(profit) is known.
 
 Run it with `python -m verify.figures benchmark` (some minutes). Every estimator beside every baseline on fresh signals;
 the accuracy attainable from the eight features; what each engineered feature earns; a plain rule-based history; and the
