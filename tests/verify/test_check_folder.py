@@ -1,0 +1,93 @@
+"""`verify DIR --original FILE`: a stranger's artifact is proven against the very file it was compiled from."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
+
+from export.__main__ import main as export
+from export.artifact.version_folder import CANDIDATE, CURRENT, version_folder
+from tests.support.verified import run_verify
+from train.core.skops_files import save_skops
+
+X = np.random.default_rng(0).normal(size=(300, 4))
+Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """`model.skops`, another model, and the first one's artifact in `arts/mine`."""
+    save_skops(RandomForestClassifier(5, max_depth=4, random_state=0).fit(X, Y), tmp_path / "model.skops")
+    save_skops(RandomForestClassifier(5, max_depth=4, random_state=1).fit(X, Y), tmp_path / "other.skops")
+    assert export(["--original", str(tmp_path / "model.skops"), "--artifact", str(tmp_path / "arts" / "mine")]) == 0
+    return tmp_path
+
+
+def arguments(house: Path, original: str = "model.skops") -> list[str]:
+    return [str(house / "arts" / "mine"), "--original", str(house / original), "--rows", "2000"]
+
+
+def test_the_artifact_of_a_file_is_proven_and_comes_into_use(house: Path, monkeypatch, capsys) -> None:
+    done = run_verify(arguments(house), monkeypatch, capsys)
+    assert done.code == 0, done.err
+    assert "in parity with scikit-learn predict_proba(X); it is the current version" in done.out
+    folder = version_folder(house / "arts" / "mine", CURRENT)
+    assert folder is not None
+    parity = json.loads((folder / "parity.json").read_text())
+    assert set(parity["runtimes"]) == {"python", "rust"}
+    assert parity["runtimes"]["rust"]["decisions"] == ["label"]
+    assert parity["splits"]["told_apart"] + parity["splits"]["cannot_change_any_answer"] == parity["splits"]["all"]
+
+
+def test_another_file_than_the_one_it_was_made_from_is_refused(house: Path, monkeypatch, capsys) -> None:
+    done = run_verify(arguments(house, "other.skops"), monkeypatch, capsys)
+    assert done.code == 2
+    assert "not the model that this version was made from" in done.err
+    assert version_folder(house / "arts" / "mine", CURRENT) is None
+
+
+def test_without_the_original_nothing_is_concluded(house: Path, monkeypatch, capsys) -> None:
+    done = run_verify([str(house / "arts" / "mine")], monkeypatch, capsys)
+    assert done.code == 2
+    assert "could not check" in done.err
+    assert version_folder(house / "arts" / "mine", CURRENT) is None
+    assert version_folder(house / "arts" / "mine", CANDIDATE) is not None
+
+
+def test_a_graph_that_answers_otherwise_is_not_promoted(house: Path, monkeypatch, capsys) -> None:
+    folder = version_folder(house / "arts" / "mine", CANDIDATE)
+    assert folder is not None
+    golden = folder / "golden/cases.json"
+    golden.write_bytes(golden.read_bytes().replace(b"0.", b"1.", 1))
+    done = run_verify(arguments(house), monkeypatch, capsys)
+    assert done.code == 2
+    assert "changed after it was written" in done.err
+
+
+def test_a_regressor_is_proven_too(tmp_path: Path, monkeypatch, capsys) -> None:
+    model = GradientBoostingRegressor(n_estimators=8, random_state=0).fit(X, X[:, 0] * 1e6)
+    save_skops(model, tmp_path / "model.skops")
+    assert export(["--original", str(tmp_path / "model.skops"), "--artifact", str(tmp_path / "arts" / "mine")]) == 0
+    assert run_verify(arguments(tmp_path), monkeypatch, capsys).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere/at_all"], "nowhere/at_all: no such folder"),
+        (["nothing"], "no model 'nothing' here"),
+        (["all", "--original", "m.skops"], "--original belongs to the folder of an artifact"),
+    ],
+)
+def test_a_place_that_is_none_is_named(words: list[str], said: str, monkeypatch, capsys) -> None:
+    done = run_verify(words, monkeypatch, capsys)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_a_folder_without_an_artifact_is_named(tmp_path: Path, monkeypatch, capsys) -> None:
+    done = run_verify([str(tmp_path)], monkeypatch, capsys)
+    assert done.code == 2
+    assert str(tmp_path) in done.err
