@@ -86,7 +86,10 @@ def paths_in(text: str) -> set[str]:
     return set(re.findall(r"`((?:train|export|verify|runtime|tests|artifacts|config|examples)/[\w./-]+)`", text))
 
 
-@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(ROOT)))
+RUST_FILES = sorted((ROOT / "runtime/src").rglob("*.rs"))
+
+
+@pytest.mark.parametrize("path", [*python_files(), *RUST_FILES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_paths_that_a_file_names_exist(path: Path) -> None:
     for named in paths_in(path.read_text()):
         assert (ROOT / named).exists(), f"{path.relative_to(ROOT)} names {named}"

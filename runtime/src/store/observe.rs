@@ -1,4 +1,4 @@
-//! Files and folders of snapshots -> days for the history store; the rules of `train/observe.py`, in its words.
+//! Files and folders of snapshots -> days for the history store; the rules of `train/volatility_predictor/store/observe.py`, in its words.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Reads implied-volatility surface files into daily features.
 //!
-//! The rules, the arithmetic and the messages are those of `train/surface_reader.py`, `train/surfaces.py` and
-//! `train/daily_features.py`: the same file gives the same bits, or the same refusal, on both sides.
+//! The rules, the arithmetic and the messages are those of `train/volatility_predictor/surfaces/csv_reader.py`, `train/volatility_predictor/surfaces/surface_days.py` and
+//! `train/volatility_predictor/surfaces/daily_features.py`: the same file gives the same bits, or the same refusal, on both sides.
 
 pub(crate) mod calendar;
 pub(crate) mod day;

@@ -1,4 +1,4 @@
-//! What the name of a surface file says of its symbol and its day; the rules of `train/surface_name.py`.
+//! What the name of a surface file says of its symbol and its day; the rules of `train/volatility_predictor/surfaces/file_name.py`.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Surface and index files -> checked rows; the rules of `train/surface_reader.py`, in its words.
+//! Surface and index files -> checked rows; the rules of `train/volatility_predictor/surfaces/csv_reader.py`, in its words.
 
 use std::io::Read;
 use std::path::Path;

@@ -19,7 +19,7 @@ struct Limit {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Limits([Limit; N_FIELDS]);
 
-/// Unit, minimum, maximum, whole: what `train/contract.py` says, for the time when no manifest is loaded.
+/// Unit, minimum, maximum, whole: what `train/signal_classifier/contract.py` says, for the time when no manifest is loaded.
 const CONTRACT: [(&str, f64, f64, bool); N_FIELDS] = [
     ("percent", -100.0, 1e6, false),
     ("per $1 of spot", -1.0, 1.0, false),

@@ -1,7 +1,7 @@
 //! Joint novelty: values that are each within the range of training, but together unlike it.
 //!
 //! The formula is the artifact format's (`artifacts/README.md`): with y = asinh(x / scale), the squared Mahalanobis
-//! distance |W (y - centre)|^2, W being lower triangular. `train/novelty.py` measures it and says where it comes from.
+//! distance |W (y - centre)|^2, W being lower triangular. `train/core/novelty.py` measures it and says where it comes from.
 
 use crate::artifact::novelty::NoveltyEntry;
 use crate::models::signal_classifier::keys::N_FIELDS;

@@ -1,4 +1,4 @@
-//! Simple forecasts beside the model's; `train/shipped_baselines.py` fits their coefficients and computes the same.
+//! Simple forecasts beside the model's; `train/volatility_predictor/network/shipped_baselines.py` fits their coefficients and computes the same.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
 //! Which days a forecast rests on: those observed, a dated file's, and the engine's undated snapshot as the newest one.
-//! `train/known_days.py` follows the same rules.
+//! `train/volatility_predictor/store/known_days.py` follows the same rules.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
