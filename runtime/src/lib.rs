@@ -30,7 +30,7 @@ pub use any_model::{Answers, Model, ModelOptions, Signature};
 pub use artifact::{Array, Axis, Column, Dtype, Task, TensorSpec, Values, Version};
 pub use config::Config;
 pub use error::Error;
-pub use io::files::AtomicFile;
+pub use io::atomic::AtomicFile;
 /// A calendar day, as forecasts and the history store take and give it.
 pub use jiff::civil::Date;
 pub use models::*;
