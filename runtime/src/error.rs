@@ -124,8 +124,8 @@ pub enum Error {
         /// The length given.
         found: usize,
     },
-    /// A ticker symbol that cannot be part of a file name.
-    #[error("symbol {symbol:?}: must be 1 to 16 letters, digits, or one of . - _ ^")]
+    /// A text that is no ticker symbol.
+    #[error("symbol {symbol:?}: must be 1 to 16 letters, digits, or one of . - _ ^ = $ / &")]
     Symbol {
         /// The symbol as given.
         symbol: String,

@@ -72,7 +72,8 @@ def contradictions(features: Floats) -> Contradictions:
         def rate(d: Floats, call: Bools) -> Floats:
             strike = spot * np.exp(deviation**2 / 2.0 - d * deviation)
             d2 = d - deviation
-            return np.where(call, -rest / (strike * ndtr(d2)), rest / (strike * ndtr(-d2)))
+            found: Floats = np.where(call, -rest / (strike * ndtr(d2)), rest / (strike * ndtr(-d2)))
+            return found
 
         implied = rate(d1, delta > 0.0)
         share = -theta / demanded
