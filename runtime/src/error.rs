@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// No onnxruntime library was found.
     #[error(
-        "no onnxruntime library: looked at {tried}; run `make` (or `pip install onnxruntime`), set ORT_DYLIB_PATH, or \
+        "no onnxruntime library: looked at {tried}; run `make` (or `pip install onnxruntime`, 1.21 or newer), set ORT_DYLIB_PATH, or \
          set runtime.onnxruntime_library in the config"
     )]
     LibraryMissing {
