@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// No onnxruntime library was found.
     #[error(
-        "no onnxruntime library: looked at {tried}; run `make` (or `pip install onnxruntime`), set ORT_DYLIB_PATH, or \
+        "no onnxruntime library: looked at {tried}; run `make` (or `pip install onnxruntime`, 1.21 or newer), set ORT_DYLIB_PATH, or \
          set runtime.onnxruntime_library in the config"
     )]
     LibraryMissing {
@@ -124,8 +124,8 @@ pub enum Error {
         /// The length given.
         found: usize,
     },
-    /// A ticker symbol that cannot be part of a file name.
-    #[error("symbol {symbol:?}: must be 1 to 16 letters, digits, or one of . - _ ^")]
+    /// A text that is no ticker symbol.
+    #[error("symbol {symbol:?}: must be 1 to 16 letters, digits, or one of . - _ ^ = $ / &")]
     Symbol {
         /// The symbol as given.
         symbol: String,

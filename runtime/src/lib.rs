@@ -10,7 +10,16 @@
 //! let confidence: f64 = classify_signal_quality(&signal);
 //! assert!((0.0..=1.0).contains(&confidence));
 //! ```
-//! and the API behind them: [`MlService`]. Any other compiled model is served by [`Model`].
+//! and the API behind them: [`MlService`]. Signals in other units are built by [`SignalBuilder`].
+//!
+//! # In async code
+//!
+//! [`MlService::classify`] takes some 15 microseconds and may stand in any task; [`MlService::classify_within`] gives up
+//! when all sessions stay busy for so long. [`MlService::forecast`] and [`MlService::reload`] read files: call them within
+//! `tokio::task::spawn_blocking`, on a clone of the service, which is one reference. A `tokio::time::timeout` around it gives
+//! up waiting; the call itself runs to its end.
+//!
+//! Any other compiled model is served by [`Model`].
 
 pub mod any_model;
 pub mod artifact;
@@ -30,7 +39,7 @@ pub use any_model::{Answers, Model, ModelOptions, Signature};
 pub use artifact::{Array, Axis, Column, Dtype, Task, TensorSpec, Values, Version};
 pub use config::Config;
 pub use error::Error;
-pub use io::files::AtomicFile;
+pub use io::atomic::AtomicFile;
 /// A calendar day, as forecasts and the history store take and give it.
 pub use jiff::civil::Date;
 pub use models::*;

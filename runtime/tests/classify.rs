@@ -117,7 +117,7 @@ fn a_batch_keeps_every_row_and_its_order_and_agrees_with_single_signals() {
     let done = house.run(&["classify-batch", "signals.csv"]);
     let lines: Vec<_> = done.good().lines().collect();
     assert_eq!(lines.len(), 9001);
-    assert_eq!(lines[0], format!("symbol,{HEADER},confidence,recommendation,source"));
+    assert_eq!(lines[0], format!("symbol,{HEADER},confidence,recommendation,source,warnings"));
     for (index, row) in rows.iter().enumerate().step_by(1500) {
         let rest = lines[index + 1].strip_prefix(&format!("\"A,B\",{row},")).expect("the row is kept as it was");
         let (confidence, _) = rest.split_once(',').unwrap();
@@ -136,7 +136,10 @@ fn ndjson_gives_the_same_answers_as_csv() {
     let json = house.run_with_input(&["classify-batch", "-"], lines.join("\n").as_bytes());
     for ((csv, json), line) in csv.good().lines().skip(1).zip(json.good().lines()).zip(&lines) {
         let answer: serde_json::Value = serde_json::from_str(json).unwrap();
-        let expected: Vec<_> = csv.rsplit(',').take(3).collect();
+        let expected: Vec<_> = csv.rsplit(',').take(4).collect();
+        let warnings: Vec<_> = expected[0].split("; ").filter(|text| !text.is_empty()).collect();
+        assert_eq!(answer["warnings"], serde_json::json!(warnings));
+        let expected = &expected[1..];
         assert_eq!(answer["source"], expected[0]);
         assert_eq!(answer["source"], "model");
         assert_eq!(answer["recommendation"], expected[1]);
@@ -171,8 +174,10 @@ fn a_wrong_file_of_signals_is_refused_with_the_row() {
     for (content, expected) in [
         (String::new(), "is empty"),
         (format!("{HEADER}\n"), "no rows"),
-        (table(&good).replace("delta", "detla"), "header: unknown field 'detla'; did you mean 'delta'?"),
+        (table(&good).replace("delta", "detla"), "header: field 'delta' is missing; is it 'detla'?"),
         (table(&good).replace(",delta", ",edge_percent"), "header: field 'edge_percent' stands twice"),
+        (table(&good).replace(",delta", ",Edge Percent"), "'edge_percent' and 'Edge Percent' are both the field"),
+        (table(&good).replace("days_to_expiry", "days_to_expiry,source"), "header: 'source' is a column that this adds"),
         (table(&good).replace(",delta", ""), "header: field 'delta' is missing"),
         (with(2, "1,0.5,0.1,1,-1,1,1"), "row 4: has 7 fields, the header has 8"),
         (with(3, "1,NaN,0.1,1,-1,1,1,1"), "row 5: field 'delta' must be finite"),
@@ -185,7 +190,7 @@ fn a_wrong_file_of_signals_is_refused_with_the_row() {
         (format!("{}\n\n\n{{\"edge_percent\": 1}}\n", as_json(&good[0])), "row 4: field 'delta' is missing"),
         (format!("{}\n{{\"edge_percent\": 1}}\n", as_json(&good[0])), "row 2: field 'delta' is missing"),
         (format!("{}\n[1]\n", as_json(&good[0])), "row 2: not a JSON object"),
-        ("\u{0}\u{1}binary".to_owned(), "header: unknown field"),
+        ("\u{0}\u{1}binary".to_owned(), "header: field 'edge_percent' is missing"),
     ] {
         house.write("signals.csv", &content);
         let output = house.write("answers.csv", "what was there before");

@@ -490,9 +490,26 @@ fn the_engines_own_files_are_observed_and_forecast() {
 #[test]
 fn a_symbol_cannot_lead_out_of_the_data_folder() {
     let house = House::new();
-    for symbol in ["../../etc/passwd", "a/b", "", "..", "A B", "ABCDEFGHIJKLMNOPQ"] {
+    for symbol in ["../../etc/passwd", "a/../b", "", "..", "A B", "A\\B", "ABCDEFGHIJKLMNOPQ"] {
         house.run(&["predict", "--symbol", symbol]).refused("must be 1 to 16 letters");
     }
+}
+
+#[test]
+fn symbols_of_futures_indices_and_share_classes_have_files_of_their_own() {
+    let house = House::new();
+    for (symbol, file) in [("ES=F", "es=f"), ("$SPX", "$spx"), ("BRK/B", "brk-b"), ("/ES", "-es")] {
+        let done = house.run(&["predict", "--symbol", symbol]);
+        done.refused(&format!("data/{file}_vol_surface.csv"));
+        assert!(done.stderr.contains(&format!("symbol {symbol}: never observed")), "{}", done.stderr);
+    }
+    // A file in the old script's shape has no symbol in its rows: it is of the symbol that its name means.
+    let mut old = String::from("date,strike,implied_vol,volume,moneyness\n");
+    for date in weekdays(12) {
+        writeln!(old, "{date},100,0.2,10,1.0").unwrap();
+    }
+    house.write("data/brk-b_vol_surface.csv", old);
+    house.run(&["predict", "--symbol", "brk/b"]).good();
 }
 
 #[test]

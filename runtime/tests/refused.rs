@@ -21,7 +21,10 @@ fn refused(house: &House, expected: &str) {
     let answer: Value = serde_json::from_str(fallback.good()).unwrap();
     assert_eq!(answer["source"], "fallback");
     assert_eq!(answer["model_version"], Value::Null);
-    assert_eq!(fallback.stderr.lines().count(), 1, "{}", fallback.stderr);
+    assert_eq!(answer["recommendation"], "AVOID", "a fallback does not trade");
+    let short = house.run(&["classify", SIGNAL]);
+    assert_eq!((short.code, short.stdout.as_str()), (Some(3), "0.741\n"), "{}", short.stderr);
+    assert_eq!(fallback.stderr.lines().count(), 2, "{}", fallback.stderr);
     assert!(fallback.stderr.contains("fallback") && fallback.stderr.contains(expected), "{}", fallback.stderr);
 }
 
@@ -32,7 +35,7 @@ fn a_model_that_is_switched_off_leaves_the_answer_to_the_fallback_which_says_so(
         fs::write(house.config(), change.to_string()).unwrap();
         let done = house.run(&["classify", SIGNAL]);
         assert_eq!(done.good(), "0.741\n");
-        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 2, "{}", done.stderr);
         assert!(done.stderr.contains("fallback") && done.stderr.contains("switched off"), "{}", done.stderr);
         let strict = house.run(&["classify", "--no-fallback", SIGNAL]);
         assert_eq!((strict.code, strict.stdout.as_str()), (Some(2), ""));
@@ -377,6 +380,22 @@ fn a_library_that_is_another_or_too_old_is_refused() {
     let alien =
         "const void *OrtGetApiBase(void) { return 0; } extern int missing(void); int f(void) { return missing(); }";
     run(&compiled(&house, alien)).code.map_or_else(|| panic!("killed by a signal"), |code| assert_eq!(code, 2));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_library_older_than_the_operators_it_needs_is_refused_before_it_is_loaded() {
+    let house = House::new();
+    let mut bytes = fs::read(library()).unwrap();
+    let places: Vec<_> = bytes.windows(7).enumerate().filter(|(_, part)| *part == b"VERS_1.").map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for place in places {
+        bytes[place + 7..place + 9].copy_from_slice(b"20");
+    }
+    let path = house.write("libonnxruntime.so", bytes);
+    let done = outcome(house.command().args(["classify", SIGNAL]).env("ORT_DYLIB_PATH", path), b"");
+    done.refused("is onnxruntime 1.20.");
+    assert!(done.stderr.contains("needs 1.21 or newer") && done.stderr.contains("libonnxruntime.so"), "{}", done.stderr);
 }
 
 #[test]

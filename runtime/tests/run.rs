@@ -107,7 +107,8 @@ fn a_wrong_row_is_named_with_its_field_and_nothing_is_written() {
         (format!("{HEADER}\n30,inf,3,0.1,red\n"), "column 'ratio': must be finite"),
         (format!("{HEADER}\n30,1.5,3,0.1\n"), "row 2: has 4 fields, the header has 5"),
         (format!("{HEADER},age\n"), "header: field 'age' stands twice"),
-        (format!("{HEADER},id\n"), "header: unknown field 'id'"),
+        (format!("{HEADER},score\n"), "header: 'score' is a column that this adds"),
+        (HEADER.replace("weight", "wieght") + "\n", "header: field 'weight' is missing (float32); is it 'wieght'?"),
         ("age,ratio,count,weight\n".to_owned(), "header: field 'colour' is missing"),
         (format!("{HEADER}\n"), "has a header and no rows"),
         (" \n".to_owned(), "is empty"),
@@ -137,6 +138,29 @@ fn a_long_file_is_answered_row_by_row_and_a_late_mistake_stops_it() {
     let done = house.run(&["run", "others/numbers", "rows.csv", "-o", "out.csv"]);
     done.refused("row 10002: tensor 'x', column 'age'");
     assert!(!house.path("out.csv").exists());
+}
+
+#[test]
+fn columns_that_the_model_does_not_know_pass_through_and_are_named_once() {
+    let house = House::new();
+    let rows = "\u{feff},age,note,ratio,count\n0,30,\"a, b\",1.5,3\n1,31,,1.5,3\n";
+    let expected = ",age,note,ratio,count,sum,twice\n0,30,\"a, b\",1.5,3,31.5,6\n1,31,,1.5,3,32.5,6\n";
+    house.write("rows.csv", rows);
+    let done = house.run(&["run", "others/numbers", "rows.csv"]);
+    assert_eq!(done.good(), expected);
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    assert!(done.stderr.contains("passed through: a column without a name, 'note'"), "{}", done.stderr);
+    house.run(&["run", "others/numbers", "rows.csv", "-o", "answers.csv.gz"]).good();
+    let packed = fs::read(house.path("answers.csv.gz")).unwrap();
+    assert_eq!(packed[..2], [0x1f, 0x8b]);
+    // What was written packed is read packed, whatever it is called.
+    let again = String::from_utf8(support::unpacked(&packed)).unwrap();
+    assert_eq!(again, expected);
+    house.write("rows.data", support::packed(rows.as_bytes()));
+    assert_eq!(house.run(&["run", "others/numbers", "rows.data"]).good(), expected);
+    let object = "\u{feff}{\"age\": 30, \"ratio\": 1.5, \"count\": 3}";
+    house.write("row.json", object);
+    assert_eq!(house.run(&["run", "others/numbers", "row.json"]).good(), "{\"sum\":31.5,\"twice\":6}\n");
 }
 
 #[test]

@@ -2,7 +2,12 @@
 
 import datetime as dt
 import multiprocessing
+import os
+import shutil
 import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +144,45 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
         writer.join()
     with HistoryStore(path) as store:
         assert [len(store.days(symbol, 99).dates) for symbol in ("AAA", "BBB")] == [10, 10]
+
+
+@contextmanager
+def folder_that_may_not_be_written() -> Iterator[Path]:
+    """A folder of days observed; root, whom no permission holds back, becomes nobody for as long."""
+    folder = Path(tempfile.mkdtemp())
+    user = os.geteuid()
+    try:
+        with HistoryStore(folder / "h.sqlite") as store:
+            store.observe(SNAPSHOT, MONDAY)
+            shutil.copy(folder / "h.sqlite-wal", folder / "log")
+        folder.chmod(0o555)
+        if user == 0:
+            os.seteuid(65534)
+        yield folder
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def test_a_store_in_a_folder_that_may_not_be_written_is_read_and_not_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with folder_that_may_not_be_written() as folder, HistoryStore(folder / "h.sqlite") as store:
+        assert store.days("ABC", 10).dates == (MONDAY,)
+        with pytest.raises(PipelineError, match="is read-only"):
+            store.forget("ABC", MONDAY)
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_days_that_stand_in_the_log_alone_are_missed_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    with folder_that_may_not_be_written() as folder:
+        os.seteuid(os.getuid())
+        folder.chmod(0o755)
+        (folder / "log").rename(folder / "h.sqlite-wal")
+        folder.chmod(0o555)
+        if os.getuid() == 0:
+            os.seteuid(65534)
+        with HistoryStore(folder / "h.sqlite"):
+            pass
+    assert "the newest days may be missing" in "".join(capsys.readouterr().err.split("\n"))

@@ -10,10 +10,16 @@ class Section(BaseModel):
 
 
 class MlIntegration(Section):
-    """Switches for all models; `fallback_to_traditional`: false turns every fallback answer into an error."""
+    """Switches for all models.
+
+    `fallback_to_traditional`: false turns every fallback answer into an error. `fallback_may_trade`: a fallback may say
+    TRADE. `fallback_exit_code_zero`: the command line does not exit 3 when a fallback stands in for a broken model.
+    """
 
     enabled: bool = True
     fallback_to_traditional: bool = True
+    fallback_may_trade: bool = False  # the runtime's
+    fallback_exit_code_zero: bool = False  # the runtime's
     confidence_threshold: float = Field(0.7, ge=0, le=1)
     risk_score_threshold: float = Field(0.5, ge=0, le=1)  # accepted
     max_signals_to_enhance: int = Field(50, ge=0)  # accepted

@@ -7,12 +7,14 @@ use crate::any_model::json_rows::answer_json;
 use crate::any_model::model::Model;
 use crate::any_model::stream::{LONGEST_ROW, Stream};
 use crate::error::Error;
+use crate::io::decoded::decoded;
 
 /// Answers a file of rows for any model: JSON (an object, one object after the other, or a list of them) or CSV, told
-/// apart by the first character, and gives the same kind. Gives the number of rows.
+/// apart by the first character, and gives the same kind. Gives the number of rows. Gzip is unpacked, a byte order mark
+/// passed over.
 ///
 /// Fields are called as the columns are, or as the tensor where it has no columns or more than one axis beside the
-/// batch. A JSON answer is `{"<output>": value, or {"<column>": value}, or nested lists}`; CSV rows pass through with a
+/// batch; other columns of CSV pass through, named in a warning of the log. A JSON answer is `{"<output>": value, or {"<column>": value}, or nested lists}`; CSV rows pass through with a
 /// column `<output>` or `<output>.<column>` for each answer. Floats are in the shortest form that reads back to the same
 /// number. `progress` is told the number of rows answered so far.
 ///
@@ -32,11 +34,12 @@ use crate::error::Error;
 /// ```
 pub fn answer_stream(
     model: &Model,
-    mut input: impl BufRead,
+    input: impl BufRead,
     mut output: impl Write,
     name: &str,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, Error> {
+    let mut input = decoded(input).map_err(|source| Error::Io { what: "read", path: name.into(), source })?;
     let mut start = Vec::new();
     let first = loop {
         let bytes = input.fill_buf().map_err(|source| Error::Io { what: "read", path: name.into(), source })?;

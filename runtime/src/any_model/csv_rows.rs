@@ -11,6 +11,7 @@ use crate::artifact::array::{Array, Values};
 use crate::artifact::tensor::TensorSpec;
 use crate::error::Error;
 use crate::io::guard::Guard;
+use crate::io::text::nearest;
 
 /// Answers a file with a header; gives the number of rows.
 pub(crate) fn answer_csv(mut stream: Stream<'_>, input: impl Read, output: &mut dyn Write) -> Result<u64, Error> {
@@ -19,8 +20,13 @@ pub(crate) fn answer_csv(mut stream: Stream<'_>, input: impl Read, output: &mut 
     let guard = Guard::new(LONGEST_ROW);
     let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(guard.around(input));
     let header = reader.headers().map_err(|error| wrong(&stream, None, &error))?.clone();
-    let places = places_of(&header, &rows).map_err(|reason| stream.refuse(None, &format!("header: {reason}")))?;
-    let mut text = written(header.iter().map(str::to_owned).chain(signature.outputs.iter().flat_map(names_of)))?;
+    let added: Vec<String> = signature.outputs.iter().flat_map(names_of).collect();
+    let (places, others) = places_of(&header, &rows, &added)
+        .map_err(|reason| stream.refuse(None, &format!("header: {reason}")))?;
+    if !others.is_empty() {
+        tracing::warn!("{}: no fields of the model, passed through: {}", stream.name, others.join(", "));
+    }
+    let mut text = written(header.iter().map(str::to_owned).chain(added))?;
     let (mut waiting, mut numbers, mut done) = (Vec::new(), Vec::new(), 0);
     loop {
         guard.next_row();
@@ -58,22 +64,34 @@ pub(crate) fn answer_csv(mut stream: Stream<'_>, input: impl Read, output: &mut 
     Ok(done)
 }
 
-/// Where each field stands in the header.
-fn places_of(header: &StringRecord, rows: &Rows<'_>) -> Result<Vec<usize>, String> {
+/// Where each field stands in the header, and the columns that are none.
+fn places_of(header: &StringRecord, rows: &Rows<'_>, added: &[String]) -> Result<(Vec<usize>, Vec<String>), String> {
     let mut found = vec![None; rows.fields.len()];
+    let mut others = Vec::new();
     for (place, name) in header.iter().enumerate() {
         let name = name.trim();
-        if found[rows.place_of(name)?].replace(place).is_some() {
-            return Err(format!("field '{name}' stands twice; keep one"));
+        match rows.place_of(name) {
+            Ok(field) if found[field].replace(place).is_some() => {
+                return Err(format!("field '{name}' stands twice; keep one"));
+            }
+            Ok(_) => {}
+            Err(_) if added.iter().any(|added| added == name) => {
+                return Err(format!("'{name}' is a column that this adds; leave it out or rename it"));
+            }
+            Err(_) if name.is_empty() => others.push("a column without a name".to_owned()),
+            Err(_) => others.push(format!("'{name}'")),
         }
     }
     let places = found.into_iter().zip(&rows.fields).map(|(place, field)| {
         if field.depth > 0 {
             return Err(format!("field '{}' takes nested lists, which CSV cannot hold; use JSON", field.name));
         }
-        place.ok_or_else(|| Rows::missing(field))
+        place.ok_or_else(|| {
+            let near = nearest(&field.name, others.iter().map(|name| name.trim_matches('\'')));
+            Rows::missing(field) + &near.map(|near| format!("; is it '{near}'?")).unwrap_or_default()
+        })
     });
-    places.collect()
+    Ok((places.collect::<Result<_, _>>()?, others))
 }
 
 fn read_row(rows: &mut Rows<'_>, record: &StringRecord, places: &[usize]) -> Result<Vec<Array>, String> {

@@ -11,6 +11,8 @@ const KEYS: &[Key] = &[
     key("ml_integration", Kind::Section),
     key("ml_integration.enabled", Kind::Switch),
     key("ml_integration.fallback_to_traditional", Kind::Switch),
+    key("ml_integration.fallback_may_trade", Kind::Switch),
+    key("ml_integration.fallback_exit_code_zero", Kind::Switch),
     key("ml_integration.confidence_threshold", Kind::Number(0.0, 1.0)),
     key("ml_integration.risk_score_threshold", Kind::Number(0.0, 1.0)),
     key("ml_integration.max_signals_to_enhance", Kind::Whole(0, ANY)),

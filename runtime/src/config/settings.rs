@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::config::known_keys::check_all;
 use crate::error::Error;
+use crate::io::decoded::unmarked;
 use crate::io::files::{CONFIG_LIMIT, io_error, read_limited};
 use crate::io::json;
 use crate::models::keys::MODELS;
@@ -53,6 +54,10 @@ pub struct Config {
     pub(crate) confidence_threshold: Option<f64>,
     /// Whether the fallback answers when a model cannot; otherwise that is an error.
     pub fallback: bool,
+    /// Whether TRADE may come from a fallback; otherwise it is AVOID with a warning.
+    pub fallback_may_trade: bool,
+    /// Whether the short form of the command line exits 0, and not 3, when a fallback stands in for a broken model.
+    pub fallback_exit_code_zero: bool,
     /// The onnxruntime library that the config names.
     pub onnxruntime_library: Option<PathBuf>,
     /// How many sessions each model has: as many calls run at the same time.
@@ -105,7 +110,7 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let refuse = |reason| Error::Config { path: path.to_path_buf(), reason };
         let bytes = read_limited(path, CONFIG_LIMIT)?;
-        let value = json::parse(&bytes).map_err(refuse)?;
+        let value = json::parse(unmarked(&bytes)).map_err(refuse)?;
         let config = Self::from_value(&value, &root_of(path)).map_err(refuse)?;
         Ok(Self { path: path.to_path_buf(), ..config })
     }
@@ -138,6 +143,8 @@ impl Config {
             models: models.collect(),
             confidence_threshold: found("ml_integration.confidence_threshold").and_then(Value::as_f64),
             fallback: switch("ml_integration.fallback_to_traditional", true),
+            fallback_may_trade: switch("ml_integration.fallback_may_trade", false),
+            fallback_exit_code_zero: switch("ml_integration.fallback_exit_code_zero", false),
             onnxruntime_library: found("runtime.onnxruntime_library").and_then(Value::as_str).map(PathBuf::from),
             lanes: whole("runtime.lanes").and_then(|lanes| usize::try_from(lanes).ok()).unwrap_or_else(default_lanes),
             data_dir: path("runtime.data_dir", "data"),

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use object::read::{NameOrOrdinal, ReadCache};
-use object::{Object, ObjectSegment};
+use object::{Object, ObjectSection, ObjectSegment};
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
+use crate::engine::library_version;
 use crate::error::Error;
 use crate::io::files::{io_error, open_regular};
 
@@ -125,10 +126,10 @@ fn preflight(path: &Path) -> Result<(), Error> {
     })?;
     let length = file.metadata().map_err(io_error("read", path))?.len();
     let cache = ReadCache::new(file);
-    inspect(&cache, length).map_err(refuse)
+    inspect(&cache, length, path).map_err(refuse)
 }
 
-fn inspect(cache: &ReadCache<File>, length: u64) -> Result<(), String> {
+fn inspect(cache: &ReadCache<File>, length: u64, path: &Path) -> Result<(), String> {
     let damaged = |error: object::Error| format!("is no shared library, or is truncated ({error})");
     let library = object::File::parse(cache).map_err(damaged)?;
     let (built_for, running_on) = (library.architecture(), std::env::consts::ARCH);
@@ -152,7 +153,11 @@ fn inspect(cache: &ReadCache<File>, length: u64) -> Result<(), String> {
         let export = export.map_err(damaged)?;
         exported |= matches!(export.name(), NameOrOrdinal::Name(name) if name == ENTRY);
     }
-    if exported { Ok(()) } else { Err("is a library, but not onnxruntime: it has no OrtGetApiBase".to_owned()) }
+    if !exported {
+        return Err("is a library, but not onnxruntime: it has no OrtGetApiBase".to_owned());
+    }
+    let names = library.section_by_name(".dynstr").map_or(Ok(Default::default()), |section| section.data());
+    library_version::check(names.map_err(damaged)?, path)
 }
 
 fn load(path: &Path) -> Result<Library, Error> {

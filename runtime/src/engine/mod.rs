@@ -3,6 +3,7 @@
 pub(crate) mod flat;
 pub(crate) mod lane;
 pub(crate) mod library;
+pub(crate) mod library_version;
 pub(crate) mod loaded;
 pub(crate) mod place;
 pub(crate) mod replay;

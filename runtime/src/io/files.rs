@@ -1,10 +1,8 @@
-//! Reads files within limits and writes them whole or not at all.
+//! Reads files within limits.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
+use std::io::{self, Read};
+use std::path::Path;
 
 use crate::error::Error;
 
@@ -47,81 +45,4 @@ pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
         return Err(io_error("read", path)(io::Error::other(what)));
     }
     File::open(path).map_err(io_error("read", path))
-}
-
-/// A file that appears under its name only when [`AtomicFile::commit`] succeeds; dropped before, it leaves nothing.
-pub struct AtomicFile {
-    path: PathBuf,
-    stream: Stream,
-}
-
-enum Stream {
-    /// Renamed over the destination at the end.
-    Temporary(NamedTempFile),
-    /// The destination exists and is a device or pipe, which must not be replaced by a file.
-    Direct(File),
-}
-
-impl AtomicFile {
-    /// Starts writing what will become `path`; its folder must exist.
-    ///
-    /// # Errors
-    /// The folder is missing or cannot be written.
-    pub fn create(path: &Path) -> Result<Self, Error> {
-        let stream = match fs::metadata(path) {
-            Ok(kind) if kind.is_dir() => return Err(io_error("write", path)(io::Error::other("is a folder"))),
-            Ok(kind) if !kind.is_file() => {
-                Stream::Direct(File::options().write(true).open(path).map_err(io_error("write", path))?)
-            }
-            _ => Stream::Temporary(temporary_beside(path).map_err(io_error("write", path))?),
-        };
-        Ok(Self { path: path.to_path_buf(), stream })
-    }
-
-    /// Puts the content on the disk and under its name, in one step.
-    ///
-    /// # Errors
-    /// The disk is full, or the name cannot be replaced; what was there before is then still there.
-    pub fn commit(self) -> Result<(), Error> {
-        match self.stream {
-            Stream::Temporary(file) => {
-                file.as_file().sync_all().map_err(io_error("write", &self.path))?;
-                file.persist(&self.path).map(drop).map_err(|error| io_error("write", &self.path)(error.error))
-            }
-            Stream::Direct(mut file) => file.flush().map_err(io_error("write", &self.path)),
-        }
-    }
-}
-
-impl Write for AtomicFile {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match &mut self.stream {
-            Stream::Temporary(file) => file.as_file_mut().write(buffer),
-            Stream::Direct(file) => file.write(buffer),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match &mut self.stream {
-            Stream::Temporary(file) => file.as_file_mut().flush(),
-            Stream::Direct(file) => file.flush(),
-        }
-    }
-}
-
-fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".dollarbill-ml.");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // A temporary file is private by default; this one becomes a file like any other, under the user's umask.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    // Its errors carry the temporary name, which nobody has asked for.
-    builder.tempfile_in(folder).map_err(|error| error.kind().into())
 }

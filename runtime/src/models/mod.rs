@@ -10,6 +10,7 @@ pub(crate) mod volatility_predictor;
 mod tests;
 
 pub use signal_classifier::answer::{Classification, Recommendation, Warning, Warnings};
+pub use signal_classifier::builder::SignalBuilder;
 pub use signal_classifier::drop_in::classify_signal_quality;
 pub use signal_classifier::keys::SIGNAL_CLASSIFIER;
 pub use signal_classifier::signal::TradeSignal;
@@ -22,15 +23,16 @@ pub use volatility_predictor::keys::VOLATILITY_PREDICTOR;
 /// Trade signals: eight numbers in the units of the engine, read strictly and held to the limits of the contract.
 pub mod signal {
     pub use crate::models::signal_classifier::answer::{Classification, Recommendation, Warning, Warnings};
+    pub use crate::models::signal_classifier::builder::SignalBuilder;
     pub use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_FIELDS};
-    pub use crate::models::signal_classifier::raw_signal::PASSED_THROUGH;
     pub use crate::models::signal_classifier::signal::TradeSignal;
     pub use crate::service::source::Source;
 }
 
 /// Files of signals, as CSV or as one JSON object a line: answered in a stream, so they may be larger than memory.
 pub mod batch {
-    pub use crate::models::signal_classifier::batch::{Summary, classify_stream};
+    pub use crate::models::signal_classifier::batch::stream::classify_stream;
+    pub use crate::models::signal_classifier::batch::summary::Summary;
 }
 
 /// The answers that need no model. They are marked as such wherever they are given.

@@ -85,6 +85,13 @@ impl MlService {
         slot.reload(&self.0.config)
     }
 
+    /// Why the installed model is refused, so that the fallback answers in its place; `None` where the model answers, or
+    /// is switched off on purpose.
+    #[must_use]
+    pub fn refused(&self, model: &str) -> Option<String> {
+        self.slot(model).and_then(Served::refused)
+    }
+
     fn slot(&self, model: &str) -> Option<&dyn Served> {
         self.0.faces.each().into_iter().find(|slot| slot.name() == model)
     }

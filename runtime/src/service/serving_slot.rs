@@ -65,6 +65,9 @@ pub(crate) trait Served {
     /// The version in use; `None` when the fallback answers.
     fn version(&self) -> Option<Version>;
 
+    /// Why the installed model is refused, if it is.
+    fn refused(&self) -> Option<String>;
+
     /// Looks whether another version is current; if so proves it aside and swaps it in, in one step.
     ///
     /// Calls that run meanwhile finish on the version they began with. On an error the slot stays as it was.
@@ -129,6 +132,13 @@ impl<F: Face> Served for ServingSlot<F> {
 
     fn version(&self) -> Option<Version> {
         self.current.load().version()
+    }
+
+    fn refused(&self) -> Option<String> {
+        match &**self.current.load() {
+            State::Off { why: Why::Refused, cause } => Some(cause.clone()),
+            State::Off { .. } | State::Ready(_) => None,
+        }
     }
 
     fn reload(&self, config: &Config) -> Result<Option<Version>, Error> {

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 
 use crate::error::Error;
+use crate::store::read_only;
 use crate::surface::calendar::no_trading_day;
 use crate::surface::day::{N_DAILY, SurfaceDay, is_copy};
 
@@ -32,7 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A `SQLite` file that remembers each observed day.
 ///
 /// Write-ahead log with full synchronisation: a day that [`HistoryStore::observe`] has accepted survives a crash, and
-/// readers and writers in other processes do not disturb each other. A missing feature is stored as NULL.
+/// readers and writers in other processes do not disturb each other. A missing feature is stored as NULL. In a folder that
+/// may not be written the store can be read: without the days that stand in its log alone, which a warning names.
 ///
 /// # Examples
 /// ```
@@ -64,6 +66,9 @@ impl HistoryStore {
         let failed = |error: rusqlite::Error| refused(path, &error);
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
         connection.busy_timeout(PATIENCE).map_err(failed)?;
+        if stamp(&connection).is_err_and(|error| cannot_make_log(&error)) && path.exists() {
+            connection = read_only::open(path).map_err(failed)?;
+        }
         // SQLite does not wait where waiting could be a deadlock, as when several come to a new file at once and each
         // sets the journal mode.
         let start = Instant::now();
@@ -270,6 +275,11 @@ fn content(transaction: &Transaction<'_>) -> rusqlite::Result<Content> {
             "is another program's database (id {application}, version {version}); name a different file"
         )),
     })
+}
+
+/// Whether the write-ahead log that a store is read through cannot be made beside it.
+fn cannot_make_log(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

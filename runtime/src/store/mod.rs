@@ -3,6 +3,7 @@
 pub(crate) mod day_cache;
 pub(crate) mod history;
 pub(crate) mod observe;
+pub(crate) mod read_only;
 
 pub use history::HistoryStore;
 pub use observe::{Observed, ObservedSymbol, observe};

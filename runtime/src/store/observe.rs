@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use crate::config::settings::Config;
 use crate::error::Error;
@@ -17,7 +18,7 @@ use crate::surface::reader::NOT_A_SURFACE;
 use crate::surface::symbol::checked_symbol;
 
 /// What was kept of observed files.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Observed {
     /// Each symbol, in alphabetical order.
@@ -27,7 +28,7 @@ pub struct Observed {
 }
 
 /// What was kept of one symbol.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ObservedSymbol {
     /// The symbol, in upper case.

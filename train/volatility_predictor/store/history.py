@@ -7,9 +7,11 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
+from train.core import cli
 from train.core.errors import PipelineError
 from train.volatility_predictor.contract import DAILY_FEATURES, DAILY_NAMES
 from train.volatility_predictor.store.observe import FoundDay, find_days
@@ -30,6 +32,7 @@ class HistoryStore:
     """A SQLite file that remembers each observed day; a context manager.
 
     Write-ahead log with full synchronisation: an accepted day survives a crash, and other processes may read and write.
+    In a folder that may not be written the store can be read, without the days that stand in its log alone (a warning).
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,7 +43,7 @@ class HistoryStore:
         """
         self.path = path
         with self._explained():
-            self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+            self._connection = _connected(path)
         try:
             with self._explained():
                 self._prepare_patiently()
@@ -194,3 +197,26 @@ class HistoryStore:
             name = getattr(error, "sqlite_errorname", "") or ""
             reason = next((text for code, text in known.items() if name.startswith(code)), str(error))
             raise PipelineError(f"history store {self.path}: {reason}") from error
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """The store; in a folder where its log cannot be made, as a file that nobody changes."""
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+    try:
+        connection.execute("PRAGMA application_id").fetchone()
+        return connection
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or not path.exists():
+            raise
+    except BaseException:
+        connection.close()
+        raise
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        cli.show(
+            f"warning: history store {path}: its folder is read-only; the newest days may be missing, those that stand "
+            f"in {log} alone"
+        )
+    address = f"file:{quote(str(path), safe='/')}?immutable=1"
+    return sqlite3.connect(address, timeout=PATIENCE, isolation_level=None, uri=True)

@@ -17,7 +17,13 @@ from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
 from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.store.history import HistoryStore
-from train.volatility_predictor.surfaces.file_name import checked_symbol, date_in_name, no_trading_day, symbol_of
+from train.volatility_predictor.surfaces.file_name import (
+    checked_symbol,
+    date_in_name,
+    name_in_file,
+    no_trading_day,
+    symbol_of,
+)
 from train.volatility_predictor.surfaces.surface_days import COPY_QUOTES, SurfaceHistory, read_days
 
 Floats = NDArray[np.float64]
@@ -61,7 +67,7 @@ def days_of_symbol(symbol: str, *, store: Path, data_dir: Path, date: dt.date | 
         PipelineError: a file or the store is wrong, or the snapshot does not fit on top of the days observed.
     """
     symbol = checked_symbol(symbol)
-    file = data_dir / f"{symbol.lower()}_vol_surface.csv"
+    file = data_dir / f"{name_in_file(symbol)}_vol_surface.csv"
     days, warnings, place = _stored(store, symbol), [], f"symbol {symbol}"
     if file.exists():
         found = read_days(file)

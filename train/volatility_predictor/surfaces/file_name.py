@@ -10,7 +10,7 @@ FIRST_DAY = dt.date(1970, 1, 1)
 """No date lies before it: what does is a mistake of the clock or of the format."""
 UNKNOWN_SYMBOL = "UNKNOWN"
 _DATE = re.compile(r"(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
-_SYMBOL = re.compile(r"[A-Za-z0-9._^-]{1,16}")
+_SYMBOL = re.compile(r"[A-Za-z0-9._^=$/&-]{1,16}")
 
 
 def symbol_of(path: Path) -> str:
@@ -47,11 +47,21 @@ def day_argument(text: str) -> dt.date:
         raise PipelineError(f"--date '{text}': is not a day of the calendar") from None
 
 
+def is_symbol(text: str) -> bool:
+    """Whether a text is a ticker symbol; `runtime/src/surface/symbol.rs` says the same."""
+    return _SYMBOL.fullmatch(text) is not None and ".." not in text
+
+
 def checked_symbol(symbol: str) -> str:
-    """The symbol in upper case, if it can be part of a file name; a PipelineError if not."""
-    if not _SYMBOL.fullmatch(symbol) or ".." in symbol:
-        raise PipelineError(f'symbol "{symbol[:40]}": must be 1 to 16 letters, digits, or one of . - _ ^')
+    """The symbol in upper case; a PipelineError if it is none."""
+    if not is_symbol(symbol):
+        raise PipelineError(f'symbol "{symbol[:40]}": must be 1 to 16 letters, digits, or one of . - _ ^ = $ / &')
     return symbol.upper()
+
+
+def name_in_file(symbol: str) -> str:
+    """What a symbol is called in the name of a file: in lower case, a hyphen for the slash that would be a folder."""
+    return symbol.lower().replace("/", "-")
 
 
 def latest_day() -> dt.date:

@@ -15,7 +15,8 @@ const EXAMPLES: &str = r#"Examples:
   dollarbill-ml run artifacts/churn customers.csv -o answers.csv
   dollarbill-ml check
 
-Exit codes: 0 done, 1 a model is not in parity with its original, 2 it could not be done."#;
+Exit codes: 0 done, 1 a model is not in parity with its original, 2 it could not be done, 3 the answer of `classify` or
+`predict` without --json is a fallback's because the installed model is broken."#;
 
 const RUN_EXAMPLES: &str = r#"Examples:
   dollarbill-ml run artifacts/churn                                  what it takes and gives
@@ -55,11 +56,11 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Signals from a CSV or NDJSON file: the same rows with `confidence` and `recommendation`
+    /// Signals from a CSV or NDJSON file, plain or gzip: the same rows with `confidence`, `recommendation`, `source`, `warnings`
     ClassifyBatch {
         /// The file; `-` reads stdin
         file: PathBuf,
-        /// Write here, whole or not at all, instead of to stdout
+        /// Write here, whole or not at all, instead of to stdout; a name that ends in .gz is packed
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -110,7 +111,7 @@ pub(crate) enum Command {
         /// A file of rows (JSON, one JSON object a line, or CSV), `-` for stdin, or rows themselves as JSON
         #[arg(allow_hyphen_values = true)]
         rows: Option<String>,
-        /// Write here, whole or not at all, instead of to stdout
+        /// Write here, whole or not at all, instead of to stdout; a name that ends in .gz is packed
         #[arg(long, short, value_name = "FILE", requires = "rows")]
         output: Option<PathBuf>,
         /// What the model takes and gives

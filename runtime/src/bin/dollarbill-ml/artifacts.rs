@@ -5,9 +5,9 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use dollarbill_ml::artifact::{self, Evaluator, Place};
-use dollarbill_ml::{AtomicFile, Config, Error};
+use dollarbill_ml::{Config, Error};
 
-use crate::out::{cannot, print};
+use crate::out::{create, cannot, print};
 
 /// Rows that `evaluate` holds in memory.
 const EVALUATE_CHUNK: usize = 8192;
@@ -46,7 +46,7 @@ pub(crate) fn evaluate(place: &Place, version: &Path, input: &Path, output: &Pat
     const SIZE: usize = size_of::<f64>();
     let evaluator = Evaluator::open(version, place)?;
     if input.extension().is_some_and(|ending| ending == "json") {
-        let mut file = AtomicFile::create(output)?;
+        let mut file = create(output)?;
         let answers = evaluator.evaluate_json(input)? + "\n";
         file.write_all(answers.as_bytes()).map_err(|source| cannot("write", output, source))?;
         return file.commit();
@@ -71,7 +71,7 @@ pub(crate) fn evaluate(place: &Place, version: &Path, input: &Path, output: &Pat
         return Err(Error::Rows { place: input.display().to_string(), reason });
     }
     let mut reader = BufReader::with_capacity(1 << 20, file);
-    let mut writer = BufWriter::with_capacity(1 << 20, AtomicFile::create(output)?);
+    let mut writer = BufWriter::with_capacity(1 << 20, create(output)?);
     let mut left = usize::try_from(bytes / row).unwrap_or(usize::MAX);
     let mut buffer = Vec::new();
     let (mut rows, mut answers) = (Vec::new(), Vec::new());

@@ -1,22 +1,38 @@
 //! What the commands do.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use clap::CommandFactory;
 use dollarbill_ml::artifact::Place;
-use dollarbill_ml::{AtomicFile, Config, Error, MlService, Source, TradeSignal, batch};
+use dollarbill_ml::{
+    Config, Error, MlService, SIGNAL_CLASSIFIER, Source, TradeSignal, VOLATILITY_PREDICTOR, Warning, batch,
+};
 use jiff::civil::Date;
 
 use crate::args::{Arguments, Command};
-use crate::out::{Progress, cannot, name_output, print, print_json};
+use crate::out::{Progress, cannot, print, print_json, write_whole};
 use crate::{artifacts, run_model, store};
 
 /// A signal on stdin is one small object.
 const LONGEST_SIGNAL: u64 = 1 << 16;
 
-pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
+/// How a command ended that could do what it was asked for.
+pub(crate) enum Done {
+    Well,
+    /// The answer is printed, but it is a fallback's, because the installed model is broken.
+    ByFallback,
+}
+
+impl Done {
+    /// For the short forms, which do not say who answered.
+    fn of(config: &Config, broken: bool) -> Self {
+        if broken && !config.fallback_exit_code_zero { Self::ByFallback } else { Self::Well }
+    }
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
     let named = arguments.config.as_deref();
     let config = || -> Result<Config, Error> {
         let mut config = Config::find(named)?;
@@ -26,13 +42,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
         Ok(config)
     };
     match arguments.command {
-        Command::Classify { signal, json } => classify(&config()?, &signal, json),
+        Command::Classify { signal, json } => return classify(&config()?, &signal, json),
         Command::ClassifyBatch { file, output } => classify_batch(&config()?, &file, output.as_deref()),
         Command::Observe { surface, date } => store::observe(&config()?, &surface, date),
         Command::Days { symbol } => store::days(&config()?, symbol.as_deref()),
         Command::Forget { symbol, date } => store::forget(&config()?, &symbol, date),
         Command::Predict { surface, symbol, date, json } => {
-            predict(&config()?, surface.as_deref(), symbol.as_deref(), date, json)
+            return predict(&config()?, surface.as_deref(), symbol.as_deref(), date, json);
         }
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
@@ -48,17 +64,26 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
             artifacts::evaluate(&Place::find(named)?, &version, &input, &output)
         }
     }
+    .map(|()| Done::Well)
 }
 
-fn classify(config: &Config, signal: &str, json: bool) -> Result<(), Error> {
+fn classify(config: &Config, signal: &str, json: bool) -> Result<Done, Error> {
     let text = if signal == "-" { standard_input()? } else { signal.to_owned() };
     let signal = TradeSignal::from_json(text.trim())?;
-    let answer = MlService::open_signals(config)?.classify(&signal)?;
-    // What made the fallback answer is on stderr already.
-    for warning in answer.warnings.iter().filter(|_| answer.source == Source::Model) {
-        tracing::warn!("{warning}");
+    let service = MlService::open_signals(config)?;
+    let answer = service.classify(&signal)?;
+    for warning in answer.warnings.iter() {
+        // What made the fallback answer is on stderr already.
+        if !matches!(warning, Warning::ModelDisabled | Warning::ModelRefused | Warning::ModelFailed) {
+            tracing::warn!("{warning}");
+        }
     }
-    if json { print_json(&answer) } else { print(&format!("{:.3}\n", answer.confidence)) }
+    if json {
+        return print_json(&answer).map(|()| Done::Well);
+    }
+    print(&format!("{:.3}\n", answer.confidence))?;
+    let failed = answer.warnings.iter().any(|warning| warning == Warning::ModelFailed);
+    Ok(Done::of(config, failed || service.refused(SIGNAL_CLASSIFIER).is_some()))
 }
 
 fn standard_input() -> Result<String, Error> {
@@ -81,17 +106,10 @@ fn classify_batch(config: &Config, file: &Path, output: Option<&Path>) -> Result
         (file.display().to_string(), Box::new(BufReader::with_capacity(1 << 16, input)))
     };
     let mut progress = Progress::new();
-    if let Some(path) = output {
-        let mut whole = AtomicFile::create(path)?;
-        batch::classify_stream(&service, input, &mut whole, &name, |rows| progress.show(rows))
-            .map_err(|error| name_output(error, output))?;
-        whole.commit()?;
-    } else {
-        let stdout = io::stdout().lock();
-        batch::classify_stream(&service, input, stdout, &name, |rows| progress.show(rows))
-            .map_err(|error| name_output(error, output))?;
-    }
+    let done =
+        write_whole(output, |out| batch::classify_stream(&service, input, out, &name, |rows| progress.show(rows)))?;
     progress.finish();
+    let _ = writeln!(io::stderr(), "{done}");
     Ok(())
 }
 
@@ -101,7 +119,7 @@ fn predict(
     symbol: Option<&str>,
     date: Option<Date>,
     json: bool,
-) -> Result<(), Error> {
+) -> Result<Done, Error> {
     // The file first: a mistake in it should not wait for the model.
     if let Some(path) = surface {
         std::fs::metadata(path).map_err(|error| cannot("read", path, error))?;
@@ -116,5 +134,9 @@ fn predict(
     for warning in forecast.warnings.iter().filter(|_| forecast.source == Source::Model) {
         tracing::warn!("{warning}");
     }
-    if json { print_json(&forecast) } else { print_json(&forecast.short()) }
+    if json {
+        return print_json(&forecast).map(|()| Done::Well);
+    }
+    print_json(&forecast.short())?;
+    Ok(Done::of(config, service.refused(VOLATILITY_PREDICTOR).is_some()))
 }

@@ -1,6 +1,6 @@
 //! The command line: numbers and JSON on stdout, everything else on stderr.
 //!
-//! Exit codes: 0 done, 1 a model is not in parity, 2 it could not be done.
+//! Exit codes: 0 done, 1 a model is not in parity, 2 it could not be done, 3 a fallback answered for a broken model.
 
 mod args;
 mod artifacts;
@@ -14,6 +14,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use dollarbill_ml::Error;
+
+use crate::commands::Done;
 
 fn main() -> ExitCode {
     let arguments = match args::Arguments::try_parse() {
@@ -29,7 +31,8 @@ fn main() -> ExitCode {
         .with_ansi(false)
         .init();
     match commands::run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Done::Well) => ExitCode::SUCCESS,
+        Ok(Done::ByFallback) => ExitCode::from(3),
         // The reader of our output has gone: nobody is left to tell, but the answer was not delivered.
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(2),
         Err(error) => {

@@ -1,10 +1,12 @@
 //! What commands print, and how they say that it could not be done.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dollarbill_ml::Error;
+use dollarbill_ml::{AtomicFile, Error};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::Serialize;
 
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Error> {
@@ -21,8 +23,54 @@ pub(crate) fn cannot(what: &'static str, path: impl AsRef<Path>, source: io::Err
     Error::Io { what, path: path.as_ref().to_path_buf(), source }
 }
 
+/// A file that appears whole or not at all; a signal that ends the process takes the unfinished one away first.
+pub(crate) fn create(path: &Path) -> Result<AtomicFile, Error> {
+    remove_unfinished_on_signals().map_err(|source| cannot("write", path, source))?;
+    AtomicFile::create(path)
+}
+
+/// Lets `work` write to a file that appears whole or not at all, packed where its name ends in `.gz`; or to stdout.
+pub(crate) fn write_whole<T>(
+    output: Option<&Path>,
+    work: impl FnOnce(&mut dyn Write) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let named = |error| name_output(error, output);
+    let Some(path) = output else { return work(&mut io::stdout().lock()).map_err(named) };
+    let mut whole = create(path)?;
+    let done = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
+        let mut packed = GzEncoder::new(BufWriter::with_capacity(1 << 16, &mut whole), Compression::default());
+        let done = work(&mut packed).map_err(named)?;
+        let finished = packed.finish().and_then(|mut buffer| buffer.flush());
+        finished.map_err(|source| cannot("write", path, source))?;
+        done
+    } else {
+        work(&mut whole).map_err(named)?
+    };
+    whole.commit()?;
+    Ok(done)
+}
+
+#[cfg(unix)]
+fn remove_unfinished_on_signals() -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    std::thread::Builder::new().spawn(move || {
+        for signal in signals.forever() {
+            AtomicFile::remove_unfinished();
+            // Ends the process as the signal would have.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    })?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn remove_unfinished_on_signals() -> io::Result<()> {
+    Ok(())
+}
+
 /// The library knows the input of a stream by name only: an error of writing is of the output.
-pub(crate) fn name_output(error: Error, output: Option<&Path>) -> Error {
+fn name_output(error: Error, output: Option<&Path>) -> Error {
     match error {
         Error::Io { what: "write", source, .. } => cannot("write", output.unwrap_or(Path::new("stdout")), source),
         other => other,

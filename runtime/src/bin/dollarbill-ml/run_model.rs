@@ -6,9 +6,9 @@ use std::path::Path;
 
 use dollarbill_ml::any_model::answer_stream;
 use dollarbill_ml::artifact::Place;
-use dollarbill_ml::{AtomicFile, Error, Model};
+use dollarbill_ml::{Error, Model};
 
-use crate::out::{Progress, cannot, name_output, print};
+use crate::out::{Progress, cannot, print, write_whole};
 
 pub(crate) fn run(place: Place, folder: &Path, rows: Option<&str>, output: Option<&Path>) -> Result<(), Error> {
     // The file first: a mistake in it should not wait for the model.
@@ -17,15 +17,7 @@ pub(crate) fn run(place: Place, folder: &Path, rows: Option<&str>, output: Optio
     let model = Model::options().lanes(1).place(place).open(folder)?;
     let Some((name, input)) = input else { return print(&model.signature().to_string()) };
     let mut progress = Progress::new();
-    if let Some(path) = output {
-        let mut whole = AtomicFile::create(path)?;
-        answer_stream(&model, input, &mut whole, &name, |rows| progress.show(rows))
-            .map_err(|error| name_output(error, output))?;
-        whole.commit()?;
-    } else {
-        answer_stream(&model, input, io::stdout().lock(), &name, |rows| progress.show(rows))
-            .map_err(|error| name_output(error, output))?;
-    }
+    write_whole(output, |out| answer_stream(&model, input, out, &name, |rows| progress.show(rows)))?;
     progress.finish();
     Ok(())
 }

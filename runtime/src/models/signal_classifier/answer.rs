@@ -45,6 +45,14 @@ pub enum Warning {
     ModelRefused,
     /// The answer is the fallback's: onnxruntime failed on this signal.
     ModelFailed,
+    /// The fallback's score is above the threshold, and the config does not let a fallback trade: AVOID.
+    FallbackMayNotTrade,
+    /// Gamma, vega and delta fit together only if vega is $ per point of volatility and not per 1.00.
+    VegaPerPoint,
+    /// Theta is far too small for gamma: it looks like $ per day and not per year.
+    ThetaPerDay,
+    /// Delta is positive and theta that of a put: the sign of delta seems lost.
+    PutDeltaUnsigned,
 }
 
 impl fmt::Display for Warning {
@@ -56,17 +64,42 @@ impl fmt::Display for Warning {
             Self::ModelDisabled => formatter.write_str("fallback: the model is switched off"),
             Self::ModelRefused => formatter.write_str("fallback: the model was refused"),
             Self::ModelFailed => formatter.write_str("fallback: the model failed"),
+            Self::FallbackMayNotTrade => formatter
+                .write_str("fallback: AVOID instead of TRADE (ml_integration.fallback_may_trade allows it)"),
+            Self::VegaPerPoint => {
+                formatter.write_str("vega contradicts gamma: it looks like $ per point (x 100 = per 1.00)")
+            }
+            Self::ThetaPerDay => {
+                formatter.write_str("theta contradicts gamma: it looks like $ per day (x 365 = per year)")
+            }
+            Self::PutDeltaUnsigned => {
+                formatter.write_str("delta contradicts theta: it looks like a put's without its sign (-delta)")
+            }
         }
     }
 }
 
-const FLAGS: [Warning; 5] = [
+/// How many warnings there are.
+pub(crate) const N_WARNINGS: usize = N_FIELDS + FLAGS.len();
+
+const FLAGS: [Warning; 9] = [
     Warning::UnlikeTraining,
     Warning::RuleDisagrees,
     Warning::ModelDisabled,
     Warning::ModelRefused,
     Warning::ModelFailed,
+    Warning::FallbackMayNotTrade,
+    Warning::VegaPerPoint,
+    Warning::ThetaPerDay,
+    Warning::PutDeltaUnsigned,
 ];
+
+impl Warning {
+    /// Every warning that there is.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        SIGNAL_FIELDS.into_iter().map(Self::OutsideTraining).chain(FLAGS)
+    }
+}
 
 /// The warnings of one answer: a set that costs no allocation.
 ///
@@ -77,11 +110,16 @@ const FLAGS: [Warning; 5] = [
 /// assert_eq!(Warnings::default().iter().count(), 0);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Warnings(u16);
+pub struct Warnings(u32);
 
 impl Warnings {
     pub(crate) fn outside(bits: u16) -> Self {
-        Self(bits)
+        Self(u32::from(bits))
+    }
+
+    /// These and those.
+    pub(crate) fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
 
     pub(crate) fn with(self, warning: Warning) -> Self {
@@ -97,8 +135,7 @@ impl Warnings {
 
     /// The warnings one by one.
     pub fn iter(self) -> impl Iterator<Item = Warning> {
-        let fields = SIGNAL_FIELDS.into_iter().map(Warning::OutsideTraining);
-        fields.chain(FLAGS).enumerate().filter(move |(index, _)| self.0 & (1 << index) != 0).map(|(_, warning)| warning)
+        Warning::all().enumerate().filter(move |(index, _)| self.0 & (1 << index) != 0).map(|(_, warning)| warning)
     }
 }
 
@@ -108,8 +145,21 @@ impl Serialize for Warnings {
     }
 }
 
+/// From the texts that [`Serialize`] gives; a text that is none of them is an error.
+impl<'de> Deserialize<'de> for Warnings {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut bits = 0;
+        for text in Vec::<String>::deserialize(deserializer)? {
+            let known = Warning::all().position(|warning| warning.to_string() == text);
+            let index = known.ok_or_else(|| serde::de::Error::custom(format!("unknown warning {text:?}")))?;
+            bits |= 1 << index;
+        }
+        Ok(Self(bits))
+    }
+}
+
 /// The answer to a signal.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Classification {
     /// P(profit) of the trade, 0 to 1.
     pub confidence: f64,
@@ -125,4 +175,37 @@ pub struct Classification {
     pub rule_score: f64,
     /// What a trader should know.
     pub warnings: Warnings,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_answer_survives_being_written_and_read(
+            confidence in 0.0..=1.0_f64, rule_score in 0.0..=1.0_f64, trade: bool, model: bool, bits in 0..1_u32 << N_WARNINGS,
+        ) {
+            let answer = Classification {
+                confidence,
+                recommendation: if trade { Recommendation::Trade } else { Recommendation::Avoid },
+                high_confidence: confidence > 0.8,
+                source: if model { Source::Model } else { Source::Fallback },
+                model_version: model.then(|| "0123456789ab".parse().unwrap()),
+                rule_score,
+                warnings: Warnings(bits),
+            };
+            let text = serde_json::to_string(&answer).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Classification>(&text).unwrap(), answer);
+            prop_assert_eq!(answer.warnings.iter().count(), bits.count_ones() as usize);
+        }
+    }
+
+    #[test]
+    fn a_warning_that_there_is_not_is_refused() {
+        let error = serde_json::from_str::<Warnings>(r#"["the moon is full"]"#).unwrap_err().to_string();
+        assert!(error.contains("unknown warning \"the moon is full\""), "{error}");
+    }
 }

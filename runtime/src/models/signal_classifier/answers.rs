@@ -12,6 +12,7 @@ use crate::models::signal_classifier::face::{SignalModel, Signals};
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_CLASSIFIER};
 use crate::models::signal_classifier::rule::rule_score;
 use crate::models::signal_classifier::signal::TradeSignal;
+use crate::models::signal_classifier::units::contradictions;
 use crate::service::meter;
 use crate::service::ml_service::MlService;
 use crate::service::serving_slot::State;
@@ -195,7 +196,14 @@ impl MlService {
             tracing::warn!("fallback: {SIGNAL_CLASSIFIER}: the traditional rule answers: {cause}");
         }
         let rule = rule_score(signal);
-        Ok(self.classification(rule, rule, None, Warnings::default().with(warning)))
+        let warnings = contradictions(&signal.features()).with(warning);
+        let answer = self.classification(rule, rule, None, warnings);
+        if answer.recommendation == Recommendation::Avoid || self.inner().config.fallback_may_trade {
+            return Ok(answer);
+        }
+        // A trade that nobody has decided on: the rule answers because something is not as it should be.
+        let warnings = warnings.with(Warning::FallbackMayNotTrade);
+        Ok(Classification { recommendation: Recommendation::Avoid, warnings, ..answer })
     }
 
     fn classification(

@@ -11,6 +11,7 @@ use crate::models::signal_classifier::answer::{Warning, Warnings};
 use crate::models::signal_classifier::contract::{Limits, check_contract};
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_CLASSIFIER};
 use crate::models::signal_classifier::novelty::Novelty;
+use crate::models::signal_classifier::units::contradictions;
 use crate::service::serving_slot::{Face, ServingSlot, Why};
 
 type Cache = quick_cache::sync::Cache<(Version, [u64; N_FIELDS]), f64>;
@@ -61,12 +62,13 @@ impl Face for SignalModel {
 impl SignalModel {
     /// What a trader should know of a row before the model is asked.
     pub(crate) fn warnings(&self, row: &[f64; N_FIELDS]) -> Warnings {
+        let units = contradictions(row);
         let outside = Warnings::outside(self.limits.outside(row));
         // Outside of a range the row is unlike the others anyway, and the field that is has been named.
         if outside.is_empty() && self.novelty.as_ref().is_some_and(|novelty| novelty.is_novel(row)) {
-            return outside.with(Warning::UnlikeTraining);
+            return outside.and(units).with(Warning::UnlikeTraining);
         }
-        outside
+        outside.and(units)
     }
 }
 

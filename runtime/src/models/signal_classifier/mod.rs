@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod answers;
 pub(crate) mod batch;
+pub(crate) mod builder;
 pub(crate) mod contract;
 pub(crate) mod drop_in;
 pub(crate) mod face;
@@ -12,3 +13,4 @@ pub(crate) mod options;
 pub(crate) mod raw_signal;
 pub(crate) mod rule;
 pub(crate) mod signal;
+pub(crate) mod units;

@@ -7,12 +7,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::Error;
 use crate::io::text::nearest;
+use crate::models::signal_classifier::batch::columns::{check_other, missing};
 use crate::models::signal_classifier::contract::{Limits, unit_of};
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_FIELDS};
 use crate::models::signal_classifier::signal::TradeSignal;
-
-/// Columns that a file of signals may carry besides, which pass through untouched.
-pub const PASSED_THROUGH: [&str; 4] = ["timestamp", "symbol", "pnl", "is_profitable"];
 
 impl TradeSignal {
     /// Reads one JSON object with exactly the eight fields, each once, each a number within the contract's limits.
@@ -27,7 +25,15 @@ impl TradeSignal {
     pub(crate) fn from_json_at(place: &str, text: &str) -> Result<Self, Error> {
         let refuse = |reason| Error::Signal { place: place.to_owned(), reason };
         let raw = RawSignal::parse(text).map_err(refuse)?;
-        raw.signal(&[], &Limits::contract()).map_err(refuse)
+        raw.signal(&Limits::contract()).map_err(refuse)
+    }
+}
+
+/// As strict as [`TradeSignal::from_json`], from any format that describes itself.
+impl<'de> Deserialize<'de> for TradeSignal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = RawSignal::deserialize(deserializer)?;
+        raw.signal(&Limits::contract()).map_err(serde::de::Error::custom)
     }
 }
 
@@ -48,6 +54,8 @@ pub(crate) struct RawSignal {
 
 impl RawSignal {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
             return Err("is empty, must be a JSON object with the fields of a signal".to_owned());
         }
@@ -57,21 +65,37 @@ impl RawSignal {
         })
     }
 
-    /// The signal, if all fields are there and right; `allowed` are other fields that may be there.
-    pub(crate) fn signal(&self, allowed: &[&str], limits: &Limits) -> Result<TradeSignal, String> {
-        if let Some(name) = &self.twice {
-            return Err(format!("field '{name}' stands twice; keep one"));
-        }
-        if let Some(name) = self.others.iter().find(|name| !allowed.contains(&name.as_str())) {
+    /// The signal, if all fields are there and right, and no other.
+    pub(crate) fn signal(&self, limits: &Limits) -> Result<TradeSignal, String> {
+        self.check_twice()?;
+        if let Some(name) = self.others.first() {
             return Err(unknown_field(name));
         }
+        self.fields(limits)
+    }
+
+    /// The signal in a row of a file, where other fields may stand beside it.
+    pub(crate) fn signal_of_row(&self, limits: &Limits) -> Result<TradeSignal, String> {
+        self.check_twice()?;
+        self.others.iter().try_for_each(|name| check_other(name))?;
+        self.fields(limits)
+    }
+
+    fn check_twice(&self) -> Result<(), String> {
+        self.twice.as_ref().map_or(Ok(()), |name| Err(format!("field '{name}' stands twice; keep one")))
+    }
+
+    fn fields(&self, limits: &Limits) -> Result<TradeSignal, String> {
         let mut features = [0.0; N_FIELDS];
         for (index, feature) in features.iter_mut().enumerate() {
             let name = SIGNAL_FIELDS[index];
             *feature = match &self.values[index] {
                 Some(Found::Number(number)) => *number,
                 Some(Found::Other(found)) => return Err(format!("field '{name}' must be a number, found {found}")),
-                None => return Err(format!("field '{name}' is missing ({})", unit_of(index))),
+                None => {
+                    let others: Vec<_> = self.others.iter().map(String::as_str).collect();
+                    return Err(format!("{} ({})", missing(name, &others), unit_of(index)));
+                }
             };
             limits.check_value(index, *feature)?;
         }
@@ -256,6 +280,7 @@ mod tests {
                 TradeSignal { edge_percent, delta, gamma, vega, theta, volume, open_interest, days_to_expiry };
             let text = serde_json::to_string(&signal).unwrap();
             proptest::prop_assert_eq!(TradeSignal::from_json(&text).unwrap(), signal);
+            proptest::prop_assert_eq!(serde_json::from_str::<TradeSignal>(&text).unwrap(), signal);
         }
     }
 }

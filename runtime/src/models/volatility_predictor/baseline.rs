@@ -10,7 +10,7 @@ const HAR_SPANS: [usize; 3] = [5, 22, 252];
 ///
 /// All but persistence were fitted to the model's own training data; `None` when the fallback answered, and for an
 /// artifact that does not bring them.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     /// It stays as it is today.
     pub persistence: f64,

@@ -16,7 +16,7 @@ use crate::surface::calendar::{is_weekend, no_trading_day};
 use crate::surface::day::{SurfaceDay, is_copy};
 use crate::surface::history::read_surface;
 use crate::surface::name::{date_in_name, symbol_of};
-use crate::surface::symbol::checked_symbol;
+use crate::surface::symbol::{checked_symbol, name_in_file};
 
 /// A modification time counts by this clock: New York's without summer time, whose midnight no trading session crosses.
 const CLOCK: tz::Offset = tz::offset(-5);
@@ -44,7 +44,7 @@ pub(crate) fn of_symbol(
     date: Option<Date>,
 ) -> Result<KnownDays, Error> {
     let symbol = checked_symbol(symbol)?;
-    let file = config.data_dir.join(format!("{}_vol_surface.csv", symbol.to_ascii_lowercase()));
+    let file = config.data_dir.join(format!("{}_vol_surface.csv", name_in_file(&symbol)));
     let mut days = stored(config, kept, &symbol)?;
     let mut warnings = Vec::new();
     let mut place = format!("symbol {symbol}");

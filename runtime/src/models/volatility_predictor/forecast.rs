@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::artifact::version::Version;
 use crate::models::volatility_predictor::baseline::Baseline;
 use crate::models::volatility_predictor::forecast_surface::ForecastSurface;
 use crate::service::source::Source;
+use crate::surface::day::DAILY_FEATURES;
 
 /// Where the average implied volatility goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +23,7 @@ pub enum Direction {
 }
 
 /// The forecast for one horizon.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HorizonForecast {
     /// Trading days ahead.
     pub days: u32,
@@ -36,7 +38,7 @@ pub struct HorizonForecast {
 }
 
 /// The forecast in four keys, as the engine reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ShortForecast {
     /// Today's average implied volatility.
     pub current_avg_iv: f64,
@@ -49,7 +51,7 @@ pub struct ShortForecast {
 }
 
 /// The forecast with everything that is known besides.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VolatilityForecast {
     /// The symbol.
     pub symbol: String,
@@ -68,6 +70,7 @@ pub struct VolatilityForecast {
     /// The forecast of each horizon of the model.
     pub horizons: Vec<HorizonForecast>,
     /// The daily features of the last known day; `None` where the day's quotes do not tell.
+    #[serde(deserialize_with = "named_features")]
     pub features: BTreeMap<&'static str, Option<f64>>,
     /// The surface of each horizon of the model; `None` when the fallback answered, which has none to give.
     pub surface: Option<ForecastSurface>,
@@ -83,6 +86,18 @@ pub struct VolatilityForecast {
     pub warnings: Vec<String>,
 }
 
+/// Features by the names that they have here.
+fn named_features<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<&'static str, Option<f64>>, D::Error> {
+    let found = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
+    let named = found.into_iter().map(|(name, value)| {
+        let known = DAILY_FEATURES.into_iter().find(|known| *known == name);
+        known.map(|known| (known, value)).ok_or_else(|| D::Error::custom(format!("unknown feature {name:?}")))
+    });
+    named.collect()
+}
+
 impl VolatilityForecast {
     /// The four keys of the short form.
     #[must_use]
@@ -92,6 +107,68 @@ impl VolatilityForecast {
             predicted_avg_iv: self.predicted_avg_iv,
             change_percent: self.change_percent,
             direction: self.direction,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::models::volatility_predictor::forecast_surface::HorizonSurface;
+
+    prop_compose! {
+        fn baselines()(persistence in 0.01..5.0_f64, ar in option::of(0.01..5.0_f64), har in option::of(0.01..5.0_f64),
+                       ewma in option::of(0.01..5.0_f64)) -> Baseline {
+            Baseline { persistence, ar, har, ewma }
+        }
+    }
+
+    prop_compose! {
+        fn horizons()(days in 1..64_u32, predicted in 0.01..5.0_f64, lower in option::of(0.0..1.0_f64),
+                      upper in option::of(1.0..9.0_f64), baseline in baselines()) -> HorizonForecast {
+            HorizonForecast { days, predicted, lower, upper, baseline }
+        }
+    }
+
+    prop_compose! {
+        fn surfaces()(cells in prop::collection::vec(prop::collection::vec(0.01..5.0_f64, 3), 1..4), usual_shape: bool) -> ForecastSurface {
+            let horizons = vec![HorizonSurface { days: 1, implied_vol: cells }];
+            ForecastSurface { tenor_days: vec![30, 60], moneyness: vec![0.9, 1.0, 1.1], usual_shape, horizons }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_forecast_survives_being_written_and_read(
+            horizons in prop::collection::vec(horizons(), 1..4), surface in option::of(surfaces()), baseline in baselines(),
+            features in prop::collection::vec(option::of(-1e6..1e6_f64), DAILY_FEATURES.len()), day in option::of(0..9000_i64),
+            warnings in prop::collection::vec(".{0,20}", 0..3), up: bool, model: bool,
+        ) {
+            let start = jiff::civil::date(2000, 1, 1);
+            let forecast = VolatilityForecast {
+                symbol: "TSLA".to_owned(),
+                date: day.map(|days| start.checked_add(jiff::Span::new().days(days)).unwrap()),
+                current_avg_iv: horizons[0].predicted * 1.1,
+                predicted_avg_iv: horizons[0].predicted,
+                change_percent: -100.0 / 11.0,
+                direction: if up { Direction::Up } else { Direction::Down },
+                horizon: 1,
+                horizons,
+                features: DAILY_FEATURES.into_iter().zip(features).collect(),
+                surface,
+                baseline,
+                known_days: 300,
+                source: if model { Source::Model } else { Source::Fallback },
+                model_version: model.then(|| "0123456789ab".parse().unwrap()),
+                warnings,
+            };
+            let text = serde_json::to_string(&forecast).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<VolatilityForecast>(&text).unwrap(), &forecast);
+            let short = serde_json::to_string(&forecast.short()).unwrap();
+            prop_assert_eq!(serde_json::from_str::<ShortForecast>(&short).unwrap(), forecast.short());
         }
     }
 }

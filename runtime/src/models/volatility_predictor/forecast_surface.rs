@@ -1,6 +1,6 @@
 //! The forecast surface: implied volatilities on a grid of tenors and moneynesses, free of arbitrage.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::surface::features::{NODES as GRID_MONEYNESS, TENOR_DAYS as GRID_TENOR_DAYS};
 
@@ -26,7 +26,7 @@ pub(crate) const CELLS: usize = GRID_TENOR_DAYS.len() * GRID_MONEYNESS.len();
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ForecastSurface {
     /// Calendar days to expiry, counted from the forecast's day.
     pub tenor_days: Vec<u32>,
@@ -39,7 +39,7 @@ pub struct ForecastSurface {
 }
 
 /// The forecast grid of one horizon.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HorizonSurface {
     /// Trading days ahead.
     pub days: u32,

@@ -3,34 +3,27 @@
 use std::io::{self, BufRead, Read, Write};
 
 use crate::error::Error;
+use crate::io::decoded::decoded;
 use crate::io::guard::Guard;
 use crate::models::signal_classifier::answer::Classification;
+use crate::models::signal_classifier::batch::columns::{ADDED, columns_of};
+use crate::models::signal_classifier::batch::summary::Summary;
 use crate::models::signal_classifier::contract::Limits;
-use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_FIELDS};
-use crate::models::signal_classifier::raw_signal::{PASSED_THROUGH, RawSignal, from_text_fields, unknown_field};
+use crate::models::signal_classifier::raw_signal::{RawSignal, from_text_fields};
 use crate::models::signal_classifier::signal::TradeSignal;
 use crate::service::ml_service::MlService;
-use crate::service::source::Source;
 
 /// Rows that are answered at a time.
 const CHUNK: usize = 4096;
 /// The longest row that is read, in bytes.
 const LONGEST_ROW: usize = 1 << 20;
 
-/// What became of a file of signals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Rows answered.
-    pub rows: u64,
-    /// Rows answered by the fallback.
-    pub fallbacks: u64,
-}
-
-/// Answers a file of signals: the same rows in the same order, with `confidence` and `recommendation` added.
+/// Answers a file of signals: the same rows in the same order, with `confidence`, `recommendation`, `source` and
+/// `warnings` added; in CSV the warnings of a row are texts joined by `; `, in NDJSON a list.
 ///
-/// CSV or NDJSON is recognised by the first character. Besides the fields of a signal, a row may hold `timestamp`,
-/// `symbol`, `pnl` and `is_profitable`, which pass through. Confidences are written in the shortest form that reads
+/// CSV or NDJSON is recognised by the first character, gzip by its first bytes; a byte order mark is passed over. A CSV
+/// header may spell the fields in another case, with spaces or hyphens. Whatever else a row holds passes through
+/// untouched. Confidences are written in the shortest form that reads
 /// back to the same float64. `progress` is told the number of rows answered so far.
 ///
 /// # Errors
@@ -51,11 +44,12 @@ pub struct Summary {
 /// ```
 pub fn classify_stream(
     service: &MlService,
-    mut input: impl BufRead,
+    input: impl BufRead,
     output: impl Write,
     name: &str,
     progress: impl FnMut(u64),
 ) -> Result<Summary, Error> {
+    let mut input = decoded(input).map_err(|error| cannot("read", name, error))?;
     let start = input.fill_buf().map_err(|error| cannot("read", name, error))?;
     let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
     let mut stream = Stream { service, name, output, progress, summary: Summary::default(), answers: Vec::new() };
@@ -92,9 +86,8 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
         })
     }
 
-    fn count(&mut self) {
-        self.summary.rows += self.answers.len() as u64;
-        self.summary.fallbacks += self.answers.iter().filter(|answer| answer.source == Source::Fallback).count() as u64;
+    fn count(&mut self, signals: &[TradeSignal]) {
+        self.summary.count(signals, &self.answers);
         (self.progress)(self.summary.rows);
     }
 
@@ -104,10 +97,11 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
         let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(guarded);
         let wrong = |error: &csv::Error, row| csv_error(self.name, row, error);
         let header = reader.headers().map_err(|error| wrong(&error, None))?.clone();
-        let columns = columns_of(&header).map_err(|reason| rows_error(self.name, None, &reason))?;
+        let columns = columns_of(header.iter())
+            .map_err(|reason| rows_error(self.name, None, &format!("header: {reason}")))?;
         let name = self.name.to_owned();
         let mut writer = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(Vec::new());
-        let head = header.iter().chain(["confidence", "recommendation", "source"]);
+        let head = header.iter().chain(ADDED);
         writer.write_record(head).map_err(|error| csv_error(&name, None, &error))?;
         let limits = Limits::contract();
         let (mut records, mut signals) = (vec![csv::StringRecord::new(); CHUNK], Vec::with_capacity(CHUNK));
@@ -133,11 +127,13 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
             self.answer(&signals, &rows)?;
             for (record, answer) in records.iter().zip(&self.answers) {
                 let confidence = format!("{:?}", answer.confidence);
-                let added = [confidence.as_str(), answer.recommendation.as_str(), answer.source.as_str()];
+                let warnings: Vec<_> = answer.warnings.iter().map(|warning| warning.to_string()).collect();
+                let warnings = warnings.join("; ");
+                let added = [confidence.as_str(), answer.recommendation.as_str(), answer.source.as_str(), &warnings];
                 let fields = record.iter().chain(added);
                 writer.write_record(fields).map_err(|error| csv_error(&name, None, &error))?;
             }
-            self.count();
+            self.count(&signals);
             writer.flush().map_err(|error| cannot("write", &name, error))?;
             let bytes =
                 writer.into_inner().map_err(|error| cannot("write", &name, io::Error::other(error.to_string())))?;
@@ -167,7 +163,7 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
                     continue;
                 }
                 rows.push(row);
-                let signal = RawSignal::parse(line).and_then(|raw| raw.signal(&PASSED_THROUGH, &limits));
+                let signal = RawSignal::parse(line).and_then(|raw| raw.signal_of_row(&limits));
                 signals.push(signal.map_err(|reason| signal_error(&name, row, reason))?);
             }
             if signals.is_empty() {
@@ -182,12 +178,16 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
                 let open = line.strip_suffix('}').unwrap_or(line).trim_end();
                 let (confidence, word) = (answer.confidence, answer.recommendation.as_str());
                 let source = answer.source.as_str();
+                // Texts of our own, without a character that JSON would escape.
+                let warnings: Vec<_> = answer.warnings.iter().map(|warning| format!("\"{warning}\"")).collect();
+                let warnings = warnings.join(", ");
                 let _ = writeln!(
                     text,
-                    "{open}, \"confidence\": {confidence:?}, \"recommendation\": \"{word}\", \"source\": \"{source}\"}}"
+                    "{open}, \"confidence\": {confidence:?}, \"recommendation\": \"{word}\", \"source\": \"{source}\", \
+                     \"warnings\": [{warnings}]}}"
                 );
             }
-            self.count();
+            self.count(&signals);
             self.output.write_all(text.as_bytes()).map_err(|error| cannot("write", &name, error))?;
         }
     }
@@ -209,26 +209,6 @@ fn read_line(input: &mut impl BufRead, line: &mut String) -> Result<bool, String
     }
     *line = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
     Ok(read > 0)
-}
-
-/// Where the fields of a signal stand in a header.
-fn columns_of(header: &csv::StringRecord) -> Result<[usize; N_FIELDS], String> {
-    let mut columns = [None; N_FIELDS];
-    for (place, name) in header.iter().enumerate() {
-        let name = name.trim();
-        if let Some(index) = SIGNAL_FIELDS.iter().position(|field| *field == name) {
-            if columns[index].replace(place).is_some() {
-                return Err(format!("header: field '{name}' stands twice; keep one"));
-            }
-        } else if !PASSED_THROUGH.contains(&name) {
-            return Err(format!("header: {}", unknown_field(name)));
-        }
-    }
-    let mut found = [0; N_FIELDS];
-    for (index, column) in columns.iter().enumerate() {
-        found[index] = column.ok_or_else(|| format!("header: field '{}' is missing", SIGNAL_FIELDS[index]))?;
-    }
-    Ok(found)
 }
 
 fn signal_error(name: &str, row: u64, reason: String) -> Error {
