@@ -88,6 +88,8 @@ def _compile_file(options: argparse.Namespace) -> int:
 
     rows = None if options.data is None else read_rows(options.data, load_original_file(original))
     place = options.artifact.resolve()
+    if place.name in models():
+        raise PipelineError(f"{options.artifact}: {place.name} is a model of this house; name another folder")
     folder = write_artifact(place.parent, draft_of_file(original, name=place.name, rows=rows))
     _say_candidate(
         place.name, options.artifact / folder.name, f"python -m verify {options.artifact} --original {original}"

@@ -29,6 +29,7 @@ def draft_of(model: Model, folder: Path) -> Draft:
     if original is None:
         raise PipelineError(f"{folder}: no trained model here; run `python -m train {model.name}` first")
     graph, absolute = compile_original(original, name=model.name)
+    _require_names(model, graph)
     inputs = sample_inputs(record, model.inputs)
     outputs = original.answer(original.estimator, inputs)
     return Draft(
@@ -70,6 +71,20 @@ def sample_inputs(record: TrainingRecord, tensors: tuple[Tensor, ...]) -> dict[s
         tensor.name: np.asarray(_nan_for_none(record.sample[tensor.name]), dtype=DTYPES[tensor.dtype])
         for tensor in tensors
     }
+
+
+def _require_names(model: Model, graph: onnx.ModelProto) -> None:
+    """The compiler names the tensors of a scikit-learn model itself: the contract must use those names."""
+    for side, tensors, found in (
+        ("inputs", model.inputs, graph.graph.input),
+        ("outputs", model.outputs, graph.graph.output),
+    ):
+        ours, theirs = [tensor.name for tensor in tensors], [value.name for value in found]
+        if ours != theirs:
+            raise PipelineError(
+                f"{model.name}: its contract calls the {side} {', '.join(ours)}, the compiled graph has "
+                f"{', '.join(theirs)}; use the graph's names in the model's `{side}`"
+            )
 
 
 def _entries(

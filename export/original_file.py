@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.artifact.manifest import MODEL_NAME, ParityEntry, tensor_entry
+from export.artifact.manifest import LONGEST_AXIS, MODEL_NAME, ParityEntry, tensor_entry
 from export.artifact.version_folder import Draft
 from train.core.contract import Column, Task, Tensor
 from train.core.errors import PipelineError
@@ -55,8 +55,13 @@ def draft_of_file(path: Path, *, name: str, rows: Floats | None = None) -> Draft
     from export.sklearn.sample_rows import largest_size, missing_columns, starting_rows
 
     estimator = load_original_file(path)
-    graph = compile_sklearn(estimator, name=name)
     width = input_width(estimator)
+    if width > LONGEST_AXIS:
+        raise PipelineError(
+            f"{path}: takes {width:,} columns, an artifact holds at most {LONGEST_AXIS:,}; "
+            "`-o model.onnx` compiles the graph alone"
+        )
+    graph = compile_sklearn(estimator, name=name)
     if rows is not None and rows.shape[1] != width:
         raise PipelineError(f"--data: {rows.shape[1]} columns, {path} takes {width}")
     given = starting_rows(estimator, width) if rows is None else rows
@@ -142,7 +147,13 @@ def _answer(estimator: Any) -> tuple[Task, Tensor]:
     classes = [str(label) for label in np.asarray(estimator.classes_).tolist()]
     if len(set(classes)) < len(classes):
         raise PipelineError(f"two classes have one name: {', '.join(classes)}; use labels that read differently")
-    columns = tuple(Column(label, "probability", 0.0, 1.0, meaning=f"P(class {label})") for label in classes)
+    soft = hasattr(estimator, "predict_proba")
+    columns = tuple(
+        Column(label, "probability", 0.0, 1.0, meaning=f"P(class {label})")
+        if soft
+        else Column(label, minimum=0.0, maximum=1.0, integer=True, meaning=f"1 where predict(X) is {label}, else 0")
+        for label in classes
+    )
     return "classifier", Tensor(PROBABILITIES, ("batch", "class"), columns)
 
 

@@ -61,7 +61,10 @@ def _model_of(folder: Path) -> Model:
             f"{folder}: a model's folder needs a model.py that says what the model is (see train/model.py); "
             "write one, or remove the folder"
         )
-    module = importlib.import_module(f"train.{folder.name}.model")
+    try:
+        module = importlib.import_module(f"train.{folder.name}.model")
+    except Exception as error:  # whatever a stranger's file does at import
+        raise PipelineError(f"{folder / 'model.py'}: cannot be imported: {type(error).__name__}: {error}") from error
     model = getattr(module, "MODEL", None)
     if not isinstance(model, Model):
         raise PipelineError(f"{folder / 'model.py'}: must hold MODEL, an instance of train.model.Model")

@@ -143,13 +143,21 @@ class Manifest(_Strict):
 
 
 def tensor_entry(tensor: Tensor, shape: list[str | int], ranges: dict[str, tuple[float, float]]) -> TensorEntry:
-    """The manifest's description of a contract tensor; `ranges`: column name -> smallest and largest seen."""
-    return TensorEntry(
-        name=tensor.name,
-        dtype=tensor.dtype,
-        shape=shape,
-        columns=[_column_entry(column, ranges.get(column.name)) for column in tensor.columns],
-    )
+    """The manifest's description of a contract tensor; `ranges`: column name -> smallest and largest seen.
+
+    Raises:
+        PipelineError: the format has no room for it (too long an axis, limits on strings, ...); says which rule it is.
+    """
+    try:
+        return TensorEntry(
+            name=tensor.name,
+            dtype=tensor.dtype,
+            shape=shape,
+            columns=[_column_entry(column, ranges.get(column.name)) for column in tensor.columns],
+        )
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise PipelineError(f"tensor {tensor.name!r} of shape {shape}: {reason} (artifacts/README.md)") from error
 
 
 def _column_entry(column: Column, seen: tuple[float, float] | None) -> ColumnEntry:

@@ -83,3 +83,20 @@ def test_what_a_removed_model_left_behind_is_no_model(house: Path) -> None:
 def test_a_name_that_no_model_has_is_answered_with_those_that_there_are() -> None:
     with pytest.raises(PipelineError, match=r"no model 'sentiment' here; there are .*, "):
         registry.model_named("sentiment")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('raise ValueError("boom")', "ValueError: boom"),
+        ("def (", "SyntaxError"),
+        (
+            "from train.model import Model\nclass One(Model):\n    name = 'one'\nMODEL = One()",
+            "TypeError: Can't instantiate abstract class One",
+        ),
+    ],
+)
+def test_a_model_py_that_cannot_be_imported_is_one_line(content: str, said: str, house: Path) -> None:
+    put(house, "one", content)
+    with pytest.raises(PipelineError, match=rf"one/model\.py: cannot be imported: {said}"):
+        registry.models()

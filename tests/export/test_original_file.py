@@ -13,6 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from export.__main__ import main
 from export.artifact.manifest import read_manifest
@@ -22,6 +23,7 @@ from export.sklearn.sample_rows import largest_size, missing_columns
 from tests.support.compiled import run
 from train.core.errors import PipelineError
 from train.core.skops_files import save_skops
+from train.registry import models
 
 TABLE, TARGET = load_breast_cancer(return_X_y=True, as_frame=True)
 
@@ -147,3 +149,24 @@ def test_rows_of_another_width_are_refused(forest: Path, tmp_path: Path) -> None
     pd.DataFrame({"a": [1.0]}).to_csv(rows, index=False)
     with pytest.raises(PipelineError, match="column 'mean radius' of the model is missing"):
         main(["--original", str(forest), "--artifact", str(tmp_path / "arts" / "tumour"), "--data", str(rows)])
+
+
+def test_a_model_wider_than_the_format_is_one_line_that_says_so(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(20, 4097))
+    path = saved(LinearRegression().fit(X, X[:, 0]), tmp_path)
+    with pytest.raises(PipelineError, match="takes 4,097 columns, an artifact holds at most 4,096"):
+        main(["--original", str(path), "--artifact", str(tmp_path / "arts" / "wide")])
+
+
+def test_a_hard_label_is_not_called_a_probability(tmp_path: Path) -> None:
+    hard = saved(make_pipeline(StandardScaler(), SVC()).fit(TABLE, TARGET), tmp_path)
+    columns = draft_of_file(hard, name="hard").outputs[0].columns
+    assert [column.unit for column in columns] == [None, None]
+    assert columns[1].meaning == "1 where predict(X) is 1, else 0"
+
+
+def test_a_model_of_this_house_is_not_replaced_by_a_file(forest: Path, tmp_path: Path) -> None:
+    name = next(iter(models()))
+    with pytest.raises(PipelineError, match="is a model of this house"):
+        main(["--original", str(forest), "--artifact", str(tmp_path / name)])
+    assert not (tmp_path / name).exists()

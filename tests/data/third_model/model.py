@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from train.core.contract import Column, Tensor
+from train.core.errors import PipelineError
 from train.core.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
 from train.model import FittedModel, Model, Tensors, TrainingRequest
 
@@ -38,6 +39,8 @@ class HalfSpread(Model):
 
     def train(self, request: TrainingRequest) -> TrainingRecord:
         """A forest on three quarters of the quotes, measured on the last quarter."""
+        if request.data:
+            raise PipelineError(f"{self.name}: is trained on simulated quotes alone; leave --data out")
         # Heavy libraries are imported where they are used: `--help` of every command imports this file.
         from sklearn.ensemble import RandomForestRegressor
 
