@@ -50,6 +50,28 @@ fn a_signal_that_ends_the_process_leaves_no_temporary_file_and_what_was_there_be
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_was_started_deaf_to_a_signal_stays_so() {
+    let house = House::new();
+    let line = format!("trap '' HUP; exec '{}' classify-batch - -o answers", env!("CARGO_BIN_EXE_dollarbill-ml"));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]).env("ORT_DYLIB_PATH", support::library()).current_dir(house.path(""));
+    let mut child = shell.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(format!("{SIGNAL}\n").as_bytes()).unwrap();
+    let start = Instant::now();
+    while temporary_files(&house.path("")) == 0 {
+        assert!(start.elapsed() < Duration::from_secs(30), "nothing was begun");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Command::new("kill").args(["-HUP".to_owned(), child.id().to_string()]).status().unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(fs::read_to_string(house.path("answers")).unwrap().lines().count(), 1);
+}
+
+#[test]
 fn an_output_that_is_a_link_is_written_through_it() {
     let house = House::new();
     house.write("results/today.json", "before");
