@@ -34,10 +34,11 @@ fn temporary_files(folder: &Path) -> usize {
 fn a_signal_that_ends_the_process_leaves_no_temporary_file_and_what_was_there_before() {
     let house = House::new();
     house.write("answers", "before");
-    for (arguments, signal, number) in [
-        (["classify-batch", "-", "-o", "answers"].as_slice(), "INT", 2),
-        (&["classify-batch", "-", "-o", "answers"], "TERM", 15),
-        (&["run", "others/numbers", "-", "-o", "answers"], "TERM", 15),
+    let row = r#"{"age": 30, "ratio": 1.5, "count": 3}"#;
+    for (arguments, line, signal, number) in [
+        (["classify-batch", "-", "-o", "answers"].as_slice(), SIGNAL, "INT", 2),
+        (&["classify-batch", "-", "-o", "answers"], SIGNAL, "TERM", 15),
+        (&["run", "others/numbers", "-", "-o", "answers"], row, "TERM", 15),
     ] {
         if is_ignored(number) {
             continue;
@@ -45,7 +46,7 @@ fn a_signal_that_ends_the_process_leaves_no_temporary_file_and_what_was_there_be
         let mut command = house.command();
         let mut child = command.args(arguments).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         // It waits for more rows than these.
-        child.stdin.as_mut().unwrap().write_all(format!("{SIGNAL}\n").as_bytes()).unwrap();
+        child.stdin.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
         let start = Instant::now();
         while temporary_files(&house.path("")) == 0 {
             assert!(start.elapsed() < Duration::from_secs(30), "nothing was begun");
