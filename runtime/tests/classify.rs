@@ -177,7 +177,10 @@ fn a_wrong_file_of_signals_is_refused_with_the_row() {
         (table(&good).replace("delta", "detla"), "header: field 'delta' is missing; is it 'detla'?"),
         (table(&good).replace(",delta", ",edge_percent"), "header: field 'edge_percent' stands twice"),
         (table(&good).replace(",delta", ",Edge Percent"), "'edge_percent' and 'Edge Percent' are both the field"),
-        (table(&good).replace("days_to_expiry", "days_to_expiry,source"), "header: 'source' is a column that this adds"),
+        (
+            table(&good).replace("days_to_expiry", "days_to_expiry,source"),
+            "header: 'source' is a column that this adds",
+        ),
         (table(&good).replace(",delta", ""), "header: field 'delta' is missing"),
         (with(2, "1,0.5,0.1,1,-1,1,1"), "row 4: has 7 fields, the header has 8"),
         (with(3, "1,NaN,0.1,1,-1,1,1,1"), "row 5: field 'delta' must be finite"),

@@ -13,10 +13,14 @@ use support::{House, packed, repository, unpacked};
 fn mistakes() -> Vec<(String, Vec<f64>, Vec<String>)> {
     let text = fs::read(repository().join("tests/data/greek_units.json")).unwrap();
     let cases: Value = serde_json::from_slice(&text).unwrap();
-    let texts = |value: &Value| value.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    let texts =
+        |value: &Value| value.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
     let row = |value: &Value| value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect();
     let cases = cases["cases"].as_array().unwrap();
-    cases.iter().map(|case| (case["name"].as_str().unwrap().to_owned(), row(&case["row"]), texts(&case["warnings"]))).collect()
+    cases
+        .iter()
+        .map(|case| (case["name"].as_str().unwrap().to_owned(), row(&case["row"]), texts(&case["warnings"])))
+        .collect()
 }
 
 const FIELDS: [&str; 8] =
@@ -28,8 +32,7 @@ const SAID: [(&str, &str); 3] = [
 ];
 
 fn table(header: &str, rows: &[Vec<f64>]) -> String {
-    let lines: Vec<_> =
-        rows.iter().map(|row| row.iter().map(f64::to_string).collect::<Vec<_>>().join(",")).collect();
+    let lines: Vec<_> = rows.iter().map(|row| row.iter().map(f64::to_string).collect::<Vec<_>>().join(",")).collect();
     format!("{header}\n{}\n", lines.join("\n"))
 }
 
@@ -51,21 +54,25 @@ fn a_mistake_of_unit_is_warned_of_in_a_file_as_in_a_single_call() {
             let fields: Vec<_> = FIELDS.iter().zip(row).map(|(name, value)| format!("\"{name}\": {value}")).collect();
             let alone = house.run(&["classify", "--json", &format!("{{{}}}", fields.join(", "))]);
             let answer: Value = serde_json::from_str(alone.good()).unwrap();
-            let texts: Vec<_> = answer["warnings"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+            let texts: Vec<_> =
+                answer["warnings"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
             assert_eq!(texts.join("; "), warnings);
         }
     }
     assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
     let start = format!("{} rows, ", rows.len());
-    assert!(done.stderr.starts_with(&start) && done.stderr.contains(&format!(" TRADE, {warned} warned; ")), "{}", done.stderr);
+    assert!(
+        done.stderr.starts_with(&start) && done.stderr.contains(&format!(" TRADE, {warned} warned; ")),
+        "{}",
+        done.stderr
+    );
     assert!(SAID.iter().all(|(_, text)| done.stderr.contains(text)), "{}", done.stderr);
 }
 
 #[test]
 fn edges_as_fractions_are_seen_in_a_file_as_a_whole() {
     let house = House::new();
-    let rows: Vec<_> =
-        mistakes().into_iter().filter(|(name, ..)| name == "ordinary").map(|(_, row, _)| row).collect();
+    let rows: Vec<_> = mistakes().into_iter().filter(|(name, ..)| name == "ordinary").map(|(_, row, _)| row).collect();
     house.write("signals.csv", table(&FIELDS.join(","), &rows));
     assert!(!house.run(&["classify-batch", "signals.csv"]).stderr.contains("looks like a fraction"));
     let fractions: Vec<_> = rows.iter().map(|row| [&[row[0] / 100.0], &row[1..]].concat()).collect();
@@ -110,7 +117,9 @@ fn objects_keep_whatever_else_they_hold() {
     let twice = format!("{signal}, \"confidence\": 1}}");
     house.run_with_input(&["classify-batch", "-"], twice.as_bytes()).refused("'confidence' is a column that this adds");
     let other = support::SIGNAL.replace("\"delta\"", "\"Delta\"");
-    house.run_with_input(&["classify-batch", "-"], other.as_bytes()).refused("field 'delta' is missing; is it 'Delta'?");
+    house
+        .run_with_input(&["classify-batch", "-"], other.as_bytes())
+        .refused("field 'delta' is missing; is it 'Delta'?");
 }
 
 #[test]

@@ -506,7 +506,9 @@ fn symbols_of_futures_indices_and_share_classes_have_files_of_their_own() {
     // A file in the old script's shape has no symbol in its rows: it is of the symbol that its name means.
     let mut old = String::from("date,strike,implied_vol,volume,moneyness\n");
     for date in weekdays(12) {
-        writeln!(old, "{date},100,0.2,10,1.0").unwrap();
+        for strike in [95, 100, 105] {
+            writeln!(old, "{date},{strike},0.2,10,{}", f64::from(strike) / 100.0).unwrap();
+        }
     }
     house.write("data/brk-b_vol_surface.csv", old);
     house.run(&["predict", "--symbol", "brk/b"]).good();

@@ -387,7 +387,8 @@ fn a_library_that_is_another_or_too_old_is_refused() {
 fn a_library_older_than_the_operators_it_needs_is_refused_before_it_is_loaded() {
     let house = House::new();
     let mut bytes = fs::read(library()).unwrap();
-    let places: Vec<_> = bytes.windows(7).enumerate().filter(|(_, part)| *part == b"VERS_1.").map(|(at, _)| at).collect();
+    let places: Vec<_> =
+        bytes.windows(7).enumerate().filter(|(_, part)| *part == b"VERS_1.").map(|(at, _)| at).collect();
     assert!(!places.is_empty());
     for place in places {
         bytes[place + 7..place + 9].copy_from_slice(b"20");
@@ -395,7 +396,11 @@ fn a_library_older_than_the_operators_it_needs_is_refused_before_it_is_loaded() 
     let path = house.write("libonnxruntime.so", bytes);
     let done = outcome(house.command().args(["classify", SIGNAL]).env("ORT_DYLIB_PATH", path), b"");
     done.refused("is onnxruntime 1.20.");
-    assert!(done.stderr.contains("needs 1.21 or newer") && done.stderr.contains("libonnxruntime.so"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("needs 1.21 or newer") && done.stderr.contains("libonnxruntime.so"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]

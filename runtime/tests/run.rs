@@ -160,7 +160,7 @@ fn columns_that_the_model_does_not_know_pass_through_and_are_named_once() {
     assert_eq!(house.run(&["run", "others/numbers", "rows.data"]).good(), expected);
     let object = "\u{feff}{\"age\": 30, \"ratio\": 1.5, \"count\": 3}";
     house.write("row.json", object);
-    assert_eq!(house.run(&["run", "others/numbers", "row.json"]).good(), "{\"sum\":31.5,\"twice\":6}\n");
+    assert_eq!(house.run(&["run", "others/numbers", "row.json"]).good(), "{\"sum\": 31.5, \"twice\": 6}\n");
 }
 
 #[test]

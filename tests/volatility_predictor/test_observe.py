@@ -322,8 +322,8 @@ def not_as_root() -> Iterator[dict[str, int]]:
 
 def test_a_store_that_may_not_be_written_is_refused_by_both_in_the_same_words(sealed: Path) -> None:
     file, store = sealed / "abc_2024-03-04.csv", sealed / "data/vol_history.sqlite"
-    with not_as_root() as somebody, pytest.raises(PipelineError) as python:
-        HistoryStore(store)
+    with not_as_root() as somebody, HistoryStore(store) as read_only, pytest.raises(PipelineError) as python:
+        read_only.observe(file)
     command = [str((ROOT / BINARY).resolve()), "observe", str(file)]
     rust = subprocess.run(
         command, cwd=sealed, env=onnxruntime_environment(), capture_output=True, text=True, check=False, **somebody

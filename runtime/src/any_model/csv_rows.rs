@@ -21,8 +21,8 @@ pub(crate) fn answer_csv(mut stream: Stream<'_>, input: impl Read, output: &mut 
     let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(guard.around(input));
     let header = reader.headers().map_err(|error| wrong(&stream, None, &error))?.clone();
     let added: Vec<String> = signature.outputs.iter().flat_map(names_of).collect();
-    let (places, others) = places_of(&header, &rows, &added)
-        .map_err(|reason| stream.refuse(None, &format!("header: {reason}")))?;
+    let (places, others) =
+        places_of(&header, &rows, &added).map_err(|reason| stream.refuse(None, &format!("header: {reason}")))?;
     if !others.is_empty() {
         tracing::warn!("{}: no fields of the model, passed through: {}", stream.name, others.join(", "));
     }

@@ -23,7 +23,7 @@ pub(crate) fn check(names: &[u8], path: &Path) -> Result<(), String> {
 
 fn in_names(names: &[u8]) -> Option<String> {
     names.split(|byte| *byte == 0).find_map(|name| {
-        let version = str::from_utf8(name.strip_prefix(MARK)?).ok()?;
+        let version = std::str::from_utf8(name.strip_prefix(MARK)?).ok()?;
         numbers(version).map(|_| version.to_owned())
     })
 }

@@ -165,6 +165,13 @@ fn target_of(path: &Path) -> io::Result<PathBuf> {
 mod tests {
     use super::*;
 
+    /// One of the tests gives up all that the process has begun.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    fn alone() -> std::sync::MutexGuard<'static, ()> {
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> =
             fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -174,6 +181,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_dropped_or_given_up_leaves_nothing_and_one_that_is_committed_is_whole() {
+        let _alone = alone();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("answers.csv");
         let mut dropped = AtomicFile::create(&path).unwrap();
@@ -196,6 +204,7 @@ mod tests {
     #[test]
     fn a_link_stays_a_link_and_what_it_points_to_is_written() {
         use std::os::unix::fs::symlink;
+        let _alone = alone();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("results")).unwrap();

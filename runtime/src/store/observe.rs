@@ -221,3 +221,23 @@ fn summary(store: &HistoryStore, found: &[Found]) -> Result<Vec<ObservedSymbol>,
 fn refuse(path: &Path, reason: &str) -> Error {
     Error::Surface { path: path.to_path_buf(), reason: reason.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_survives_being_written_and_read() {
+        let symbol = ObservedSymbol {
+            symbol: "TSLA".to_owned(),
+            stored_days: 2,
+            first: jiff::civil::date(2024, 3, 4),
+            last: jiff::civil::date(2024, 3, 5),
+            known_days: 300,
+        };
+        let observed = Observed { symbols: vec![symbol], skipped: vec!["x.csv: neither".to_owned()] };
+        let text = serde_json::to_string(&observed).unwrap();
+        assert!(text.contains("\"first\":\"2024-03-04\""), "{text}");
+        assert_eq!(serde_json::from_str::<Observed>(&text).unwrap(), observed);
+    }
+}

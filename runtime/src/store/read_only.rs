@@ -50,6 +50,9 @@ mod tests {
 
     #[test]
     fn no_path_is_taken_for_an_option() {
-        assert_eq!(address(Path::new("/a b/c?mode=rw#d%.sqlite")), "file:/a%20b/c%3Fmode%3Drw%23d%25.sqlite?immutable=1");
+        assert_eq!(
+            address(Path::new("/a b/c?mode=rw#d%.sqlite")),
+            "file:/a%20b/c%3Fmode%3Drw%23d%25.sqlite?immutable=1"
+        );
     }
 }

@@ -5,7 +5,7 @@ use crate::error::Error;
 /// Besides letters and digits: `BRK.B`, `BRK-B`, `^GSPC`, `ES=F`, `$SPX`, `BRK/B`, `M&M.NS`.
 const MARKS: [char; 8] = ['.', '-', '_', '^', '=', '$', '/', '&'];
 
-/// Whether a text is a symbol; `train/volatility_predictor/surfaces/file_name.py` says the same.
+/// Whether a text is a symbol; `file_name.py` of the training says the same.
 pub(crate) fn is_symbol(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || MARKS.contains(&c);
     (1..=16).contains(&text.len()) && text.chars().all(fits) && !text.contains("..")

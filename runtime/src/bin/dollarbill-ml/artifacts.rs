@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use dollarbill_ml::artifact::{self, Evaluator, Place};
 use dollarbill_ml::{Config, Error};
 
-use crate::out::{create, cannot, print};
+use crate::out::{cannot, create, print};
 
 /// Rows that `evaluate` holds in memory.
 const EVALUATE_CHUNK: usize = 8192;

@@ -6,9 +6,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use dollarbill_ml::artifact::Place;
-use dollarbill_ml::{
-    Config, Error, MlService, SIGNAL_CLASSIFIER, Source, TradeSignal, VOLATILITY_PREDICTOR, Warning, batch,
-};
+use dollarbill_ml::{Config, Error, MlService, Source, TradeSignal, Warning, batch};
 use jiff::civil::Date;
 
 use crate::args::{Arguments, Command};
@@ -83,7 +81,7 @@ fn classify(config: &Config, signal: &str, json: bool) -> Result<Done, Error> {
     }
     print(&format!("{:.3}\n", answer.confidence))?;
     let failed = answer.warnings.iter().any(|warning| warning == Warning::ModelFailed);
-    Ok(Done::of(config, failed || service.refused(SIGNAL_CLASSIFIER).is_some()))
+    Ok(Done::of(config, failed || service.signals_refused().is_some()))
 }
 
 fn standard_input() -> Result<String, Error> {
@@ -138,5 +136,5 @@ fn predict(
         return print_json(&forecast).map(|()| Done::Well);
     }
     print_json(&forecast.short())?;
-    Ok(Done::of(config, service.refused(VOLATILITY_PREDICTOR).is_some()))
+    Ok(Done::of(config, service.volatility_refused().is_some()))
 }

@@ -53,7 +53,8 @@ pub(crate) fn write_whole<T>(
 #[cfg(unix)]
 fn remove_unfinished_on_signals() -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let heard = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal));
+    let mut signals = signal_hook::iterator::Signals::new(heard)?;
     std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             AtomicFile::remove_unfinished();
@@ -62,6 +63,15 @@ fn remove_unfinished_on_signals() -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Whether the process was started deaf to a signal, as by `nohup`, which must stay so. Only Linux tells.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 #[cfg(not(unix))]

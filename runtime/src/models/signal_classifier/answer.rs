@@ -64,8 +64,9 @@ impl fmt::Display for Warning {
             Self::ModelDisabled => formatter.write_str("fallback: the model is switched off"),
             Self::ModelRefused => formatter.write_str("fallback: the model was refused"),
             Self::ModelFailed => formatter.write_str("fallback: the model failed"),
-            Self::FallbackMayNotTrade => formatter
-                .write_str("fallback: AVOID instead of TRADE (ml_integration.fallback_may_trade allows it)"),
+            Self::FallbackMayNotTrade => {
+                formatter.write_str("fallback: AVOID instead of TRADE (ml_integration.fallback_may_trade allows it)")
+            }
             Self::VegaPerPoint => {
                 formatter.write_str("vega contradicts gamma: it looks like $ per point (x 100 = per 1.00)")
             }

@@ -38,6 +38,12 @@ impl MlService {
         self.version(SIGNAL_CLASSIFIER)
     }
 
+    /// [`MlService::refused`] of the signal classifier.
+    #[must_use]
+    pub fn signals_refused(&self) -> Option<String> {
+        self.refused(SIGNAL_CLASSIFIER)
+    }
+
     /// [`MlService::reload`] of the signal classifier.
     ///
     /// # Errors

@@ -81,7 +81,8 @@ impl SignalBuilder {
     /// The delta of a put without its sign, 0 to 1: 0.35 becomes -0.35.
     pub fn put_delta_unsigned(mut self, delta: f64) -> Self {
         if delta < 0.0 {
-            let signed = || format!("field 'delta': put_delta_unsigned takes 0..1, found {delta}; `delta` takes a signed one");
+            let signed =
+                || format!("field 'delta': put_delta_unsigned takes 0..1, found {delta}; `delta` takes a signed one");
             self.wrong.get_or_insert_with(signed);
         }
         self.set(DELTA, -delta)

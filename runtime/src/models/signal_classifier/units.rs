@@ -40,15 +40,16 @@ pub(crate) fn contradictions(row: &[f64; N_FIELDS]) -> Warnings {
     let d1 = normal_quantile(if delta > 0.0 { delta } else { 1.0 + delta });
     let density = normal_density(d1);
     let volatility = density * density / (gamma * vega);
-    let per_point = volatility > HIGHEST_VOLATILITY
-        && (LOWEST_VOLATILITY..=HIGHEST_VOLATILITY).contains(&(volatility / POINTS));
+    let per_point =
+        volatility > HIGHEST_VOLATILITY && (LOWEST_VOLATILITY..=HIGHEST_VOLATILITY).contains(&(volatility / POINTS));
     let found = if per_point { none.with(Warning::VegaPerPoint) } else { none };
     if days < FEWEST_DAYS {
         return found;
     }
     // With the right vega, whatever was wrong with it, theta is judged on its own.
     let scale = if per_point { POINTS } else { 1.0 };
-    let option = Implied { d1, density, volatility: volatility / scale, vega: vega * scale, years: days / DAYS_IN_A_YEAR };
+    let option =
+        Implied { d1, density, volatility: volatility / scale, vega: vega * scale, years: days / DAYS_IN_A_YEAR };
     let demanded = density * density / (2.0 * gamma * option.years);
     let rest = theta + demanded;
     let rate = option.rate(rest, delta > 0.0);

@@ -87,9 +87,7 @@ pub struct VolatilityForecast {
 }
 
 /// Features by the names that they have here.
-fn named_features<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<&'static str, Option<f64>>, D::Error> {
+fn named_features<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<&'static str, Option<f64>>, D::Error> {
     let found = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
     let named = found.into_iter().map(|(name, value)| {
         let known = DAILY_FEATURES.into_iter().find(|known| *known == name);

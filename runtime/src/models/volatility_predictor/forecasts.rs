@@ -34,6 +34,12 @@ impl MlService {
         self.version(VOLATILITY_PREDICTOR)
     }
 
+    /// [`MlService::refused`] of the volatility predictor.
+    #[must_use]
+    pub fn volatility_refused(&self) -> Option<String> {
+        self.refused(VOLATILITY_PREDICTOR)
+    }
+
     /// [`MlService::reload`] of the volatility predictor.
     ///
     /// # Errors

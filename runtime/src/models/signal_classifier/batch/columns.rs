@@ -62,7 +62,8 @@ mod tests {
     fn fields_are_found_however_they_are_spelled_and_wherever_they_stand() {
         let plain = columns("edge_percent,delta,gamma,vega,theta,volume,open_interest,days_to_expiry").unwrap();
         assert_eq!(plain, [0, 1, 2, 3, 4, 5, 6, 7]);
-        let other = columns(",Ticker,Days-To-Expiry, Edge Percent ,DELTA,Gamma,vega,theta,Volume,openInterest").unwrap();
+        let other =
+            columns(",Ticker,Days-To-Expiry, Edge Percent ,DELTA,Gamma,vega,theta,Volume,openInterest").unwrap();
         assert_eq!(other, [3, 4, 5, 6, 7, 8, 9, 2]);
     }
 

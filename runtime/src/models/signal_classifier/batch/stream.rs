@@ -97,8 +97,8 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
         let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(guarded);
         let wrong = |error: &csv::Error, row| csv_error(self.name, row, error);
         let header = reader.headers().map_err(|error| wrong(&error, None))?.clone();
-        let columns = columns_of(header.iter())
-            .map_err(|reason| rows_error(self.name, None, &format!("header: {reason}")))?;
+        let columns =
+            columns_of(header.iter()).map_err(|reason| rows_error(self.name, None, &format!("header: {reason}")))?;
         let name = self.name.to_owned();
         let mut writer = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(Vec::new());
         let head = header.iter().chain(ADDED);
