@@ -1,5 +1,6 @@
 //! Files, JSON and words: what reads and writes, and knows nothing of models.
 
+pub(crate) mod cells;
 pub(crate) mod files;
 pub(crate) mod guard;
 pub(crate) mod json;

@@ -13,7 +13,7 @@ use crate::surface::calendar::is_weekend;
 use crate::surface::day::SurfaceDay;
 use crate::surface::history::{NO_USABLE_DAY, SurfaceHistory, read_history};
 use crate::surface::name::date_in_name;
-use crate::surface::reader::NOT_A_SURFACE;
+use crate::surface::columns::NOT_A_SURFACE;
 use crate::surface::symbol::checked_symbol;
 
 /// What was kept of observed files.
