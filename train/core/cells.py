@@ -31,7 +31,7 @@ class Spelling:
 
     def see(self, text: str) -> None:
         """Look at one more cell."""
-        found = _DIGITS.search(text)
+        found = _DIGITS.search(text.translate(_SPACES))
         digits = found.group() if found else ""
         if "," in digits and "." in digits:
             if digits.rindex(",") > digits.rindex("."):

@@ -20,6 +20,7 @@ impl Spelling {
     /// Looks at one more cell.
     pub(crate) fn see(&mut self, text: &str) {
         let mark = |c: char| c.is_ascii_digit() || c == '.' || c == ',';
+        let text: String = text.chars().filter(|c| !SPACES.contains(c)).collect();
         let Some(start) = text.find(mark) else { return };
         let rest = &text[start..];
         let digits = &rest[..rest.find(|c| !mark(c)).unwrap_or(rest.len())];
@@ -68,10 +69,9 @@ pub(crate) fn decimal_commas(columns: &[Spelling]) -> Vec<Option<bool>> {
 ///
 /// Brackets, U+2212, a minus behind and `DR` make it negative, `CR` and currency signs change nothing.
 pub(crate) fn read_number(text: &str, comma: bool) -> Option<(f64, bool)> {
-    if !comma && text.is_ascii() {
-        if let Some(plain) = text.parse::<f64>().ok().filter(|number| !number.is_nan()) {
-            return Some((plain, false));
-        }
+    let plain = if comma { None } else { text.parse::<f64>().ok().filter(|number| !number.is_nan()) };
+    if let Some(plain) = plain {
+        return Some((plain, false));
     }
     if MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
         return None;
@@ -190,7 +190,9 @@ mod tests {
     fn a_comma_is_what_its_column_or_those_beside_it_make_of_it() {
         let column = |cells: &[&str]| {
             let mut spelling = Spelling::default();
-            cells.iter().for_each(|cell| spelling.see(cell));
+            for cell in cells {
+                spelling.see(cell);
+            }
             spelling
         };
         let (thousands, comma, point) = (column(&["1,200", "3"]), column(&["0,25"]), column(&["0.25"]));

@@ -5,4 +5,4 @@ pub(crate) mod history;
 pub(crate) mod observe;
 
 pub use history::HistoryStore;
-pub use observe::{Observed, ObservedSymbol, observe};
+pub use observe::{Observed, ObservedSymbol, Observing, observe, observe_as};

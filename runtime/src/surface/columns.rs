@@ -69,11 +69,7 @@ const SPELLINGS: [(Meaning, Unit, &str); 14] = [
     (Meaning::Moneyness, Unit::Percent, "moneyness% moneynesspct moneynesspercent"),
     (Meaning::Kind, Unit::Plain, "optiontype type right cp cpflag callput putcall callorput putorcall optionright"),
     (Meaning::Volume, Unit::Plain, "volume tradevolume tradedvolume optionvolume dailyvolume contractvolume"),
-    (
-        Meaning::Spot,
-        Unit::Plain,
-        "spot spotprice underlyingprice underlyinglast stockprice undprice underlyingclose",
-    ),
+    (Meaning::Spot, Unit::Plain, "spot spotprice underlyingprice underlyinglast stockprice undprice underlyingclose"),
 ];
 
 /// What a column holds.
@@ -176,13 +172,7 @@ pub(super) fn read_header(path: &Path, header: &StringRecord) -> Result<Shape, E
         return surface(names, &places, &units).map_err(refuse);
     }
     if let Some((date, level)) = index(&names) {
-        return Ok(Shape {
-            kind_of_file: Kind::Index,
-            names,
-            date: Some(date),
-            iv: Some(level),
-            ..Shape::default()
-        });
+        return Ok(Shape { kind_of_file: Kind::Index, names, date: Some(date), iv: Some(level), ..Shape::default() });
     }
     Err(refuse(unknown(&header.iter().collect::<Vec<_>>().join(","))))
 }
@@ -281,10 +271,9 @@ fn surface(names: Vec<String>, places: &Places, units: &Units) -> Result<Shape, 
 fn index(names: &[String]) -> Option<(usize, usize)> {
     let at = |wanted: &str| names.iter().position(|name| name == wanted);
     let known: Vec<&str> = names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-    if let (Some(date), Some(close)) = (at("date"), at("close")) {
-        if known.iter().all(|name| INDEX_NAMES.contains(name)) {
-            return Some((date, close));
-        }
+    let only = known.iter().all(|name| INDEX_NAMES.contains(name));
+    if let (Some(date), Some(close), true) = (at("date"), at("close"), only) {
+        return Some((date, close));
     }
     // As the Federal Reserve's database writes it: observation_date,VIXCLS.
     let levels: Vec<&&str> = known.iter().filter(|name| name.starts_with("vix") || name.ends_with("vixcls")).collect();

@@ -24,7 +24,8 @@ const RECENT: usize = 10;
 const FEW: f64 = 10.0;
 const USUAL: f64 = 20.0;
 const WEEKEND: &str = "a Saturday or Sunday";
-const NO_CLEAN: &str = "no expiry has 3 strikes with a clean implied volatility (0.01 to 5, as a decimal) near the money";
+const NO_CLEAN: &str =
+    "no expiry has 3 strikes with a clean implied volatility (0.01 to 5, as a decimal) near the money";
 
 /// How the refusal of a file of junk begins.
 pub(crate) const NO_USABLE_DAY: &str = "no usable day";

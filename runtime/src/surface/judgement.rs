@@ -13,9 +13,7 @@ use jiff::civil::Date;
 use crate::error::Error;
 use crate::surface::columns::Unit;
 use crate::surface::features::{NO_TENOR, Quote};
-use crate::surface::plausibility::{
-    ENOUGH, INVERSE, LOGARITHM, PERCENT, RATIO, as_ratio, convention, says_volatility,
-};
+use crate::surface::plausibility::{ENOUGH, INVERSE, LOGARITHM, PERCENT, RATIO, as_ratio, convention, says_volatility};
 use crate::surface::reader::{LeftOut, Row};
 
 /// Years; no listed option lives longer.

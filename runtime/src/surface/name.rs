@@ -13,8 +13,30 @@ pub(crate) const UNKNOWN_SYMBOL: &str = "UNKNOWN";
 
 /// Words of file names that are no symbols.
 const GENERIC: [&str; 24] = [
-    "vol", "vols", "surface", "surfaces", "iv", "ivs", "implied", "volatility", "history", "hist", "daily", "price",
-    "prices", "data", "export", "chain", "chains", "option", "options", "eod", "snapshot", "download", "file", "table",
+    "vol",
+    "vols",
+    "surface",
+    "surfaces",
+    "iv",
+    "ivs",
+    "implied",
+    "volatility",
+    "history",
+    "hist",
+    "daily",
+    "price",
+    "prices",
+    "data",
+    "export",
+    "chain",
+    "chains",
+    "option",
+    "options",
+    "eod",
+    "snapshot",
+    "download",
+    "file",
+    "table",
 ];
 
 /// The symbol a file is named for: `vix_1990_2019.csv`, `2024-03-04_vix.csv` and `vol_surface_VIX.csv` are VIX's.

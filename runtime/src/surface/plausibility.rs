@@ -97,7 +97,9 @@ pub(super) fn not_observed(quotes: &[Quote], before: &[Mark]) -> Option<String> 
     let stale = sound.iter().filter(|quote| old.contains(&mark(quote))).count();
     // Real markets show 0.03 to 0.25 over a holiday.
     if 2 * stale > count {
-        return Some(format!("{stale} of {count} quotes have the implied volatility of the day before to the last digit"));
+        return Some(format!(
+            "{stale} of {count} quotes have the implied volatility of the day before to the last digit"
+        ));
     }
     let (contracts, twice) = contracts(&sound);
     if contracts >= ENOUGH && 2 * twice >= contracts {
@@ -107,10 +109,7 @@ pub(super) fn not_observed(quotes: &[Quote], before: &[Mark]) -> Option<String> 
     let placed: Vec<usize> = sound.iter().filter_map(step).collect();
     let steps: HashSet<&usize> = placed.iter().collect();
     (steps.len() >= 3 && 5 * placed.len() >= 4 * count).then(|| {
-        format!(
-            "{} of {count} implied volatilities are placeholders (0.0625, 0.125, 0.25 and the like)",
-            placed.len()
-        )
+        format!("{} of {count} implied volatilities are placeholders (0.0625, 0.125, 0.25 and the like)", placed.len())
     })
 }
 

@@ -111,10 +111,9 @@ impl SurfaceFile {
             if let Some(problem) = field(self.shape.date).and_then(|text| self.dates.see(text.trim())) {
                 return Err(self.error(line, self.shape.date, &problem));
             }
-            if self.shape.tenor_unit == Unit::Expiry {
-                if let Some(problem) = field(self.shape.tenor).and_then(|text| self.expiries.see(text.trim())) {
-                    return Err(self.error(line, self.shape.tenor, &problem));
-                }
+            let expiry = field(self.shape.tenor).filter(|_| self.shape.tenor_unit == Unit::Expiry);
+            if let Some(problem) = expiry.and_then(|text| self.expiries.see(text.trim())) {
+                return Err(self.error(line, self.shape.tenor, &problem));
             }
             if let Some(text) = field(self.shape.symbol).filter(|text| *text != last) {
                 text.clone_into(&mut last);
@@ -154,10 +153,9 @@ impl SurfaceFile {
         }
         let names: Vec<&str> = self.symbols.iter().map(|(name, _)| name.as_str()).collect();
         let listed = names[..names.len().min(NAMED)].join(", ");
-        if let Some(only) = &self.only {
-            if !names.is_empty() && !names.iter().any(|name| name.to_uppercase() == *only) {
-                return Err(self.refuse(format!("holds no row of {only}; it is of {listed}")));
-            }
+        let absent = |only: &&String| !names.is_empty() && !names.iter().any(|name| name.to_uppercase() == **only);
+        if let Some(only) = self.only.as_ref().filter(absent) {
+            return Err(self.refuse(format!("holds no row of {only}; it is of {listed}")));
         }
         if let (Some((_, line)), None, Some(at)) = (self.symbols.get(1), &self.only, self.shape.symbol) {
             let more = if names.len() > NAMED { ", ..." } else { "" };
@@ -263,8 +261,7 @@ impl Rows<'_> {
             return Ok(date);
         }
         let error = |problem: String| self.error(self.file.shape.date, &problem);
-        let date =
-            self.file.dates.read(text).ok_or_else(|| error(format!("'{text}' is not a day of the calendar")))?;
+        let date = self.file.dates.read(text).ok_or_else(|| error(format!("'{text}' is not a day of the calendar")))?;
         if date > self.limit {
             return Err(error(format!("'{text}' lies in the future")));
         }
@@ -285,19 +282,18 @@ impl Rows<'_> {
         let years = if shape.tenor_unit == Unit::Expiry {
             let text = shape.tenor.map(|at| record[at].trim()).unwrap_or_default();
             let days = self.file.expiries.read(text).zip(date).map(|(expiry, date)| (expiry - date).get_days());
-            let days = days.ok_or_else(|| self.error(shape.tenor, &format!("'{text}' is not a day of the calendar")))?;
+            let days =
+                days.ok_or_else(|| self.error(shape.tenor, &format!("'{text}' is not a day of the calendar")))?;
             Some(f64::from(days) / 365.0)
         } else {
             let number = self.number(record, shape.tenor, None)?;
             if shape.tenor_unit == Unit::Days { number.map(|days| days / 365.0) } else { number }
         };
-        match years.filter(|years| *years > 0.0) {
-            Some(years) => Ok(years),
-            None => {
-                self.count(EXPIRED);
-                Ok(0.0)
-            }
+        if let Some(years) = years.filter(|years| *years > 0.0) {
+            return Ok(years);
         }
+        self.count(EXPIRED);
+        Ok(0.0)
     }
 
     /// As a decimal; 0 where the solver failed.
@@ -308,13 +304,11 @@ impl Rows<'_> {
         if shape.iv_unit == Unit::Percent && !text.ends_with('%') {
             found = found.map(|iv| iv / 100.0);
         }
-        match found.filter(|iv| *iv > 0.0 && iv.is_finite()) {
-            Some(iv) => Ok(iv),
-            None => {
-                self.count(NO_IV);
-                Ok(0.0)
-            }
+        if let Some(iv) = found.filter(|iv| *iv > 0.0 && iv.is_finite()) {
+            return Ok(iv);
         }
+        self.count(NO_IV);
+        Ok(0.0)
     }
 
     fn moneyness(&self, record: &StringRecord, strike: f64) -> Result<f64, Error> {
@@ -370,12 +364,12 @@ impl Rows<'_> {
         per_cent: Option<f64>,
     ) -> Result<Option<f64>, Error> {
         let Some(column) = at else { return Ok(None) };
-        let Some((number, percent)) = read_number(record[column].trim(), self.file.comma[column]) else {
+        let Some((value, signed)) = read_number(record[column].trim(), self.file.comma[column]) else {
             return Ok(None);
         };
-        match (number.is_nan(), percent, per_cent) {
-            (false, false, _) => Ok(Some(number)),
-            (false, true, Some(hundred)) => Ok(Some(number / hundred)),
+        match (value.is_nan(), signed, per_cent) {
+            (false, false, _) => Ok(Some(value)),
+            (false, true, Some(hundred)) => Ok(Some(value / hundred)),
             _ => Err(self.no_number(record, at)),
         }
     }

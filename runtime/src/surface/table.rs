@@ -60,7 +60,7 @@ impl Table {
             table.delimiter = trimmed[4];
             table.skip = true;
         } else {
-            let count = |mark: u8| first.iter().filter(|byte| **byte == mark).count();
+            let count = |mark: u8| first.split(|byte| *byte == mark).count();
             // Of equal counts the first.
             table.delimiter = DELIMITERS.into_iter().rev().max_by_key(|mark| count(*mark)).unwrap_or(b',');
         }
@@ -76,11 +76,8 @@ impl Table {
     pub(super) fn records(&self) -> Result<Records<'_>, Error> {
         let seen = Rc::new(Seen::default());
         let source = self.source(Rc::clone(&seen)).map_err(|error| self.explain(error))?;
-        let reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(self.delimiter)
-            .from_reader(source);
+        let reader =
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(self.delimiter).from_reader(source);
         Ok(Records { table: self, reader, seen, begun: false, skip: self.skip })
     }
 
@@ -259,7 +256,11 @@ impl Source {
         let mut units: Vec<u16> = self
             .raw
             .chunks_exact(2)
-            .map(|pair| if big { u16::from_be_bytes([pair[0], pair[1]]) } else { u16::from_le_bytes([pair[0], pair[1]]) })
+            .map(
+                |pair| {
+                    if big { u16::from_be_bytes([pair[0], pair[1]]) } else { u16::from_le_bytes([pair[0], pair[1]]) }
+                },
+            )
             .collect();
         // The first half of a pair waits for the second.
         if !end && units.last().is_some_and(|unit| (0xd800..0xdc00).contains(unit)) {

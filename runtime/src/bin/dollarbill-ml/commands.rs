@@ -1,12 +1,13 @@
 //! What the commands do.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use clap::CommandFactory;
 use dollarbill_ml::artifact::Place;
-use dollarbill_ml::{AtomicFile, Config, Error, MlService, Source, TradeSignal, batch};
+use dollarbill_ml::surface::Reading;
+use dollarbill_ml::{AtomicFile, Config, Error, MlService, Observing, Source, TradeSignal, batch};
 use jiff::civil::Date;
 
 use crate::args::{Arguments, Command};
@@ -28,11 +29,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     match arguments.command {
         Command::Classify { signal, json } => classify(&config()?, &signal, json),
         Command::ClassifyBatch { file, output } => classify_batch(&config()?, &file, output.as_deref()),
-        Command::Observe { surface, date } => store::observe(&config()?, &surface, date),
+        Command::Observe { surface, date, symbol, accept, no_replace } => {
+            let how = Observing { reading: Reading { symbol, accept }, no_replace };
+            store::observe(&config()?, &surface, date, &how)
+        }
         Command::Days { symbol } => store::days(&config()?, symbol.as_deref()),
         Command::Forget { symbol, date } => store::forget(&config()?, &symbol, date),
-        Command::Predict { surface, symbol, date, json } => {
-            predict(&config()?, surface.as_deref(), symbol.as_deref(), date, json)
+        Command::Predict { surface, symbol, date, json, accept } => {
+            predict(&config()?, surface.as_deref(), Reading { symbol, accept }, date, json)
         }
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
@@ -98,7 +102,7 @@ fn classify_batch(config: &Config, file: &Path, output: Option<&Path>) -> Result
 fn predict(
     config: &Config,
     surface: Option<&Path>,
-    symbol: Option<&str>,
+    reading: Reading,
     date: Option<Date>,
     json: bool,
 ) -> Result<(), Error> {
@@ -107,14 +111,22 @@ fn predict(
         std::fs::metadata(path).map_err(|error| cannot("read", path, error))?;
     }
     let service = MlService::open_volatility(config)?;
-    let forecast = match (surface, symbol, date) {
-        (Some(path), _, date) => service.forecast_file(path, date)?,
-        (None, symbol, Some(date)) => service.forecast_on(symbol.unwrap_or_default(), date)?,
-        (None, symbol, None) => service.forecast(symbol.unwrap_or_default())?,
+    let symbol = reading.symbol.as_deref().unwrap_or_default();
+    let forecast = match (surface, date) {
+        (Some(path), date) => service.forecast_file_as(path, date, &reading)?,
+        (None, date) if reading.accept => service.forecast_accepted(symbol, date)?,
+        (None, Some(date)) => service.forecast_on(symbol, date)?,
+        (None, None) => service.forecast(symbol)?,
     };
     // What made the fallback answer is on stderr already.
-    for warning in forecast.warnings.iter().filter(|_| forecast.source == Source::Model) {
+    for warning in forecast.warnings.iter().filter(|warning| !warning.starts_with("fallback: ")) {
         tracing::warn!("{warning}");
+    }
+    for note in &forecast.notes {
+        let _ = writeln!(io::stderr(), "note: {note}");
+    }
+    if let (Some(day), false) = (forecast.date, json) {
+        let _ = writeln!(io::stderr(), "{}: as of {day}, {} known days", forecast.symbol, forecast.known_days);
     }
     if json { print_json(&forecast) } else { print_json(&forecast.short()) }
 }

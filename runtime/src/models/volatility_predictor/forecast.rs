@@ -81,6 +81,8 @@ pub struct VolatilityForecast {
     pub model_version: Option<Version>,
     /// What a trader should know.
     pub warnings: Vec<String>,
+    /// How the file was read and what was left out of it: rows and days by reason, the commonest first.
+    pub notes: Vec<String>,
 }
 
 impl VolatilityForecast {
