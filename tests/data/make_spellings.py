@@ -5,6 +5,7 @@ refused), or with something wrong in it that must not pass without a word.
 """
 
 import csv
+import datetime as dt
 import gzip
 import io
 import math
@@ -75,9 +76,9 @@ def put(column: str, make: Callable[[float], str]) -> Change:
     return lambda row: row.update({column: make(float(row[column]))})
 
 
-def dated(make: Callable[[str, str, str], str]) -> list[Record]:
+def dated(make: Callable[[dt.date], str]) -> list[Record]:
     """Another spelling of the dates."""
-    return changed(lambda row: row.update(Date=make(*row["Date"].split("-"))))
+    return changed(lambda row: row.update(Date=make(dt.date.fromisoformat(row["Date"]))))
 
 
 def on(*days: str) -> Callable[[Record], bool]:
@@ -128,24 +129,25 @@ def spelled() -> Iterator[tuple[str, bytes]]:
     yield "thousands.csv", table(changed(put("Volume", lambda v: f"{v:,.0f}")))
     yield "dollars.csv", table(changed(put("Strike", lambda k: f"${k:,.2f}")))
     yield "percent_sign.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 100:.2f}%")))
+    yield "percent_rounded.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 100:.0f}%")))
     yield (
         "calls_ce.csv",
         table(changed(lambda row: row.update(OptionType={"Put": "PE", "Call": "CE"}[row["OptionType"]]))),
     )
     for name, word in (("null", "null"), ("dash", "-"), ("na", "#N/A")):
         yield f"volume_{name}.csv", table(changed(lambda row, word=word: row.update(Volume=word)))
-    for name, make in (
-        ("time", lambda y, m, d: f"{y}-{m}-{d} 16:00:00"),
-        ("zone", lambda y, m, d: f"{y}-{m}-{d}T00:00:00-05:00"),
-        ("compact", lambda y, m, d: f"{y}{m}{d}"),
-        ("year_first", lambda y, m, d: f"{y}/{m}/{d}"),
-        ("month_first", lambda y, m, d: f"{int(m)}/{int(d)}/{y}"),
-        ("day_first", lambda y, m, d: f"{d}/{m}/{y}"),
-        ("dots", lambda y, m, d: f"{d}.{m}.{y}"),
-        ("name", lambda y, m, d: f"{d}-Mar-{y}"),
-        ("serial", lambda y, m, d: f"{45351 + int(d)}"),
+    for name, form in (
+        ("time", "%Y-%m-%d 16:00:00"),
+        ("zone", "%Y-%m-%dT00:00:00-05:00"),
+        ("compact", "%Y%m%d"),
+        ("year_first", "%Y/%m/%d"),
+        ("month_first", "%m/%d/%Y"),
+        ("day_first", "%d/%m/%Y"),
+        ("dots", "%d.%m.%Y"),
+        ("name", "%d-Mar-%Y"),
     ):
-        yield f"date_{name}.csv", table(dated(make))
+        yield f"date_{name}.csv", table(dated(lambda day, form=form: day.strftime(form)))
+    yield "date_serial.csv", table(dated(lambda day: str((day - dt.date(1899, 12, 30)).days)))
 
 
 def odd() -> Iterator[tuple[str, bytes]]:
@@ -209,7 +211,7 @@ def odd() -> Iterator[tuple[str, bytes]]:
         ),
     )
     yield "vix_with_holes.csv", b"date,close\n2024-03-11,15\n2024-03-12,.\n2024-03-13,\n2024-03-14,16\n"
-    yield "vix_federal.csv", b"observation_date,VIXCLS\n2024-03-11,15\n2024-03-12,.\n2024-03-14,16\n"
+    yield "federal.csv", b"observation_date,VIXCLS\n2024-03-11,15\n2024-03-12,.\n2024-03-14,16\n"
 
 
 def doubtful() -> Iterator[tuple[str, bytes]]:
@@ -265,6 +267,7 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
         "refused_comma_doubt.csv",
         table([row | {"Volume": "1,200", "ImpliedVol": row["ImpliedVol"].replace(".", ",")} for row in base()]),
     )
+    yield "refused_vix_price.csv", b"date,close\n2024-03-11,251.5\n2024-03-12,252.1\n"
     yield "refused_price.csv", b"date,close\n2024-03-11,31.5\n2024-03-12,32.1\n2024-03-13,31.9\n"
     yield "refused_open_quote.csv", table(base()) + b'2024-03-20,"ABC,100,0.25,0.3,1.0,Call,1\n'
 

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use crate::error::Error;
 use crate::surface::calendar::is_weekend;
-use crate::surface::columns::Kind;
+use crate::surface::columns::{Kind, Shape};
 use crate::surface::day::{N_DAILY, SurfaceDay};
 use crate::surface::features::{Quote, daily_features};
 use crate::surface::judgement::Judgement;
@@ -108,7 +108,7 @@ pub fn read_history_as(path: &Path, reading: &Reading) -> Result<SurfaceHistory,
         days.add(&mut today)?;
     }
     let symbol = rows.symbol().map_or_else(|| symbol_of(path), str::to_owned);
-    days.history(&symbol, rows.left_out(), reading.accept)
+    days.history(&symbol, rows.left_out(), file.shape(), reading.accept)
 }
 
 /// Collects the days of one file.
@@ -138,7 +138,7 @@ impl Days<'_> {
         Ok(())
     }
 
-    fn history(self, symbol: &str, left_out: &LeftOut, accept: bool) -> Result<SurfaceHistory, Error> {
+    fn history(self, symbol: &str, left_out: &LeftOut, shape: &Shape, accept: bool) -> Result<SurfaceHistory, Error> {
         if self.kept.is_empty() {
             let reason = self.dropped.first().map_or("it has a header and no rows", String::as_str);
             let cause = if self.dropped.is_empty() { String::new() } else { self.judgement.commonest_cause() };
@@ -146,7 +146,7 @@ impl Days<'_> {
             return Err(Error::Surface { path: self.path.to_path_buf(), reason });
         }
         let levels: Vec<f64> = self.kept.iter().map(|(_, features)| features[0]).collect();
-        let notes = self.judgement.notes(&levels, left_out, self.index, accept)?;
+        let notes = self.judgement.notes(&levels, left_out, shape, accept)?;
         let day = |(date, features)| SurfaceDay { date, symbol: symbol.to_owned(), features };
         Ok(SurfaceHistory { days: self.kept.into_iter().map(day).collect(), dropped: self.dropped, notes })
     }

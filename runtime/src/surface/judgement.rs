@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 
 use crate::error::Error;
-use crate::surface::columns::Unit;
+use crate::surface::columns::{Kind, Shape, Unit};
 use crate::surface::features::{NO_TENOR, Quote};
 use crate::surface::plausibility::{ENOUGH, INVERSE, LOGARITHM, PERCENT, RATIO, as_ratio, convention, says_volatility};
 use crate::surface::reader::{LeftOut, Row};
@@ -146,21 +146,21 @@ impl Judgement {
         &self,
         levels: &[f64],
         left_out: &LeftOut,
-        index: bool,
+        shape: &Shape,
         accept: bool,
     ) -> Result<Vec<String>, Error> {
         let mut sorted = levels.to_vec();
         sorted.sort_by(f64::total_cmp);
         let level = sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN);
         let mut lines = Vec::new();
-        for problem in self.drastic(level, index) {
+        for problem in self.drastic(level, shape) {
             if !accept {
                 let reason = format!("{problem}; if it is right, add --accept");
                 return Err(Error::Surface { path: self.path.clone(), reason });
             }
             lines.push(format!("accepted: {problem}"));
         }
-        if !index && (LOW..ODD).contains(&level) {
+        if shape.kind_of_file != Kind::Index && (LOW..ODD).contains(&level) {
             lines.push(format!(
                 "implied volatility is about {level:.3}: is it a variance ({:.3} as volatility) or another unit?",
                 level.sqrt()
@@ -183,15 +183,19 @@ impl Judgement {
         Ok(lines)
     }
 
-    fn drastic(&self, level: f64, index: bool) -> Vec<String> {
+    fn drastic(&self, level: f64, shape: &Shape) -> Vec<String> {
         let mut found = Vec::new();
-        if index {
-            if !says_volatility(&self.path) {
+        let level_name = shape.iv.map_or("", |at| shape.names[at].as_str());
+        if shape.kind_of_file == Kind::Index {
+            if level_name == "close" && !says_volatility(&self.path) {
                 found.push(
                     "date,close may be an index of volatility or a price, and its name does not say which; call it \
                      vix.csv, spy_iv.csv or the like"
                         .to_owned(),
                 );
+            }
+            if level > HIGH {
+                found.push(format!("its level is about {:.0}; is it the price of something?", level * 100.0));
             }
             return found;
         }

@@ -95,8 +95,10 @@ pub(super) fn not_observed(quotes: &[Quote], before: &[Mark]) -> Option<String> 
     }
     let old: HashSet<&Mark> = before.iter().collect();
     let stale = sound.iter().filter(|quote| old.contains(&mark(quote))).count();
-    // Real markets show 0.03 to 0.25 over a holiday.
-    if 2 * stale > count {
+    // Real markets show 0.03 to 0.25 over a holiday. Rounded volatilities repeat by chance; a day that has few different
+    // ones tells nothing.
+    let distinct: HashSet<u64> = sound.iter().map(|quote| quote.iv.to_bits()).collect();
+    if 2 * stale > count && 5 * distinct.len() >= 4 * count {
         return Some(format!(
             "{stale} of {count} quotes have the implied volatility of the day before to the last digit"
         ));

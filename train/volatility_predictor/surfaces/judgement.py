@@ -107,7 +107,7 @@ class Judgement:
             PipelineError: what it holds is not plausible, and not accepted.
         """
         lines = []
-        for problem in self._drastic(levels, index=index):
+        for problem in self._drastic(levels, file.shape.names[file.shape.iv], index=index):
             if not accept:
                 raise PipelineError(f"{self._path}: {problem}{_ACCEPT}")
             lines.append(f"accepted: {problem}")
@@ -124,14 +124,17 @@ class Judgement:
             lines.append(f"left out: {count} day{'s' * (count > 1)}: {reason}, the first is {day}")
         return lines
 
-    def _drastic(self, levels: list[float], *, index: bool) -> list[str]:
+    def _drastic(self, levels: list[float], level_name: str, *, index: bool) -> list[str]:
         found = []
         if index:
-            if not says_volatility(self._path):
+            if level_name == "close" and not says_volatility(self._path):
                 found.append(
                     "date,close may be an index of volatility or a price, and its name does not say which; call it "
                     "vix.csv, spy_iv.csv or the like"
                 )
+            level = sorted(levels)[len(levels) // 2]
+            if level > HIGH:
+                found.append(f"its level is about {level * 100.0:.0f}; is it the price of something?")
             return found
         if self._long is not None:
             found.append(self._long_tenor())

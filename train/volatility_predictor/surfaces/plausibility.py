@@ -99,7 +99,9 @@ def not_observed(quotes: Sequence[Quote], before: Marks) -> str | None:
         return None
     old = set(before)
     stale = sum((quote.strike, quote.kind, quote.iv) in old for quote in sound)
-    if stale > STALE_SHARE * len(sound):
+    # Rounded volatilities repeat by chance; a day that has few different ones tells nothing.
+    distinct = len({quote.iv for quote in sound})
+    if stale > STALE_SHARE * len(sound) and 5 * distinct >= 4 * len(sound):
         return f"{stale} of {len(sound)} quotes have the implied volatility of the day before to the last digit"
     contracts, twice = _contracts(sound)
     if contracts >= ENOUGH and 2 * twice >= contracts:

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Days { symbol } => store::days(&config()?, symbol.as_deref()),
         Command::Forget { symbol, date } => store::forget(&config()?, &symbol, date),
         Command::Predict { surface, symbol, date, json, accept } => {
-            predict(&config()?, surface.as_deref(), Reading { symbol, accept }, date, json)
+            predict(&config()?, surface.as_deref(), &Reading { symbol, accept }, date, json)
         }
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
@@ -102,7 +102,7 @@ fn classify_batch(config: &Config, file: &Path, output: Option<&Path>) -> Result
 fn predict(
     config: &Config,
     surface: Option<&Path>,
-    reading: Reading,
+    reading: &Reading,
     date: Option<Date>,
     json: bool,
 ) -> Result<(), Error> {
@@ -113,7 +113,7 @@ fn predict(
     let service = MlService::open_volatility(config)?;
     let symbol = reading.symbol.as_deref().unwrap_or_default();
     let forecast = match (surface, date) {
-        (Some(path), date) => service.forecast_file_as(path, date, &reading)?,
+        (Some(path), date) => service.forecast_file_as(path, date, reading)?,
         (None, date) if reading.accept => service.forecast_accepted(symbol, date)?,
         (None, Some(date)) => service.forecast_on(symbol, date)?,
         (None, None) => service.forecast(symbol)?,
