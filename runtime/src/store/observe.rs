@@ -130,17 +130,20 @@ struct Said {
 
 /// The days that the store holds with other values, by symbol.
 fn replaced(store: &HistoryStore, days: &[SurfaceDay]) -> Result<BTreeMap<String, Vec<Date>>, Error> {
-    let mut known: BTreeMap<&str, BTreeMap<Date, [u64; N_DAILY]>> = BTreeMap::new();
+    let mut known: BTreeMap<&str, BTreeMap<Date, [f64; N_DAILY]>> = BTreeMap::new();
     let mut replaced: BTreeMap<String, Vec<Date>> = BTreeMap::new();
-    let bits = |day: &SurfaceDay| day.features.map(|value| if value.is_nan() { 0 } else { value.to_bits() });
+    // By value: the store knows one zero.
+    let same = |one: &[f64; N_DAILY], other: &[f64; N_DAILY]| {
+        one.iter().zip(other).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+    };
     for day in days {
         if !known.contains_key(day.symbol.as_str()) {
             let stored = store.days(&day.symbol, usize::MAX)?;
-            let stored = stored.iter().filter_map(|day| Some((day.date?, bits(day)))).collect();
+            let stored = stored.iter().filter_map(|day| Some((day.date?, day.features))).collect();
             known.insert(&day.symbol, stored);
         }
         let before = day.date.and_then(|date| Some((date, known.get(day.symbol.as_str())?.get(&date)?)));
-        if let Some((date, _)) = before.filter(|(_, features)| **features != bits(day)) {
+        if let Some((date, _)) = before.filter(|(_, features)| !same(features, &day.features)) {
             replaced.entry(day.symbol.clone()).or_default().push(date);
         }
     }

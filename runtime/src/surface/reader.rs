@@ -213,6 +213,9 @@ impl Rows<'_> {
     fn next_of(&mut self, record: &mut StringRecord) -> Result<Option<Row>, Error> {
         while let Some(line) = self.records.next(record)? {
             self.line = line;
+            if record.len() != self.file.shape.names.len() {
+                return Err(self.error(None, "is not what it was a moment ago; is the file being written?"));
+            }
             if let Some(at) = self.file.shape.symbol {
                 let text = record[at].trim();
                 let several = self.file.symbols.len() > 1;

@@ -84,9 +84,11 @@ class SurfaceFile:
         """The rows of the file, or of the symbol asked for."""
         self._date_text, self._date, self.left_out = "", None, {}
         records = self._table.records()
-        next(records)
+        next(records, None)
         at, only = self.shape.symbol, self._symbol if len(self._symbols) > 1 else None
         for self._line, record in records:
+            if len(record) != len(self.shape.names):
+                raise self._error("is not what it was a moment ago; is the file being written?")
             if only is None or record[at].strip().upper() == only:
                 row = self._row(record)
                 if row is not None:
