@@ -36,11 +36,19 @@ fn day(date: &str, symbol: &str, level: f64) -> String {
     rows
 }
 
-/// Twelve days; the last `odd` of them at `level`.
+/// Twelve days; the last `odd` of them from `level` on.
 fn file(odd: usize, level: f64) -> String {
     let mut text = HEADER.to_owned();
     for (at, date) in DAYS.iter().enumerate() {
-        text += &day(date, "ABC", if at + odd >= DAYS.len() { level } else { 0.3 + at as f64 / 1000.0 });
+        text += &day(
+            date,
+            "ABC",
+            if at + odd >= DAYS.len() {
+                level + (at + odd - DAYS.len()) as f64 / 1000.0
+            } else {
+                0.3 + at as f64 / 1000.0
+            },
+        );
     }
     text
 }

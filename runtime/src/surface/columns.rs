@@ -1,5 +1,5 @@
 //! The header of a surface file -> what each column means; the rules of
-//! `train/volatility_predictor/surfaces/columns.py`.
+//! `columns.py` of `train/`.
 //!
 //! The engine's own names come first; other spellings (`snake_case`, Title Case, blanks, common abbreviations) mean the
 //! same. A file is of the old script's shape only when no column tells symbol, expiry or type. Two columns that mean the

@@ -1,4 +1,4 @@
-//! Dates as tables hold them; the rules of `train/volatility_predictor/surfaces/dates.py`.
+//! Dates as tables hold them; the rules of `dates.py` of `train/`.
 //!
 //! ISO with or without time and zone, YYYYMMDD, YYYY/MM/DD, M/D/YYYY or D/M/YYYY where the whole file settles the order,
 //! D.M.YYYY, 4-Mar-2024, and the day numbers of spreadsheets. The day is the one written, whatever the zone.

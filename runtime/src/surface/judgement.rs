@@ -1,5 +1,5 @@
 //! What a whole file tells of its units, and the notes on how it was read;
-//! `train/volatility_predictor/surfaces/judgement.py` alike.
+//! `judgement.py` of `train/` alike.
 //!
 //! What is drastic (another unit inside the file, whole years of expiry, a level that no volatility has, an index that
 //! may be a price) is refused unless it is accepted, and then noted; what is odd is noted.

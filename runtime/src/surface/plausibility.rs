@@ -1,4 +1,4 @@
-//! What a day's rows tell of their own units; `train/volatility_predictor/surfaces/plausibility.py` alike, operation by
+//! What a day's rows tell of their own units; `plausibility.py` of `train/` alike, operation by
 //! operation.
 //!
 //! Strike over moneyness is the spot, one number on one day: what makes it constant is how moneyness is written. A

@@ -1,5 +1,5 @@
 //! Bytes of a table -> records of cells, a piece at a time; the rules of
-//! `train/volatility_predictor/surfaces/table.py`.
+//! `table.py` of `train/`.
 //!
 //! Plain or gzip by content, UTF-8 or UTF-16 by its mark, parted by comma, semicolon, tab or bar: whichever the header
 //! has most of. Memory does not grow with the file: what unpacks to far more than any table does is refused early.
