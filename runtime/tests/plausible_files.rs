@@ -58,7 +58,7 @@ fn a_forecast_for_an_older_day_names_the_days_that_were_left_out() {
     let house = House::new();
     let mut text = file(0, 0.0);
     for date in ["2024-03-20", "2024-03-21"] {
-        text += &format!("{date},ABC,100,0.0833,0.3,1.0,Call,10\n");
+        writeln!(text, "{date},ABC,100,0.0833,0.3,1.0,Call,10").unwrap();
     }
     house.write("abc.csv", text);
     let done = house.run(&["predict", "abc.csv"]);
