@@ -48,6 +48,13 @@ def main(arguments: Sequence[str]) -> int:
     asked = [models()[name] for name in (models() if options.model == "all" else (options.model,))]
     choices = {model.name: _estimator(options.estimator, model, alone=len(asked) == 1) for model in asked}
     config = load_config(options.config)
+    warnings: list[str] = []
+
+    def show(line: str) -> None:
+        cli.show(line)
+        if line.startswith("warning: "):
+            warnings.append(line)
+
     for model in asked:
         where = options.out / model.name
         record = model.train(
@@ -57,12 +64,15 @@ def main(arguments: Sequence[str]) -> int:
                 training=config.training,
                 section=config.section(model.name),
                 estimator=choices[model.name],
-                show=cli.show,
+                show=show,
             )
         )
         cli.show(f"{model.name}: {record.estimator}, {record.data.rows:,} rows, {record.seconds:.1f} s -> {where}")
         for row in record.quality:
             cli.show(f"  {row.metric}: {row.value:.4f} ({row.baseline}: {row.baseline_value:.4f})")
+    # What was left out must not scroll away.
+    for line in warnings:
+        cli.show(line)
     return cli.EXIT_GOOD
 
 

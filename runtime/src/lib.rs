@@ -44,7 +44,7 @@ pub use io::atomic::AtomicFile;
 pub use jiff::civil::Date;
 pub use models::*;
 pub use service::{MlService, Source, Watch, Watcher, shared};
-pub use store::{Observed, ObservedSymbol, observe};
+pub use store::{Observed, ObservedSymbol, Observing, observe, observe_as};
 
 /// The history store: one row per symbol and day, in `SQLite`.
 pub mod history {

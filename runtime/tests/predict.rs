@@ -55,7 +55,7 @@ fn a_dated_file_gives_the_four_keys_and_nothing_else() {
     assert_eq!(predicted, current * 0.99);
     assert!((number(&forecast["change_percent"]) + 1.0).abs() < 1e-9);
     assert_eq!(forecast["direction"], "DOWN");
-    assert_eq!(done.stderr, "");
+    assert_eq!(done.stderr, "ABC: as of 2024-03-19, 12 known days\n");
 }
 
 fn number(value: &Value) -> f64 {
@@ -417,7 +417,7 @@ fn a_folder_with_a_wrong_file_is_refused_and_nothing_of_it_is_stored() {
     let wrong: [(&str, String, &str); 7] = [
         (
             "zzz_2024-03-04.csv",
-            HEADER.to_owned() + "ZZZ,100,0.1,-0.3,1.0,Call,1\n",
+            HEADER.to_owned() + "ZZZ,100,0.1,high,1.0,Call,1\n",
             "zzz_2024-03-04.csv: row 2: column",
         ),
         ("zzz_2024-03-04.csv", String::new(), "the file is empty"),
@@ -541,7 +541,7 @@ fn persistence_answers_for_a_model_that_is_switched_off_and_says_so() {
     let forecast: Value = serde_json::from_str(done.good()).unwrap();
     assert_eq!(forecast["predicted_avg_iv"], forecast["current_avg_iv"]);
     assert_eq!(number(&forecast["change_percent"]), 0.0);
-    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    assert_eq!(done.stderr.lines().count(), 2, "{}", done.stderr);
     assert!(done.stderr.contains("fallback") && done.stderr.contains("switched off"), "{}", done.stderr);
     house.run(&["predict", "--json", "abc.csv"]).good().contains("\"fallback\"");
     let strict = house.run(&["predict", "--no-fallback", "abc.csv"]);

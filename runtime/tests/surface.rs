@@ -32,7 +32,12 @@ fn describe(path: &std::path::Path) -> Value {
                     Value::Array(row)
                 })
                 .collect();
-            serde_json::json!({"symbol": history.days[0].symbol, "days": days, "dropped": history.dropped})
+            let mut said =
+                serde_json::json!({"symbol": history.days[0].symbol, "days": days, "dropped": history.dropped});
+            if !history.notes.is_empty() && !path.parent().unwrap().ends_with("surfaces") {
+                said["notes"] = history.notes.into();
+            }
+            said
         }
     }
 }

@@ -4,8 +4,8 @@ Run from the repository root after a change of the reader or of the daily featur
 
     python -m tests.data.make_surfaces
 
-expected.json holds, for every file, each day's features in shortest round-trip form (null = missing) and the days left
-out, or the error. The Python and the Rust tests both compare with it to the last bit.
+expected.json holds, for every file, each day's features in shortest round-trip form (null = missing), the days left out
+and the notes, or the error. The Python and the Rust tests both compare with it to the last bit.
 """
 
 import datetime as dt
@@ -16,12 +16,14 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.data import make_spellings
 from train.core.errors import PipelineError
 from train.volatility_predictor.surfaces.surface_days import read_days
 
 HERE = Path(__file__).parent
 SURFACES = HERE / "surfaces"
 BROKEN = HERE / "broken"
+SPELLINGS = HERE / "spellings"
 HEADER = "Date,Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume"
 SNAPSHOT_HEADER = HEADER.removeprefix("Date,")
 GOOD = """\
@@ -40,7 +42,12 @@ def main() -> None:
         old.unlink()
     for name, content in broken_files():
         (BROKEN / name).write_bytes(content)
-    files = sorted([*SURFACES.glob("*.csv*"), *BROKEN.glob("surface_*")])
+    SPELLINGS.mkdir(exist_ok=True)
+    for old in SPELLINGS.iterdir():
+        old.unlink()
+    for name, content in make_spellings.files():
+        (SPELLINGS / name).write_bytes(content)
+    files = sorted([*SURFACES.glob("*.csv*"), *BROKEN.glob("surface_*"), *SPELLINGS.iterdir()])
     expected = {str(path.relative_to(HERE)): describe(path) for path in files}
     (SURFACES / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
 
@@ -55,7 +62,8 @@ def describe(path: Path) -> dict[str, object]:
         [None if date is None else date.isoformat(), *(None if math.isnan(v) else v for v in features)]
         for date, features in zip(history.dates, history.features.tolist(), strict=True)
     ]
-    return {"symbol": history.symbol, "days": days, "dropped": list(history.dropped)}
+    notes = {"notes": list(history.notes)} if history.notes and path.parent.name != SURFACES.name else {}
+    return {"symbol": history.symbol, "days": days, "dropped": list(history.dropped)} | notes
 
 
 def good_files() -> Iterator[tuple[str, bytes]]:
@@ -166,23 +174,14 @@ def broken_files() -> Iterator[tuple[str, bytes]]:
     whole = gzip.compress(dated("2024-03-05,ABC,100,0.25,0.3,1.0,Call,1"), mtime=0)
     yield "surface_truncated.csv.gz", whole[: len(whole) // 2]
     # The row that is named is the line that an editor shows, whatever ends a line.
-    yield "surface_windows_lines.csv", dated("2024-03-05,ABC,100,0.25,-1,1.0,Call,1").replace(b"\n", b"\r\n")
-    yield "surface_empty_lines.csv", dated("\n\n2024-03-05,ABC,100,0.25,-1,1.0,Call,1")
+    yield "surface_windows_lines.csv", dated("2024-03-05,ABC,100,0.25,x,1.0,Call,1").replace(b"\n", b"\r\n")
+    yield "surface_empty_lines.csv", dated("\n\n2024-03-05,ABC,100,0.25,x,1.0,Call,1")
     yield "surface_quoted_line_end.csv", dated('2024-03-05,"A\nB",100,0.25,0.3,1.0,Call,1')
     yield "surface_short_line.csv", dated("2024-03-05,ABC,100,0.2")
     yield "surface_long_line.csv", dated("2024-03-05,ABC,100,0.25,0.3,1.0,Call,1,1")
-    for name, iv in (
-        ("negative", "-0.2"),
-        ("zero", "0"),
-        ("nan", "nan"),
-        ("missing", ""),
-        ("text", "n/a"),
-        ("infinite", "1e999"),
-    ):
-        yield f"surface_iv_{name}.csv", dated(f"2024-03-05,ABC,100,0.25,{iv},1.0,Call,1")
+    yield "surface_iv_text.csv", dated("2024-03-05,ABC,100,0.25,high,1.0,Call,1")
     yield "surface_iv_digits.csv", dated("2024-03-05,ABC,100,0.25,0_3,1.0,Call,1")
-    for name, tenor in (("negative", "-0.1"), ("zero", "0.0"), ("nan", "NaN")):
-        yield f"surface_time_{name}.csv", dated(f"2024-03-05,ABC,100,{tenor},0.3,1.0,Call,1")
+    yield "surface_time_text.csv", dated("2024-03-05,ABC,100,soon,0.3,1.0,Call,1")
     yield "surface_strike_zero.csv", dated("2024-03-05,ABC,0,0.25,0.3,1.0,Call,1")
     yield "surface_moneyness_zero.csv", dated("2024-03-05,ABC,100,0.25,0.3,0,Call,1")
     yield (

@@ -79,8 +79,8 @@ def test_a_forgotten_day_is_gone_and_one_that_never_was_is_an_error(tmp_path: Pa
 
 def test_a_snapshot_that_was_not_renewed_is_named(tmp_path: Path) -> None:
     with HistoryStore(tmp_path / "h.sqlite") as store:
-        first, _ = store.observe(SNAPSHOT, MONDAY)
-        again, _ = store.observe(SNAPSHOT, MONDAY + dt.timedelta(days=1))
+        first, *_ = store.observe(SNAPSHOT, MONDAY)
+        again, *_ = store.observe(SNAPSHOT, MONDAY + dt.timedelta(days=1))
         assert store.copies(first) == []
         assert store.copies(again) == ["ABC: 2024-03-05 is a copy of 2024-03-04; was the snapshot not renewed?"]
 

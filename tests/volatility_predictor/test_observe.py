@@ -55,7 +55,7 @@ def test_a_folder_observed_by_python_and_by_rust_gives_the_same_store(house: Hou
     folder = folder_of_snapshots(tmp_path / "days", 12)
     (folder / "notes.txt").write_text("nothing")
     with HistoryStore(tmp_path / "python.sqlite") as store:
-        found, skipped = store.observe(folder)
+        found, skipped, _ = store.observe(folder)
         mine = store.days("ABC", 99)
     assert (len(found), skipped) == (12, [f"{folder / 'notes.txt'}: neither .csv nor .csv.gz"])
     house.run("observe", str(folder))
@@ -78,8 +78,8 @@ def one_message(house: House, arguments: list[str], store: Path) -> tuple[str, s
 
 OLD_ROWS = "".join(f"2024-03-04,{strike},0.3,1,{strike / 100}\n" for strike in (95, 100, 105))
 WRONG = {
-    "negative IV": ("abc_2024-03-04.csv", HEADER + "\nABC,100,0.1,-0.3,1.0,Call,1\n"),
-    "NaN time": ("abc_2024-03-04.csv", HEADER + "\nABC,100,nan,0.3,1.0,Call,1\n"),
+    "IV in words": ("abc_2024-03-04.csv", HEADER + "\nABC,100,0.1,high,1.0,Call,1\n"),
+    "time in words": ("abc_2024-03-04.csv", HEADER + "\nABC,100,soon,0.3,1.0,Call,1\n"),
     "zero strike": ("abc_2024-03-04.csv", HEADER + "\nABC,0,0.1,0.3,1.0,Call,1\n"),
     "empty": ("abc_2024-03-04.csv", ""),
     "no day of the calendar": ("abc_2024-02-30.csv", flat(0.3)),

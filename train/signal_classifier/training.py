@@ -118,6 +118,8 @@ def load(data: Sequence[Path], *, rows: int, random_state: int, show: Show) -> L
         history = read_history(data)
         for line in history.report():
             show(line)
+        if warning := history.warning():
+            show(warning)
         return history
     show(f"simulating {rows:,} signals")
     signals = simulate(rows, seed=random_state)

@@ -86,7 +86,7 @@ def train(
     """
     began = time.monotonic()
     budget = budget or Budget()
-    pool = read_pool(data) if data else None
+    pool = read_pool(data, show) if data else None
     show("volatility_predictor: starting TensorFlow")
     device = set_up_tensorflow(random_state)
     show(f"volatility_predictor: simulating {budget.symbols} symbols, training on {device}")

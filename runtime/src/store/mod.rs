@@ -6,4 +6,4 @@ pub(crate) mod observe;
 pub(crate) mod read_only;
 
 pub use history::HistoryStore;
-pub use observe::{Observed, ObservedSymbol, observe};
+pub use observe::{Observed, ObservedSymbol, Observing, observe, observe_as};

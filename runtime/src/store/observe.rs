@@ -11,10 +11,10 @@ use crate::error::Error;
 use crate::io::files::io_error;
 use crate::store::history::HistoryStore;
 use crate::surface::calendar::is_weekend;
-use crate::surface::day::SurfaceDay;
-use crate::surface::history::{NO_USABLE_DAY, SurfaceHistory, read_history};
-use crate::surface::name::date_in_name;
-use crate::surface::reader::NOT_A_SURFACE;
+use crate::surface::columns::NOT_A_SURFACE;
+use crate::surface::day::{N_DAILY, SurfaceDay};
+use crate::surface::history::{NO_USABLE_DAY, Reading, SurfaceHistory, read_history_as};
+use crate::surface::name::{UNKNOWN_SYMBOL, date_in_name};
 use crate::surface::symbol::checked_symbol;
 
 /// What was kept of observed files.
@@ -25,6 +25,17 @@ pub struct Observed {
     pub symbols: Vec<ObservedSymbol>,
     /// What was left out, and why: one line each.
     pub skipped: Vec<String>,
+    /// How the files were read, and what else was left out of them.
+    pub notes: Vec<String>,
+}
+
+/// How to observe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observing {
+    /// What to read of a file.
+    pub reading: Reading,
+    /// A day that the store holds with other values is an error, and nothing is kept.
+    pub no_replace: bool,
 }
 
 /// What was kept of one symbol.
@@ -41,6 +52,8 @@ pub struct ObservedSymbol {
     pub last: Date,
     /// How many days of the symbol the store now knows.
     pub known_days: usize,
+    /// How many of the days just stored took the place of other values of the same day.
+    pub replaced_days: usize,
 }
 
 /// A day and the file that it stands in.
@@ -73,14 +86,22 @@ struct Found {
 /// # Ok::<(), dollarbill_ml::Error>(())
 /// ```
 pub fn observe(config: &Config, path: &Path, date: Option<Date>) -> Result<Observed, Error> {
-    let mut skipped = Vec::new();
+    observe_as(config, path, date, &Observing::default())
+}
+
+/// As [`observe`], of one symbol of several, of what is not plausible, or without replacing any day.
+///
+/// # Errors
+/// As [`observe`], and when a day would be replaced that must not be.
+pub fn observe_as(config: &Config, path: &Path, date: Option<Date>, how: &Observing) -> Result<Observed, Error> {
+    let mut said = Said::default();
     let found = if path.is_dir() {
         if date.is_some() {
             return Err(refuse(path, "is a folder, its files carry their dates; leave --date out"));
         }
-        folder(path, &mut skipped)?
+        folder(path, &how.reading, &mut said)?
     } else {
-        days_of(path, read_history(path)?, date, &mut skipped)?
+        days_of(path, read_history_as(path, &how.reading)?, date, &mut said)?
     };
     check_twice(&found)?;
     if let Some(parent) = config.history_path.parent() {
@@ -88,11 +109,49 @@ pub fn observe(config: &Config, path: &Path, date: Option<Date>) -> Result<Obser
     }
     let store = HistoryStore::open(&config.history_path)?;
     let days: Vec<_> = found.iter().map(|found| SurfaceDay { date: Some(found.date), ..found.day.clone() }).collect();
+    let replaced = replaced(&store, &days)?;
+    if let (true, Some((symbol, dates))) = (how.no_replace, replaced.first_key_value()) {
+        let reason = format!(
+            "{} days of {symbol} would be replaced, the first is {}; leave --no-replace out to replace them",
+            dates.len(),
+            dates.first().map(Date::to_string).unwrap_or_default()
+        );
+        return Err(Error::History { path: config.history_path.clone(), reason });
+    }
     store.observe_all(&days)?;
-    Ok(Observed { symbols: summary(&store, &found)?, skipped })
+    Ok(Observed { symbols: summary(&store, &found, &replaced)?, skipped: said.skipped, notes: said.notes })
 }
 
-fn folder(path: &Path, skipped: &mut Vec<String>) -> Result<Vec<Found>, Error> {
+/// What there is to say of the files.
+#[derive(Default)]
+struct Said {
+    skipped: Vec<String>,
+    notes: Vec<String>,
+}
+
+/// The days that the store holds with other values, by symbol.
+fn replaced(store: &HistoryStore, days: &[SurfaceDay]) -> Result<BTreeMap<String, Vec<Date>>, Error> {
+    let mut known: BTreeMap<&str, BTreeMap<Date, [f64; N_DAILY]>> = BTreeMap::new();
+    let mut replaced: BTreeMap<String, Vec<Date>> = BTreeMap::new();
+    // By value: the store knows one zero.
+    let same = |one: &[f64; N_DAILY], other: &[f64; N_DAILY]| {
+        one.iter().zip(other).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+    };
+    for day in days {
+        if !known.contains_key(day.symbol.as_str()) {
+            let stored = store.days(&day.symbol, usize::MAX)?;
+            let stored = stored.iter().filter_map(|day| Some((day.date?, day.features))).collect();
+            known.insert(&day.symbol, stored);
+        }
+        let before = day.date.and_then(|date| Some((date, known.get(day.symbol.as_str())?.get(&date)?)));
+        if let Some((date, _)) = before.filter(|(_, features)| !same(features, &day.features)) {
+            replaced.entry(day.symbol.clone()).or_default().push(date);
+        }
+    }
+    Ok(replaced)
+}
+
+fn folder(path: &Path, reading: &Reading, said: &mut Said) -> Result<Vec<Found>, Error> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(io_error("read", path))? {
         files.push(entry.map_err(io_error("read", path))?.path());
@@ -100,13 +159,13 @@ fn folder(path: &Path, skipped: &mut Vec<String>) -> Result<Vec<Found>, Error> {
     files.sort();
     let mut found = Vec::new();
     for file in files {
-        match candidate(&file)? {
-            Ok(history) => found.extend(days_of(&file, history, None, skipped)?),
-            Err(reason) => skipped.push(format!("{}: {reason}", file.display())),
+        match candidate(&file, reading)? {
+            Ok(history) => found.extend(days_of(&file, history, None, said)?),
+            Err(reason) => said.skipped.push(format!("{}: {reason}", file.display())),
         }
     }
     if found.is_empty() {
-        let first = skipped.first().map(|line| format!(" (left out: {line})")).unwrap_or_default();
+        let first = said.skipped.first().map(|line| format!(" (left out: {line})")).unwrap_or_default();
         let todo = "call its files tsla_2024-03-04.csv or the like";
         return Err(refuse(path, &format!("a folder without a dated snapshot{first}; {todo}")));
     }
@@ -115,7 +174,7 @@ fn folder(path: &Path, skipped: &mut Vec<String>) -> Result<Vec<Found>, Error> {
 }
 
 /// What a file of a folder holds, or why it is no dated snapshot; an error where it is one that is wrong.
-fn candidate(path: &Path) -> Result<Result<SurfaceHistory, String>, Error> {
+fn candidate(path: &Path, reading: &Reading) -> Result<Result<SurfaceHistory, String>, Error> {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let is = |reason: &str| Ok(Err(reason.to_owned()));
     if path.is_dir() {
@@ -127,7 +186,7 @@ fn candidate(path: &Path) -> Result<Result<SurfaceHistory, String>, Error> {
     if ![".csv", ".csv.gz"].iter().any(|end| name.ends_with(end)) {
         return is("neither .csv nor .csv.gz");
     }
-    let history = match read_history(path) {
+    let history = match read_history_as(path, reading) {
         Err(Error::Surface { reason, .. }) if reason.starts_with(NOT_A_SURFACE) => {
             return is("not a surface file by its header");
         }
@@ -145,21 +204,19 @@ fn candidate(path: &Path) -> Result<Result<SurfaceHistory, String>, Error> {
 }
 
 /// The days of one file, each with its date.
-fn days_of(
-    path: &Path,
-    history: SurfaceHistory,
-    date: Option<Date>,
-    skipped: &mut Vec<String>,
-) -> Result<Vec<Found>, Error> {
+fn days_of(path: &Path, history: SurfaceHistory, date: Option<Date>, said: &mut Said) -> Result<Vec<Found>, Error> {
     let (named, single) = (date_in_name(path)?, history.days.len() == 1);
     if let (Some(_), false) = (date, single) {
         return Err(refuse(path, "holds more than one day; observe takes the snapshot of one"));
     }
-    skipped.extend(history.dropped.iter().map(|reason| format!("{}: {reason}", path.display())));
+    said.skipped.extend(history.dropped.iter().map(|reason| format!("{}: {reason}", path.display())));
+    // Each day that was left out has its own line.
+    let of_rows = history.notes.iter().filter(|note| !(note.starts_with("left out: ") && note.contains(" day")));
+    said.notes.extend(of_rows.map(|note| format!("{}: {note}", path.display())));
     let mut found = Vec::new();
     for mut day in history.days {
         day.symbol = checked_symbol(&day.symbol)?;
-        if day.symbol == "UNKNOWN" {
+        if day.symbol == UNKNOWN_SYMBOL {
             return Err(refuse(
                 path,
                 "neither its rows nor its name give a symbol; call it tsla_2024-03-04.csv or the like",
@@ -199,7 +256,11 @@ fn check_twice(found: &[Found]) -> Result<(), Error> {
     Ok(())
 }
 
-fn summary(store: &HistoryStore, found: &[Found]) -> Result<Vec<ObservedSymbol>, Error> {
+fn summary(
+    store: &HistoryStore,
+    found: &[Found],
+    replaced: &BTreeMap<String, Vec<Date>>,
+) -> Result<Vec<ObservedSymbol>, Error> {
     let mut dates: BTreeMap<&str, Vec<Date>> = BTreeMap::new();
     for found in found {
         dates.entry(&found.day.symbol).or_default().push(found.date);
@@ -213,6 +274,7 @@ fn summary(store: &HistoryStore, found: &[Found]) -> Result<Vec<ObservedSymbol>,
             first: *first,
             last: *last,
             known_days: store.days(symbol, usize::MAX)?.len(),
+            replaced_days: replaced.get(symbol).map_or(0, Vec::len),
         });
     }
     Ok(symbols)
@@ -229,13 +291,15 @@ mod tests {
     #[test]
     fn what_was_kept_survives_being_written_and_read() {
         let symbol = ObservedSymbol {
+            replaced_days: 0,
             symbol: "TSLA".to_owned(),
             stored_days: 2,
             first: jiff::civil::date(2024, 3, 4),
             last: jiff::civil::date(2024, 3, 5),
             known_days: 300,
         };
-        let observed = Observed { symbols: vec![symbol], skipped: vec!["x.csv: neither".to_owned()] };
+        let observed =
+            Observed { symbols: vec![symbol], skipped: vec!["x.csv: neither".to_owned()], notes: Vec::new() };
         let text = serde_json::to_string(&observed).unwrap();
         assert!(text.contains("\"first\":\"2024-03-04\""), "{text}");
         assert_eq!(serde_json::from_str::<Observed>(&text).unwrap(), observed);

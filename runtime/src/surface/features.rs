@@ -68,6 +68,25 @@ impl Quote {
             && (self.kind != PUT || self.moneyness <= PUT_TO)
     }
 
+    /// Why the quote is of no use to its day: an index of the judgement's causes.
+    pub(super) fn cause(&self) -> usize {
+        if self.is_clean() {
+            6
+        } else if self.iv == 0.0 {
+            0
+        } else if self.tenor != NO_TENOR && self.tenor < SHORTEST {
+            1
+        } else if self.iv >= IV_HIGH {
+            2
+        } else if self.iv <= IV_LOW {
+            3
+        } else if EDGES[0] <= self.moneyness && self.moneyness < EDGES[5] {
+            5
+        } else {
+            4
+        }
+    }
+
     /// The node of a clean quote.
     fn bucket(&self) -> usize {
         EDGES[1..5].iter().filter(|edge| self.moneyness >= **edge).count()

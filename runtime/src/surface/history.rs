@@ -6,13 +6,26 @@ use jiff::civil::Date;
 
 use crate::error::Error;
 use crate::surface::calendar::is_weekend;
-use crate::surface::day::{COPY_QUOTES, N_DAILY, SurfaceDay};
+use crate::surface::columns::{Kind, Shape};
+use crate::surface::day::{N_DAILY, SurfaceDay};
 use crate::surface::features::{Quote, daily_features};
+use crate::surface::judgement::Judgement;
 use crate::surface::name::symbol_of;
-use crate::surface::reader::{self, Row, Shape};
+use crate::surface::plausibility::{Mark, mark, not_observed};
+use crate::surface::reader::{LeftOut, Row, SurfaceFile};
 
 /// Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries.
 const SPOT_DRIFT: f64 = 0.005;
+/// Of one day; the largest real chain has a tenth of it.
+const MOST_ROWS: usize = 250_000;
+/// Days that say how many quotes are usual.
+const RECENT: usize = 10;
+/// A day with less than a tenth of the usual quotes, which are so many at least, was cut off.
+const FEW: f64 = 10.0;
+const USUAL: f64 = 20.0;
+const WEEKEND: &str = "a Saturday or Sunday";
+const NO_CLEAN: &str =
+    "no expiry has 3 strikes with a clean implied volatility (0.01 to 5, as a decimal) near the money";
 
 /// How the refusal of a file of junk begins.
 pub(crate) const NO_USABLE_DAY: &str = "no usable day";
@@ -23,13 +36,25 @@ pub struct SurfaceHistory {
     pub days: Vec<SurfaceDay>,
     /// Which days were left out, and why.
     pub dropped: Vec<String>,
+    /// How the file was read and what was left out of it.
+    pub notes: Vec<String>,
 }
 
-/// Reads a plain or gzip CSV file: the engine's snapshot, the same with dates, the old script's, or an index history
-/// (`date`, `close` in percent).
+/// What to read of a file that needs a word.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The symbol to read of a file that holds several.
+    pub symbol: Option<String>,
+    /// Read what is drastic (units that change, an index that may be a price) and note it.
+    pub accept: bool,
+}
+
+/// Reads a plain or gzip table: the engine's snapshot, the same with dates, the old script's, or an index history
+/// (`date`, `close` in percent), in the spellings that spreadsheets and vendors use.
 ///
 /// # Errors
-/// The file cannot be read, a row is wrong (row and column are named), or no day is usable.
+/// The file cannot be read, a row is wrong (row and column are named), no day is usable, or what it holds is not
+/// plausible.
 ///
 /// # Examples
 /// ```
@@ -49,58 +74,94 @@ pub fn read_surface(path: &Path) -> Result<Vec<SurfaceDay>, Error> {
 /// # Errors
 /// As [`read_surface`].
 pub fn read_history(path: &Path) -> Result<SurfaceHistory, Error> {
-    let text = reader::read_text(path)?;
-    let mut rows = reader::Rows::new(path, &text)?;
-    let mut days = Days { path, index: rows.shape() == Shape::Index, ..Days::new(path) };
+    read_history_as(path, &Reading::default())
+}
+
+/// As [`read_history`], of one symbol of several, or of what is not plausible.
+///
+/// # Errors
+/// As [`read_surface`].
+pub fn read_history_as(path: &Path, reading: &Reading) -> Result<SurfaceHistory, Error> {
+    let file = SurfaceFile::open(path, reading.symbol.as_deref())?;
+    let mut rows = file.rows()?;
+    let mut days = Days {
+        path,
+        index: file.shape().kind_of_file == Kind::Index,
+        judgement: Judgement::new(path, file.shape().moneyness_unit),
+        kept: Vec::new(),
+        dropped: Vec::new(),
+        previous: Vec::new(),
+    };
     let mut today: Vec<Row> = Vec::new();
     while let Some(row) = rows.next_row()? {
         if today.first().is_some_and(|first| first.date != row.date) {
-            days.add(&today)?;
+            days.add(&mut today)?;
             today.clear();
+        }
+        if today.len() >= MOST_ROWS {
+            let reason = format!("row {}: more than {MOST_ROWS} rows of one day; is the date missing?", row.line);
+            return Err(Error::Surface { path: path.to_path_buf(), reason });
         }
         today.push(row);
     }
     if !today.is_empty() {
-        days.add(&today)?;
+        days.add(&mut today)?;
     }
     let symbol = rows.symbol().map_or_else(|| symbol_of(path), str::to_owned);
-    days.history(&symbol)
+    days.history(&symbol, rows.left_out(), file.shape(), reading.accept)
 }
 
 /// Collects the days of one file.
 struct Days<'a> {
     path: &'a Path,
     index: bool,
+    judgement: Judgement,
     kept: Vec<(Option<Date>, [f64; N_DAILY])>,
     dropped: Vec<String>,
-    previous: Vec<(f64, u8, f64)>,
+    previous: Vec<Mark>,
 }
 
-impl<'a> Days<'a> {
-    fn new(path: &'a Path) -> Self {
-        Self { path, index: false, kept: Vec::new(), dropped: Vec::new(), previous: Vec::new() }
-    }
-
-    fn add(&mut self, rows: &[Row]) -> Result<(), Error> {
+impl Days<'_> {
+    fn add(&mut self, rows: &mut [Row]) -> Result<(), Error> {
         let date = rows.first().and_then(|row| row.date);
-        let outcome = if self.index { Ok(self.index_day(rows)?) } else { self.surface_day(date, rows)? };
-        match (date, outcome) {
-            (Some(date), _) if is_weekend(date) => self.dropped.push(format!("{date}: a Saturday or Sunday")),
-            (date, Ok(features)) => self.kept.push((date, features)),
-            (Some(date), Err(reason)) => self.dropped.push(format!("{date}: {reason}")),
-            (None, Err(reason)) => self.dropped.push(reason.to_owned()),
+        let mut outcome = if self.index { Ok(self.index_day(rows)?) } else { self.surface_day(date, rows)? };
+        if date.is_some_and(is_weekend) {
+            outcome = Err(WEEKEND.to_owned());
+        }
+        match outcome.and_then(|features| self.whole(features)) {
+            Ok(features) => self.kept.push((date, features)),
+            Err(reason) => {
+                self.judgement.dropped(date, &reason);
+                self.dropped.push(date.map_or_else(|| reason.clone(), |date| format!("{date}: {reason}")));
+            }
         }
         Ok(())
     }
 
-    fn history(self, symbol: &str) -> Result<SurfaceHistory, Error> {
+    fn history(self, symbol: &str, left_out: &LeftOut, shape: &Shape, accept: bool) -> Result<SurfaceHistory, Error> {
         if self.kept.is_empty() {
             let reason = self.dropped.first().map_or("it has a header and no rows", String::as_str);
-            let reason = format!("{NO_USABLE_DAY}: {reason}");
+            let cause = if self.dropped.is_empty() { String::new() } else { self.judgement.commonest_cause() };
+            let reason = format!("{NO_USABLE_DAY}: {reason}{cause}");
             return Err(Error::Surface { path: self.path.to_path_buf(), reason });
         }
+        let levels: Vec<f64> = self.kept.iter().map(|(_, features)| features[0]).collect();
+        let notes = self.judgement.notes(&levels, left_out, shape, accept)?;
         let day = |(date, features)| SurfaceDay { date, symbol: symbol.to_owned(), features };
-        Ok(SurfaceHistory { days: self.kept.into_iter().map(day).collect(), dropped: self.dropped })
+        Ok(SurfaceHistory { days: self.kept.into_iter().map(day).collect(), dropped: self.dropped, notes })
+    }
+
+    /// The features, or why a day with far fewer quotes than those before it is none.
+    fn whole(&self, features: [f64; N_DAILY]) -> Result<[f64; N_DAILY], String> {
+        let from = self.kept.len().saturating_sub(RECENT);
+        let mut recent: Vec<f64> = self.kept[from..].iter().map(|(_, features)| features[N_DAILY - 1]).collect();
+        recent.sort_by(f64::total_cmp);
+        let usual = if recent.len() >= 3 { recent[recent.len() / 2] } else { 0.0 };
+        let quotes = features[N_DAILY - 1];
+        if usual >= USUAL && quotes * FEW < usual {
+            return Err(format!("{quotes:.0} clean quotes, the days before it had {usual:.0}"));
+        }
+        Ok(features)
     }
 
     #[expect(clippy::float_cmp, reason = "the same text is the same number")]
@@ -118,22 +179,21 @@ impl<'a> Days<'a> {
     }
 
     /// The day's features, or why it is left out.
-    fn surface_day(&mut self, date: Option<Date>, rows: &[Row]) -> Result<Result<[f64; N_DAILY], &'static str>, Error> {
+    fn surface_day(&mut self, date: Option<Date>, rows: &mut [Row]) -> Result<Result<[f64; N_DAILY], String>, Error> {
+        self.judgement.as_ratios(rows);
         self.check_moneyness(rows)?;
         let mut quotes: Vec<Quote> = rows.iter().map(|row| row.quote).collect();
         quotes.sort_by(Quote::order);
         quotes.dedup();
         let Some(features) = daily_features(&quotes) else {
-            return Ok(Err(
-                "no expiry has 3 strikes with a clean implied volatility (0.01 to 5, as a decimal) near the money",
-            ));
+            self.judgement.unusable(rows);
+            return Ok(Err(NO_CLEAN.to_owned()));
         };
-        if date.is_some_and(|date| !is_weekend(date)) {
-            let marks: Vec<_> = quotes.iter().map(|quote| (quote.strike, quote.kind, quote.iv)).collect();
-            if marks.len() >= COPY_QUOTES as usize && marks == self.previous {
-                return Ok(Err("a copy of the day before"));
+        if !date.is_some_and(is_weekend) {
+            if let Some(reason) = not_observed(&quotes, &self.previous) {
+                return Ok(Err(reason));
             }
-            self.previous = marks;
+            self.previous = quotes.iter().map(mark).collect();
         }
         Ok(Ok(features))
     }
@@ -146,6 +206,13 @@ impl<'a> Days<'a> {
         let Some(mut highest) = ordered.first().copied() else { return Ok(()) };
         for row in ordered {
             let (quote, top) = (&row.quote, &highest.quote);
+            if quote.moneyness <= 0.0 {
+                let reason = format!(
+                    "row {}: column moneyness: must be greater than zero, found {:?}",
+                    row.line, quote.moneyness
+                );
+                return Err(Error::Surface { path: self.path.to_path_buf(), reason });
+            }
             if quote.moneyness >= top.moneyness {
                 highest = row;
             } else if quote.moneyness < top.moneyness - SPOT_DRIFT {

@@ -8,13 +8,81 @@ use crate::error::Error;
 
 /// Characters of a date as YYYY-MM-DD.
 const LENGTH: usize = 10;
+/// Of a file whose name gives none.
+pub(crate) const UNKNOWN_SYMBOL: &str = "UNKNOWN";
 
-/// The symbol a file is named for: `vix_1990_2019.csv` and `2024-03-04_vix.csv` are VIX's.
+/// Words of file names that are no symbols.
+const GENERIC: [&str; 24] = [
+    "vol",
+    "vols",
+    "surface",
+    "surfaces",
+    "iv",
+    "ivs",
+    "implied",
+    "volatility",
+    "history",
+    "hist",
+    "daily",
+    "price",
+    "prices",
+    "data",
+    "export",
+    "chain",
+    "chains",
+    "option",
+    "options",
+    "eod",
+    "snapshot",
+    "download",
+    "file",
+    "table",
+];
+
+/// The symbol a file is named for: `vix_1990_2019.csv`, `2024-03-04_vix.csv` and `vol_surface_VIX.csv` are VIX's.
+///
+/// The first part between `_` and blanks that is no date, no number of a year and no word for what such files hold.
+/// `BRK.A_iv.csv` keeps its class, `0700.HK.csv` its exchange.
 pub(crate) fn symbol_of(path: &Path) -> String {
     let name = file_name(path);
-    let stem = name.split('.').next().unwrap_or_default();
-    let symbol = stem.split('_').find(|part| !part.is_empty() && !is_date(part.as_bytes())).unwrap_or("UNKNOWN");
-    symbol.to_uppercase()
+    let mut stem = name.as_str();
+    while let Some(shorter) = [".csv", ".gz", ".txt", ".tsv"].iter().find_map(|end| strip_end(stem, end)) {
+        stem = shorter;
+    }
+    let generic = |word: &str| GENERIC.iter().any(|known| word.eq_ignore_ascii_case(known));
+    for part in stem.split(['_', ' ']) {
+        let mut words: Vec<&str> = part.split('-').collect();
+        while words.len() > 1 && words.last().is_some_and(|word| generic(word)) {
+            words.pop();
+        }
+        let symbol = words.join("-");
+        if is_date(part.as_bytes()) || symbol.is_empty() || is_number(&symbol) || generic(&symbol) {
+            continue;
+        }
+        let symbol = if has_class(&symbol) { symbol.as_str() } else { symbol.split('.').next().unwrap_or_default() };
+        return if symbol.is_empty() { UNKNOWN_SYMBOL.to_owned() } else { symbol.to_uppercase() };
+    }
+    UNKNOWN_SYMBOL.to_owned()
+}
+
+fn strip_end<'a>(name: &'a str, end: &str) -> Option<&'a str> {
+    let (before, last) = name.split_at_checked(name.len().checked_sub(end.len())?)?;
+    last.eq_ignore_ascii_case(end).then_some(before)
+}
+
+/// A date as YYYYMMDD, a year, or the number of a copy in brackets.
+fn is_number(part: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let copy = part.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    let year = part.len() == 4 && (part.starts_with("19") || part.starts_with("20"));
+    (digits(part) && (part.len() == 8 || year)) || copy.is_some_and(digits)
+}
+
+/// A share class or an exchange behind the only dot.
+fn has_class(symbol: &str) -> bool {
+    symbol.split_once('.').is_some_and(|(before, class)| {
+        !before.is_empty() && (1..=3).contains(&class.len()) && class.bytes().all(|byte| byte.is_ascii_alphabetic())
+    })
 }
 
 /// The date in a file's name, written YYYY-MM-DD: `tsla_2024-03-04.csv`.

@@ -1,38 +1,34 @@
-//! Surface and index files -> checked rows; the rules of `train/volatility_predictor/surfaces/csv_reader.py`, in its words.
+//! Surface and index files -> checked rows; the rules of `train/volatility_predictor/surfaces/csv_reader.py`,
+//! in its words.
+//!
+//! A file is read twice, a row at a time: first its spellings are settled by the whole file (dates, decimal marks,
+//! symbols), then its rows are read.
 
-use std::io::Read;
-use std::path::Path;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
-use flate2::read::MultiGzDecoder;
 use jiff::civil::Date;
 
 use crate::error::Error;
-use crate::io::files::read_limited;
-use crate::io::lines::Lines;
+use crate::io::cells::{Spelling, decimal_commas, read_number};
+use crate::surface::calendar::{FIRST_DAY, latest_day};
+use crate::surface::columns::{Kind, Shape, Unit, read_header};
+use crate::surface::dates::DateColumn;
 use crate::surface::features::{CALL, NO_TENOR, NO_VOLUME, PUT, Quote, UNKNOWN, within_bounds};
+use crate::surface::symbol::is_symbol;
+use crate::surface::table::{Records, Table};
 
-/// Of the unpacked text.
-const MAX_BYTES: u64 = 1 << 30;
-/// How the refusal of another kind of file begins.
-pub(crate) const NOT_A_SURFACE: &str = "row 1: not the header of a surface file";
-const SNAPSHOT: [&str; 7] = ["symbol", "strike", "timetoexpiry", "impliedvol", "moneyness", "optiontype", "volume"];
-const OLD: [&str; 5] = ["date", "strike", "implied_vol", "volume", "moneyness"];
-const INDEX: [&str; 2] = ["date", "close"];
-const INDEX_ALL: [&str; 5] = ["date", "close", "open", "high", "low"];
-const HEADERS: &str = "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume (with or without a leading \
-                       Date), date,strike,implied_vol,volume,moneyness, or date,close";
+const NO_IV: &str = "without an implied volatility";
+const EXPIRED: &str = "of an expiry that has passed";
+const NO_LEVEL: &str = "without a level";
+/// Symbols that a message names.
+const NAMED: usize = 5;
+/// More symbols are not counted.
+const MANY: usize = 1000;
 
-/// The kind of file, by its header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// The engine's, with or without dates.
-    Engine,
-    /// The old script's.
-    Old,
-    /// Dates and levels in percent.
-    Index,
-}
+/// How many rows were of no use, and the first of them, by reason.
+pub(super) type LeftOut = BTreeMap<&'static str, (usize, u64)>;
 
 /// One checked row.
 #[derive(Debug, Clone, Copy)]
@@ -44,296 +40,357 @@ pub(super) struct Row {
     pub(super) line: u64,
 }
 
-/// Where each column stands.
-#[derive(Debug, Clone, Copy, Default)]
-struct Columns {
-    date: Option<usize>,
-    symbol: Option<usize>,
-    strike: Option<usize>,
-    tenor: Option<usize>,
-    iv: Option<usize>,
-    moneyness: Option<usize>,
-    kind: Option<usize>,
-    volume: Option<usize>,
+/// A file whose spellings are settled.
+pub(super) struct SurfaceFile {
+    path: PathBuf,
+    table: Table,
+    shape: Shape,
+    dates: DateColumn,
+    expiries: DateColumn,
+    /// In the order in which they come, each with its first line.
+    symbols: Vec<(String, u64)>,
+    only: Option<String>,
+    comma: Vec<bool>,
 }
 
-/// The text of a plain or gzip file.
-pub(super) fn read_text(path: &Path) -> Result<String, Error> {
-    let refused = |reason: &str| Error::Surface { path: path.to_path_buf(), reason: reason.to_owned() };
-    let mut data = read_limited(path, MAX_BYTES)?;
-    if data.starts_with(&[0x1f, 0x8b]) {
-        let mut unpacked = Vec::new();
-        MultiGzDecoder::new(data.as_slice())
-            .take(MAX_BYTES + 1)
-            .read_to_end(&mut unpacked)
-            .map_err(|_| refused("the gzip data is cut short or damaged; fetch the file again"))?;
-        data = unpacked;
+impl SurfaceFile {
+    /// Looks through the whole file, of which one symbol's rows may be asked for.
+    pub(super) fn open(path: &Path, symbol: Option<&str>) -> Result<Self, Error> {
+        let table = Table::open(path)?;
+        let mut record = StringRecord::new();
+        let mut records = table.records()?;
+        records.next(&mut record)?;
+        let shape = read_header(path, &record)?;
+        let mut file = Self {
+            path: path.to_path_buf(),
+            comma: vec![false; shape.names.len()],
+            shape,
+            dates: DateColumn::default(),
+            expiries: DateColumn::default(),
+            symbols: Vec::new(),
+            only: symbol.map(str::to_uppercase),
+            table: Table::open(path)?,
+        };
+        file.look_through(&mut records, &mut record)?;
+        Ok(file)
     }
-    if data.len() as u64 > MAX_BYTES {
-        return Err(refused(&format!("more than {MAX_BYTES} bytes of text; split the file")));
+
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
     }
-    let text = String::from_utf8(data).map_err(|_| refused("not a CSV file: it is not UTF-8 text"))?;
-    if text.trim_ascii().is_empty() {
-        return Err(refused("the file is empty"));
+
+    /// The rows of the file, or of the symbol asked for.
+    pub(super) fn rows(&self) -> Result<Rows<'_>, Error> {
+        let mut record = StringRecord::new();
+        let mut records = self.table.records()?;
+        records.next(&mut record)?;
+        Ok(Rows {
+            file: self,
+            records,
+            record,
+            line: 1,
+            date_text: String::new(),
+            date: None,
+            symbol: None,
+            limit: latest_day(),
+            left_out: LeftOut::new(),
+        })
     }
-    if text.contains('\0') {
-        return Err(refused("not a CSV file: it holds NUL bytes"));
+
+    fn look_through(&mut self, records: &mut Records, record: &mut StringRecord) -> Result<(), Error> {
+        let by_comma = self.table.by_comma();
+        let columns = self.shape.numbers();
+        let mut spellings = vec![Spelling::default(); columns.len()];
+        let (width, mut last, mut seen) = (self.shape.names.len(), String::new(), HashSet::new());
+        while let Some(line) = records.next(record)? {
+            if record.len() != width {
+                let found = record.len();
+                let problem = format!("has {found} fields, the header has {width}; is the file cut short?");
+                return Err(self.error(line, None, &problem));
+            }
+            let field = |at: Option<usize>| at.and_then(|at| record.get(at));
+            if let Some(problem) = field(self.shape.date).and_then(|text| self.dates.see(text.trim())) {
+                return Err(self.error(line, self.shape.date, &problem));
+            }
+            let expiry = field(self.shape.tenor).filter(|_| self.shape.tenor_unit == Unit::Expiry);
+            if let Some(problem) = expiry.and_then(|text| self.expiries.see(text.trim())) {
+                return Err(self.error(line, self.shape.tenor, &problem));
+            }
+            if let Some(text) = field(self.shape.symbol).filter(|text| *text != last) {
+                text.clone_into(&mut last);
+                let text = text.trim();
+                if !is_symbol(text) {
+                    let short = short(text);
+                    let problem =
+                        format!("must be 1 to 16 letters, digits, or one of . - _ ^ = $ / &, found '{short}'");
+                    return Err(self.error(line, self.shape.symbol, &problem));
+                }
+                if seen.len() < MANY && seen.insert(text.to_owned()) {
+                    self.symbols.push((text.to_owned(), line));
+                }
+            }
+            if !by_comma || record.as_slice().contains(',') {
+                for (at, spelling) in columns.iter().zip(&mut spellings) {
+                    spelling.see(&record[*at]);
+                }
+            }
+        }
+        self.settle(&columns, &spellings)
     }
-    Ok(text)
+
+    fn settle(&mut self, columns: &[usize], spellings: &[Spelling]) -> Result<(), Error> {
+        for (column, at) in [(&self.dates, self.shape.date), (&self.expiries, self.shape.tenor)] {
+            if let (Some(doubt), Some(at)) = (column.doubt(), at) {
+                return Err(self.refuse(format!("column {}: {doubt}", self.shape.names[at])));
+            }
+        }
+        for (at, comma) in columns.iter().zip(decimal_commas(spellings)) {
+            self.comma[*at] = comma.ok_or_else(|| {
+                self.refuse(format!(
+                    "column {}: a comma can be read as a decimal mark and as one between thousands; write decimal \
+                     points and no other mark",
+                    self.shape.names[*at]
+                ))
+            })?;
+        }
+        let names: Vec<&str> = self.symbols.iter().map(|(name, _)| name.as_str()).collect();
+        let listed = names[..names.len().min(NAMED)].join(", ");
+        let absent = |only: &&String| !names.is_empty() && !names.iter().any(|name| name.to_uppercase() == **only);
+        if let Some(only) = self.only.as_ref().filter(absent) {
+            return Err(self.refuse(format!("holds no row of {only}; it is of {listed}")));
+        }
+        if let (Some((_, line)), None, Some(at)) = (self.symbols.get(1), &self.only, self.shape.symbol) {
+            let more = if names.len() > NAMED { ", ..." } else { "" };
+            return Err(self.refuse(format!(
+                "row {line}: column {}: {} symbols in one file: {listed}{more}; name one with --symbol, or split the \
+                 file",
+                self.shape.names[at],
+                names.len()
+            )));
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, reason: String) -> Error {
+        Error::Surface { path: self.path.clone(), reason }
+    }
+
+    fn error(&self, line: u64, column: Option<usize>, problem: &str) -> Error {
+        let column = column.map(|at| format!("column {}: ", self.shape.names[at])).unwrap_or_default();
+        self.refuse(format!("row {line}: {column}{problem}"))
+    }
 }
 
 /// Reads and checks one row after the other.
 pub(super) struct Rows<'a> {
-    path: &'a Path,
-    lines: csv::Reader<&'a [u8]>,
+    file: &'a SurfaceFile,
+    records: Records<'a>,
     record: StringRecord,
-    lines_seen: Lines,
-    shape: Shape,
-    width: usize,
-    at: Columns,
     line: u64,
-    american: Option<bool>,
     date_text: String,
     date: Option<Date>,
     symbol: Option<String>,
     limit: Date,
+    left_out: LeftOut,
 }
 
-impl<'a> Rows<'a> {
-    pub(super) fn new(path: &'a Path, text: &'a str) -> Result<Self, Error> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut lines = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-        let mut record = StringRecord::new();
-        lines.read_record(&mut record).map_err(|error| not_csv(path, &error))?;
-        let (shape, at) = shape(path, &record)?;
-        let width = record.len();
-        let mut lines_seen = Lines::default();
-        lines_seen.read(text.as_bytes());
-        Ok(Self {
-            path,
-            lines,
-            record,
-            lines_seen,
-            shape,
-            width,
-            at,
-            line: 1,
-            american: None,
-            date_text: String::new(),
-            date: None,
-            symbol: None,
-            limit: crate::surface::calendar::latest_day(),
-        })
-    }
-
-    pub(super) fn shape(&self) -> Shape {
-        self.shape
-    }
-
+impl Rows<'_> {
     /// The symbol in the rows read so far.
     pub(super) fn symbol(&self) -> Option<&str> {
         self.symbol.as_deref()
     }
 
-    pub(super) fn next_row(&mut self) -> Result<Option<Row>, Error> {
-        let mut record = std::mem::take(&mut self.record);
-        let more = self.lines.read_record(&mut record).map_err(|error| not_csv(self.path, &error))?;
-        self.line = self.lines_seen.of_record(self.lines.position().byte());
-        let row = if more { Some(self.row(&record)?) } else { None };
-        self.record = record;
-        Ok(row)
+    /// The rows so far that were of no use.
+    pub(super) fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
-    fn row(&mut self, record: &StringRecord) -> Result<Row, Error> {
-        if record.len() != self.width {
-            let problem = format!("has {} fields, the header has {}; is the file cut short?", record.len(), self.width);
-            return Err(self.error(None, &problem));
+    pub(super) fn next_row(&mut self) -> Result<Option<Row>, Error> {
+        let mut record = std::mem::take(&mut self.record);
+        let row = self.next_of(&mut record);
+        self.record = record;
+        row
+    }
+
+    fn next_of(&mut self, record: &mut StringRecord) -> Result<Option<Row>, Error> {
+        while let Some(line) = self.records.next(record)? {
+            self.line = line;
+            if record.len() != self.file.shape.names.len() {
+                return Err(self.error(None, "is not what it was a moment ago; is the file being written?"));
+            }
+            if let Some(at) = self.file.shape.symbol {
+                let text = record[at].trim();
+                let several = self.file.symbols.len() > 1;
+                if several && self.file.only.as_ref().is_some_and(|only| text.to_uppercase() != *only) {
+                    continue;
+                }
+                if self.symbol.as_deref() != Some(text) {
+                    self.symbol = Some(text.to_owned());
+                }
+            }
+            if let Some(row) = self.row(record)? {
+                return Ok(Some(row));
+            }
         }
-        let at = self.at;
-        let field = |column: Option<usize>| column.and_then(|column| record.get(column)).map(str::trim);
-        let date = field(at.date).map(|text| self.read_date(text)).transpose()?;
+        Ok(None)
+    }
+
+    fn row(&mut self, record: &StringRecord) -> Result<Option<Row>, Error> {
+        let file = self.file;
+        let shape = &file.shape;
         let line = self.line;
-        if self.shape == Shape::Index {
-            let iv = self.positive(field(at.iv), "close")? / 100.0;
+        let date = shape.date.map(|at| self.read_date(record[at].trim())).transpose()?;
+        if shape.kind_of_file == Kind::Index {
+            let Some(level) = self.number(record, shape.iv, None)? else {
+                self.count(NO_LEVEL);
+                return Ok(None);
+            };
+            let iv = level / 100.0;
             if !within_bounds(iv) {
-                return Err(self.error(Some("close"), "must be an implied volatility in percent, 1 to 500"));
+                return Err(self.error(shape.iv, "must be an implied volatility in percent, 1 to 500"));
             }
             let quote = Quote { tenor: NO_TENOR, strike: 1.0, kind: UNKNOWN, iv, volume: NO_VOLUME, moneyness: 1.0 };
-            return Ok(Row { date, quote, line });
+            return Ok(Some(Row { date, quote, line }));
         }
-        if let Some(text) = field(at.symbol) {
-            self.read_symbol(text)?;
-        }
-        let strike = self.positive(field(at.strike), "strike")?;
-        let tenor = match field(at.tenor) {
-            None => NO_TENOR,
-            text => self.positive(text, "timetoexpiry")?,
-        };
-        let iv = self.positive(field(at.iv), if self.shape == Shape::Old { "implied_vol" } else { "impliedvol" })?;
-        let moneyness = self.positive(field(at.moneyness), "moneyness")?;
-        let kind = field(at.kind).map_or(Ok(UNKNOWN), |text| self.read_kind(text))?;
-        let volume = self.read_volume(field(at.volume).unwrap_or_default())?;
-        Ok(Row { date, quote: Quote { tenor, strike, kind, iv, volume, moneyness }, line })
+        let strike = self.positive(record, shape.strike)?;
+        let tenor = if shape.tenor.is_some() { self.tenor(record, date)? } else { NO_TENOR };
+        let iv = self.iv(record)?;
+        let moneyness = self.moneyness(record, strike)?;
+        let kind = shape.kind.map_or(Ok(UNKNOWN), |at| self.read_kind(record[at].trim()))?;
+        let volume = self.volume(record)?;
+        Ok(Some(Row { date, quote: Quote { tenor, strike, kind, iv, volume, moneyness }, line }))
     }
 
     fn read_date(&mut self, text: &str) -> Result<Date, Error> {
-        if let Some(date) = self.date
-            && self.date_text == text
-        {
+        if let Some(date) = self.date.filter(|_| self.date_text == text) {
             return Ok(date);
         }
-        let error = |problem: String| self.error(Some("date"), &problem);
-        let (parts, american) = match (digits(text, '-', [4, 2, 2]), digits(text, '/', [2, 2, 4])) {
-            (Some(parts), _) => (parts, false),
-            (None, Some([month, day, year])) => ([year, month, day], true),
-            (None, None) => {
-                return Err(error(format!("must be YYYY-MM-DD (or MM/DD/YYYY), found '{}'", short(text))));
-            }
-        };
-        if self.american.is_some_and(|before| before != american) {
-            return Err(error(format!("'{text}' is written in another format than the rows before; use one")));
-        }
-        let date = i8::try_from(parts[1])
-            .ok()
-            .zip(i8::try_from(parts[2]).ok())
-            .filter(|_| parts[0] > 0)
-            .and_then(|(month, day)| Date::new(parts[0], month, day).ok())
-            .ok_or_else(|| error(format!("'{text}' is not a day of the calendar")))?;
+        let error = |problem: String| self.error(self.file.shape.date, &problem);
+        let date = self.file.dates.read(text).ok_or_else(|| error(format!("'{text}' is not a day of the calendar")))?;
         if date > self.limit {
             return Err(error(format!("'{text}' lies in the future")));
         }
-        if date < crate::surface::calendar::FIRST_DAY {
-            return Err(error(format!("'{text}' lies before {}", crate::surface::calendar::FIRST_DAY)));
+        if date < FIRST_DAY {
+            return Err(error(format!("'{text}' lies before {FIRST_DAY}")));
         }
         if let Some(before) = self.date.filter(|before| date < *before) {
             return Err(error(format!("'{text}' comes after {before}; sort the rows by date, oldest first")));
         }
-        self.american = Some(american);
         text.clone_into(&mut self.date_text);
         self.date = Some(date);
         Ok(date)
     }
 
-    fn read_symbol(&mut self, text: &str) -> Result<(), Error> {
-        match &self.symbol {
-            Some(before) if before == text => Ok(()),
-            _ if !is_symbol(text) => {
-                let problem = format!("must be 1 to 16 letters, digits, or one of . - _ ^, found '{}'", short(text));
-                Err(self.error(Some("symbol"), &problem))
-            }
-            Some(before) => {
-                let problem = format!("'{text}' after '{before}'; one symbol per file");
-                Err(self.error(Some("symbol"), &problem))
-            }
-            None => {
-                self.symbol = Some(text.to_owned());
-                Ok(())
-            }
+    /// Years; 0 of an expiry that has passed, or that nobody knows.
+    fn tenor(&mut self, record: &StringRecord, date: Option<Date>) -> Result<f64, Error> {
+        let shape = &self.file.shape;
+        let years = if shape.tenor_unit == Unit::Expiry {
+            let text = shape.tenor.map(|at| record[at].trim()).unwrap_or_default();
+            let days = self.file.expiries.read(text).zip(date).map(|(expiry, date)| (expiry - date).get_days());
+            let days =
+                days.ok_or_else(|| self.error(shape.tenor, &format!("'{text}' is not a day of the calendar")))?;
+            Some(f64::from(days) / 365.0)
+        } else {
+            let number = self.number(record, shape.tenor, None)?;
+            if shape.tenor_unit == Unit::Days { number.map(|days| days / 365.0) } else { number }
+        };
+        if let Some(years) = years.filter(|years| *years > 0.0) {
+            return Ok(years);
         }
+        self.count(EXPIRED);
+        Ok(0.0)
+    }
+
+    /// As a decimal; 0 where the solver failed.
+    fn iv(&mut self, record: &StringRecord) -> Result<f64, Error> {
+        let shape = &self.file.shape;
+        let text = shape.iv.map(|at| record[at].trim()).unwrap_or_default();
+        let mut found = self.any_number(record, shape.iv, Some(100.0))?;
+        if shape.iv_unit == Unit::Percent && !text.ends_with('%') {
+            found = found.map(|iv| iv / 100.0);
+        }
+        if let Some(iv) = found.filter(|iv| *iv > 0.0 && iv.is_finite()) {
+            return Ok(iv);
+        }
+        self.count(NO_IV);
+        Ok(0.0)
+    }
+
+    fn moneyness(&self, record: &StringRecord, strike: f64) -> Result<f64, Error> {
+        let shape = &self.file.shape;
+        if shape.moneyness.is_none() {
+            return Ok(strike / self.positive(record, shape.spot)?);
+        }
+        let found = self.number(record, shape.moneyness, Some(100.0))?;
+        found.ok_or_else(|| self.error(shape.moneyness, "is missing"))
     }
 
     fn read_kind(&self, text: &str) -> Result<u8, Error> {
-        let is = |word: &str| text.eq_ignore_ascii_case(word);
-        if is("call") || is("c") {
+        let is = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+        if is(["call", "c", "calls", "ce"]) {
             Ok(CALL)
-        } else if is("put") || is("p") {
+        } else if is(["put", "p", "puts", "pe"]) {
             Ok(PUT)
         } else {
-            Err(self.error(Some("optiontype"), &format!("must be Call or Put, found '{}'", short(text))))
+            Err(self.error(self.file.shape.kind, &format!("must be Call or Put, found '{}'", short(text))))
         }
     }
 
-    fn read_volume(&self, text: &str) -> Result<f64, Error> {
-        if ["", "nan", "na", "none"].iter().any(|word| text.eq_ignore_ascii_case(word)) {
-            return Ok(NO_VOLUME);
-        }
-        let volume = self.number(text, "volume")?;
+    fn volume(&self, record: &StringRecord) -> Result<f64, Error> {
+        let at = self.file.shape.volume;
+        let Some(volume) = self.number(record, at, None)? else { return Ok(NO_VOLUME) };
         if volume < 0.0 {
-            return Err(self.error(Some("volume"), &format!("must not be negative, found {text}")));
+            let text = at.map(|at| record[at].trim()).unwrap_or_default();
+            return Err(self.error(at, &format!("must not be negative, found {text}")));
         }
         Ok(volume)
     }
 
-    fn positive(&self, text: Option<&str>, column: &str) -> Result<f64, Error> {
-        let text = text.unwrap_or_default();
-        let number = self.number(text, column)?;
+    fn positive(&self, record: &StringRecord, at: Option<usize>) -> Result<f64, Error> {
+        let number = self.number(record, at, None)?.ok_or_else(|| self.error(at, "is missing"))?;
         if number <= 0.0 {
-            return Err(self.error(Some(column), &format!("must be greater than zero, found {text}")));
+            let text = at.map(|at| record[at].trim()).unwrap_or_default();
+            return Err(self.error(at, &format!("must be greater than zero, found {text}")));
         }
         Ok(number)
     }
 
-    fn number(&self, text: &str, column: &str) -> Result<f64, Error> {
-        if text.is_empty() {
-            return Err(self.error(Some(column), "is missing"));
-        }
-        match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(number),
-            _ => Err(self.error(Some(column), &format!("must be a finite number, found '{}'", short(text)))),
-        }
+    /// As [`Rows::any_number`], but finite.
+    fn number(&self, record: &StringRecord, at: Option<usize>, per_cent: Option<f64>) -> Result<Option<f64>, Error> {
+        let found = self.any_number(record, at, per_cent)?;
+        if found.is_some_and(f64::is_infinite) { Err(self.no_number(record, at)) } else { Ok(found) }
     }
 
-    fn error(&self, column: Option<&str>, problem: &str) -> Error {
-        let column = column.map(|name| format!("column {name}: ")).unwrap_or_default();
-        Error::Surface { path: self.path.to_path_buf(), reason: format!("row {}: {column}{problem}", self.line) }
-    }
-}
-
-fn not_csv(path: &Path, error: &csv::Error) -> Error {
-    Error::Surface { path: path.to_path_buf(), reason: format!("not a CSV file: {error}") }
-}
-
-fn shape(path: &Path, header: &StringRecord) -> Result<(Shape, Columns), Error> {
-    let refused = |reason: String| Error::Surface { path: path.to_path_buf(), reason };
-    let names: Vec<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
-    if let Some((_, twice)) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
-        return Err(refused(format!("row 1: column '{twice}' stands twice")));
-    }
-    let at = |wanted: &str| names.iter().position(|name| name == wanted);
-    let has = |wanted: &[&str]| wanted.iter().all(|name| at(name).is_some());
-    let common = Columns {
-        date: at("date"),
-        strike: at("strike"),
-        moneyness: at("moneyness"),
-        volume: at("volume"),
-        ..Columns::default()
-    };
-    if has(&SNAPSHOT) {
-        let columns = Columns {
-            symbol: at("symbol"),
-            tenor: at("timetoexpiry"),
-            iv: at("impliedvol"),
-            kind: at("optiontype"),
-            ..common
+    /// The number of a cell, `None` where it is missing; `per_cent` divides what ends in %, which else is none.
+    fn any_number(
+        &self,
+        record: &StringRecord,
+        at: Option<usize>,
+        per_cent: Option<f64>,
+    ) -> Result<Option<f64>, Error> {
+        let Some(column) = at else { return Ok(None) };
+        let Some((value, signed)) = read_number(record[column].trim(), self.file.comma[column]) else {
+            return Ok(None);
         };
-        return Ok((Shape::Engine, columns));
-    }
-    if has(&OLD) {
-        return Ok((Shape::Old, Columns { iv: at("implied_vol"), ..common }));
-    }
-    if has(&INDEX) && names.iter().all(|name| INDEX_ALL.contains(&name.as_str())) {
-        return Ok((Shape::Index, Columns { date: at("date"), iv: at("close"), ..Columns::default() }));
-    }
-    let found: String = header.iter().collect::<Vec<_>>().join(",").chars().take(200).collect();
-    Err(refused(format!("{NOT_A_SURFACE}: '{found}'; expected {HEADERS}")))
-}
-
-/// The three numbers of a date whose parts have exactly so many ASCII digits.
-fn digits(text: &str, separator: char, lengths: [usize; 3]) -> Option<[i16; 3]> {
-    let mut parts = text.split(separator);
-    let mut numbers = [0; 3];
-    for (number, length) in numbers.iter_mut().zip(lengths) {
-        let part = parts.next()?;
-        if part.len() != length || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
+        match (value.is_nan(), signed, per_cent) {
+            (false, false, _) => Ok(Some(value)),
+            (false, true, Some(hundred)) => Ok(Some(value / hundred)),
+            _ => Err(self.no_number(record, at)),
         }
-        *number = part.parse().ok()?;
     }
-    parts.next().is_none().then_some(numbers)
-}
 
-fn is_symbol(text: &str) -> bool {
-    (1..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_^".contains(&byte))
+    fn no_number(&self, record: &StringRecord, at: Option<usize>) -> Error {
+        let text = at.map(|at| record[at].trim()).unwrap_or_default();
+        self.error(at, &format!("must be a finite number, found '{}'", short(text)))
+    }
+
+    fn count(&mut self, reason: &'static str) {
+        self.left_out.entry(reason).or_insert((0, self.line)).0 += 1;
+    }
+
+    fn error(&self, column: Option<usize>, problem: &str) -> Error {
+        self.file.error(self.line, column, problem)
+    }
 }
 
 /// At most 40 characters of what was found.

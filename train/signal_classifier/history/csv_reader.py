@@ -9,17 +9,18 @@ import io
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from train.core.cells import MINUS, MISSING, Spelling, decimal_commas, read_number
 from train.core.contract import check_value
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.signal_classifier.contract import HISTORY_LABELS, HISTORY_OPTIONAL, SIGNAL_FEATURES, SIGNAL_NAMES
 
 _LABELS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
-_MISSING = {"", "nan", "na", "n/a", "null", "none"}
+_IN_PERCENT = ("edge_percent", "pnl")
 _EAST = timedelta(hours=14)  # a local time without a zone may be ahead of UTC by so much
 
 
@@ -32,15 +33,20 @@ class Trade:
     profitable: bool
     time: datetime | None
     symbol: str
+    pnl: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that is not used: `where` = "trades.csv row 7" (the line in the file; the header is line 1)."""
+    """A row that is not used: `where` = "trades.csv row 7" (the line in the file; the header is line 1).
+
+    `profitable` is its outcome where that can be read.
+    """
 
     where: str
     field: str
     reason: str
+    profitable: bool | None = None
 
 
 class BadRow(Exception):  # noqa: N818  not an error of the program: it ends as a Rejection
@@ -74,17 +80,18 @@ class HistoryFile:
         """
         for name in sorted(self.used - {*HISTORY_OPTIONAL}):
             column = (row[self.header.index(name)] for _, row in self.lines if len(row) == len(self.header))
-            if all(cell.strip().lower() in _MISSING for cell in column):
+            if all(cell.strip().lower() in MISSING for cell in column):
                 raise PipelineError(
                     f"{self.path}: column {name!r} holds no value in any row; export it with its values"
                 )
+        commas = self._decimal_commas()
         zones = set()
         for number, cells in self.lines:
             where = f"{self.path.name} row {number}"
             try:
-                trade = self._trade(cells, where)
+                trade = self._trade(cells, where, commas)
             except BadRow as bad:
-                yield Rejection(where, bad.field, str(bad))
+                yield Rejection(where, bad.field, str(bad), self._known_outcome(cells, where))
                 continue
             if trade.time is not None:
                 zones.add(trade.time.tzinfo is None)
@@ -92,30 +99,64 @@ class HistoryFile:
                     raise PipelineError(f"{self.path} row {number}: 'timestamp': some rows have a time zone, some none")
             yield self._in_utc(trade, number, now)
 
-    def _trade(self, cells: list[str], where: str) -> Trade:
+    def _decimal_commas(self) -> dict[str, bool]:
+        """Whether each column's decimal mark is a comma."""
+        names = [name for name in self.header if name in {*SIGNAL_NAMES, "pnl"}]
+        spellings = {name: Spelling() for name in names}
+        places = [(self.header.index(name), spelling) for name, spelling in spellings.items()]
+        for _, cells in self.lines:
+            if len(cells) == len(self.header):
+                for at, spelling in places:
+                    spelling.see(cells[at])
+        answers = decimal_commas(list(spellings.values()))
+        for name, comma in zip(spellings, answers, strict=True):
+            if comma is None:
+                raise PipelineError(
+                    f"{self.path}: column {name!r}: a comma can be read as a decimal mark and as one between "
+                    "thousands; write decimal points and no other mark"
+                )
+        return {name: bool(comma) for name, comma in zip(spellings, answers, strict=True)}
+
+    def _known_outcome(self, cells: list[str], where: str) -> bool | None:
+        """The outcome of a row that is rejected for something else; of a pnl that cannot be read, by its sign."""
+        if len(cells) != len(self.header):
+            return None
+        row = {name: cell.strip() for name, cell in zip(self.header, cells, strict=True)}
+        try:
+            return self._outcome(row, where, {})[0]
+        except (BadRow, PipelineError):
+            text = row.get("pnl", "").replace(MINUS, "-")
+            if not any(letter.isdigit() for letter in text):
+                return None
+            return not ("-" in text or "(" in text or text.upper().endswith(("DR", "D", "LOSS")))
+
+    def _trade(self, cells: list[str], where: str, commas: dict[str, bool]) -> Trade:
         if len(cells) != len(self.header):
             raise BadRow("row", f"{len(cells)} cells, expected {len(self.header)}")
         row = {name: cell.strip() for name, cell in zip(self.header, cells, strict=True)}
         features = []
         for column in SIGNAL_FEATURES:
-            number = _number(row[column.name], column.name)
+            number = _number(row[column.name], column.name, commas.get(column.name, False))
             try:
                 features.append(check_value(number, column, where))
             except PipelineError as error:
                 raise BadRow(column.name, str(error).removeprefix(f"{where}: ")) from error
         time = _time(row["timestamp"]) if "timestamp" in row else None
-        return Trade(where, tuple(features), self._outcome(row, where), time, row.get("symbol", "").upper())
+        profitable, pnl = self._outcome(row, where, commas)
+        return Trade(where, tuple(features), profitable, time, row.get("symbol", "").upper(), pnl)
 
-    def _outcome(self, row: dict[str, str], where: str) -> bool:
+    def _outcome(self, row: dict[str, str], where: str, commas: dict[str, bool]) -> tuple[bool, float | None]:
         outcomes = []
+        earned: float | None = None
         for name in (n for n in HISTORY_LABELS if n in row):
-            if row[name].lower() in _MISSING:
+            if row[name].lower() in MISSING:
                 raise BadRow(name, f"field {name!r} is empty: the trade has no outcome yet")
             if name == "pnl":
-                pnl = _number(row[name], name)
+                pnl = _number(row[name], name, commas.get(name, False))
                 if not math.isfinite(pnl):
                     raise BadRow(name, f"field {name!r} must be finite, found {pnl}")
                 outcomes.append(pnl > 0.0)
+                earned = pnl
             elif row[name].lower() in _LABELS:
                 outcomes.append(_LABELS[row[name].lower()])
             else:
@@ -125,7 +166,7 @@ class HistoryFile:
                 )
         if len(set(outcomes)) > 1:
             raise BadRow("pnl", "fields 'pnl' and 'is_profitable' contradict each other")
-        return outcomes[0]
+        return outcomes[0], earned
 
     def _in_utc(self, trade: Trade, number: int, now: datetime) -> Trade:
         if trade.time is None:
@@ -137,7 +178,7 @@ class HistoryFile:
                 f"{self.path} row {number}: column 'timestamp': {trade.time.isoformat()} lies in the future "
                 f"(now: {now.isoformat(timespec='seconds')}); a history holds past trades only"
             )
-        return Trade(trade.where, trade.features, trade.profitable, time, trade.symbol)
+        return replace(trade, time=time)
 
 
 def open_history(path: Path) -> HistoryFile:
@@ -145,11 +186,15 @@ def open_history(path: Path) -> HistoryFile:
     data = read_bytes(path)
     if not data.strip():
         raise PipelineError(f"{path}: the file is empty; expected a header line and one trade per line")
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise PipelineError(f"{path}: not UTF-8 text (byte {error.start}); expected a CSV file") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    if wide and SIGNAL_NAMES[0] not in text.lower():
+        raise PipelineError(f"{path}: not UTF-8 text (byte 0); expected a CSV file")
+    first = text.lstrip().split("\n", 1)[0]
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=max(",;\t", key=first.count))
     try:
         header = tuple(name.strip().lower() for name in next(reader))
         lines = [(reader.line_num, row) for row in reader if row]
@@ -176,14 +221,15 @@ def _check_header(path: Path, header: tuple[str, ...]) -> None:
         raise PipelineError(f"{path}: line 1: column {twice[0]!r} stands twice; keep one")
 
 
-def _number(text: str, field: str) -> float:
-    if text.lower() in _MISSING:
+def _number(text: str, field: str, comma: bool) -> float:
+    found = read_number(text, comma=comma)
+    if found is None:
         raise BadRow(field, f"field {field!r} is empty")
-    try:
-        # float() would read 1_000 as a thousand.
-        return float(text.replace("_", "?"))
-    except ValueError as error:
-        raise BadRow(field, f"field {field!r} must be a number, found {text[:40]!r}") from error
+    number, percent = found
+    # A pnl in percent has the same sign, which is all that is asked of it.
+    if math.isnan(number) or (percent and field not in _IN_PERCENT):
+        raise BadRow(field, f"field {field!r} must be a number, found {text[:40]!r}")
+    return number
 
 
 def _time(text: str) -> datetime:

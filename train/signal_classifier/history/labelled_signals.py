@@ -19,6 +19,7 @@ from train.core.files import sha256_hex
 from train.core.record import DataRecord
 from train.signal_classifier.contract import HISTORY_OPTIONAL, SIGNAL_FEATURES, SIGNAL_NAMES
 from train.signal_classifier.history.csv_reader import HistoryFile, Rejection, Trade, open_history
+from train.signal_classifier.history.plausible_trades import DUPLICATE, check_history
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -62,6 +63,13 @@ class Labelled:
             lines.append("  and more: " + ", ".join(f"{count} for {field!r}" for field, count in rest.most_common()))
         return lines
 
+    def warning(self) -> str | None:
+        """How many rows were left out and why, in one line; None when all are used."""
+        if not self.rejected:
+            return None
+        fields = ", ".join(f"{n} for {field!r}" for field, n in Counter(r.field for r in self.rejected).most_common())
+        return f"warning: {len(self.rejected)} of {len(self.rejected) + len(self.features)} rows rejected: {fields}"
+
 
 def read_history(paths: Sequence[Path], *, now: datetime | None = None) -> Labelled:
     """Read trading-history CSV files as one history.
@@ -92,13 +100,15 @@ def read_history(paths: Sequence[Path], *, now: datetime | None = None) -> Label
         if first == row.where:
             trades.append(row)
         else:
-            rejected.append(Rejection(row.where, "duplicate", f"repeats the signal of {first}"))
+            rejected.append(Rejection(row.where, DUPLICATE, f"repeats the signal of {first}"))
     name = ", ".join(str(path) for path in paths)
     total = len(trades) + len(rejected)
     if len(rejected) > total / 2:
         first_one = f"{rejected[0].where}: {rejected[0].reason}"
         raise PipelineError(f"{name}: {len(rejected)} of {total} rows rejected; the first: {first_one}")
+    odd = check_history(name, trades, rejected)
     history = _labelled(trades, rejected, files)
+    history = replace(history, notes=(*history.notes, *odd))
     check_learnable(history.features, history.profitable, where=name)
     return history
 

@@ -1,6 +1,6 @@
 """The series that a volatility predictor is trained and tested on, and the windows kept as golden cases."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ class Pool:
     record: DataRecord
 
 
-def read_pool(paths: Sequence[Path]) -> Pool:
-    """Read surface or index files, one symbol each, with their split by time.
+def read_pool(paths: Sequence[Path], show: Callable[[str], None]) -> Pool:
+    """Read surface or index files, one symbol each, with their split by time; `show` is called with what was odd.
 
     Raises:
         PipelineError: a file is wrong, undated, or holds fewer than 300 days.
@@ -35,6 +35,8 @@ def read_pool(paths: Sequence[Path]) -> Pool:
     series, validation, test, dates = [], [], [], []
     for path in paths:
         history = read_days(path)
+        for note in history.notes:
+            show(f"warning: {path}: {note}")
         count = len(history.features)
         if history.dates[0] is None or count < 300:
             raise PipelineError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from train.core import cli
 from train.core.files import explain_os_errors
 from train.volatility_predictor.store.history import DEFAULT_STORE, HistoryStore
+from train.volatility_predictor.store.observe import Reading
 from train.volatility_predictor.surfaces.file_name import day_argument
 
 
@@ -24,14 +25,20 @@ def main(arguments: Sequence[str]) -> int:
     command.add_argument("surface", type=Path, help="a snapshot, a file with dates, or a folder of them")
     command.add_argument("--date", metavar="YYYY-MM-DD", help="the day of a snapshot (default: in its rows or name)")
     command.add_argument("--store", type=Path, default=DEFAULT_STORE, metavar="FILE", help=f"default: {DEFAULT_STORE}")
+    command.add_argument("--symbol", help="the one to keep of a file that holds several")
+    command.add_argument("--accept", action="store_true", help="keep what is not plausible and say so")
+    command.add_argument("--no-replace", action="store_true", help="refuse to replace a day by other values")
     options = command.parse_args(arguments)
     date = None if options.date is None else day_argument(options.date)
     with explain_os_errors(options.store.parent, "write"):
         options.store.parent.mkdir(parents=True, exist_ok=True)
     with HistoryStore(options.store) as store:
-        found, skipped = store.observe(options.surface, date)
+        reading = Reading(options.symbol, options.accept)
+        found, skipped, notes = store.observe(options.surface, date, reading=reading, no_replace=options.no_replace)
         for line in skipped:
             cli.show(f"skipped: {line}")
+        for line in notes:
+            cli.show(f"note: {line}")
         for line in store.copies(found):
             cli.show(f"warning: {line}")
         for symbol, days in groupby(sorted(found, key=lambda day: (day.symbol, day.date)), lambda day: day.symbol):

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import math
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from train.core import cli
 from train.core.errors import PipelineError
 from train.volatility_predictor.contract import DAILY_FEATURES, DAILY_NAMES
-from train.volatility_predictor.store.observe import FoundDay, find_days
+from train.volatility_predictor.store.observe import FoundDay, Reading, find_days
 from train.volatility_predictor.surfaces.file_name import checked_symbol, no_trading_day
 from train.volatility_predictor.surfaces.surface_days import COPY_QUOTES, SurfaceHistory
 
@@ -62,19 +63,26 @@ class HistoryStore:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def observe(self, path: Path, date: dt.date | None = None) -> tuple[list[FoundDay], list[str]]:
+    def observe(
+        self,
+        path: Path,
+        date: dt.date | None = None,
+        *,
+        reading: Reading | None = None,
+        no_replace: bool = False,
+    ) -> tuple[list[FoundDay], list[str], list[str]]:
         """Store the days of a file or folder (`store.observe.find_days`) in one transaction: all of them or none.
 
-        The same symbol and date again replaces what was there.
+        The same symbol and date again replaces what was there, unless `no_replace` makes other values an error.
 
         Returns:
-            The days stored, and a line for each that was left out.
+            The days stored, a line for each that was left out, and notes, the last of them on what was replaced.
 
         Raises:
             PipelineError: as `find_days`; a date is a Saturday, a Sunday, before 1970 or in the future; the store
                 cannot be written.
         """
-        found, skipped = find_days(path, date)
+        found, skipped, notes = find_days(path, date, reading)
         for day in found:
             if reason := no_trading_day(day.date):
                 raise PipelineError(f"history store {self.path}: date {day.date} {reason}; nothing is stored")
@@ -83,9 +91,31 @@ class HistoryStore:
             (day.symbol, str(day.date), *(None if math.isnan(value) else value for value in day.features))
             for day in found
         ]
+        replaced = self._replaced(found)
+        for symbol, dates in sorted(replaced.items()):
+            if no_replace:
+                raise PipelineError(
+                    f"history store {self.path}: {len(dates)} days of {symbol} would be replaced, the first is "
+                    f"{dates[0]}; leave --no-replace out to replace them"
+                )
+            notes.append(f"{len(dates)} day{'s' * (len(dates) > 1)} of {symbol} replaced")
         with self._explained(), self._transaction():
             self._connection.executemany(f"INSERT OR REPLACE INTO day VALUES ({marks})", rows)
-        return found, skipped
+        return found, skipped, notes
+
+    def _replaced(self, found: Sequence[FoundDay]) -> dict[str, list[dt.date]]:
+        """The days that the store holds with other values, by symbol."""
+        replaced: dict[str, list[dt.date]] = {}
+        known: dict[str, dict[dt.date | None, tuple[float, ...]]] = {}
+        for day in found:
+            if day.symbol not in known:
+                stored = self.days(day.symbol, sys.maxsize)
+                rows = [tuple(row) for row in stored.features.tolist()]
+                known[day.symbol] = dict(zip(stored.dates, rows, strict=True))
+            before = known[day.symbol].get(day.date)
+            if before is not None and not np.array_equal(before, day.features, equal_nan=True):
+                replaced.setdefault(day.symbol, []).append(day.date)
+        return replaced
 
     def copies(self, found: Sequence[FoundDay]) -> list[str]:
         """A warning for each day that looks like the one stored before it to the last bit."""

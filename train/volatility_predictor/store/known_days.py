@@ -34,7 +34,11 @@ CLOCK = dt.timezone(dt.timedelta(hours=-5))
 LONGEST_GAP = 10
 """Calendar days between two neighbours that no run of holidays explains."""
 LOOKED_AT = 10
-"""The newest days whose gaps are worth a warning."""
+"""The newest days whose gaps and jumps are worth a warning."""
+RISE, FALL, DRASTIC = 1.6, 0.6, 5.0
+"""Overnight: a factor that is odd, and one that no market has, which units have."""
+HALF_A_DAY = 0.6
+"""Of the usual quotes: the newest day may be cut off."""
 
 _Days = dict[dt.date, Floats]
 
@@ -43,7 +47,8 @@ _Days = dict[dt.date, Floats]
 class KnownDays:
     """Days of one symbol, oldest first: `features` float64 [day, feature] in contract order, NaN = missing.
 
-    `place` says where they come from, `todo` what to do if they are too few, `warnings` what a trader should know.
+    `place` says where they come from, `todo` what to do if they are too few, `warnings` what a trader should know,
+    `notes` how the file was read and what was left out of it.
     """
 
     symbol: str
@@ -52,9 +57,12 @@ class KnownDays:
     place: str
     todo: str
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
-def days_of_symbol(symbol: str, *, store: Path, data_dir: Path, date: dt.date | None = None) -> KnownDays:
+def days_of_symbol(
+    symbol: str, *, store: Path, data_dir: Path, date: dt.date | None = None, accept: bool = False
+) -> KnownDays:
     """The days of `symbol`: the store's, and on top of them `<data_dir>/<symbol in lower case>_vol_surface.csv`.
 
     Args:
@@ -62,6 +70,7 @@ def days_of_symbol(symbol: str, *, store: Path, data_dir: Path, date: dt.date | 
         store: the history store; it need not be there.
         data_dir: where the engine writes its surfaces.
         date: the day of the undated snapshot there.
+        accept: use what is drastic and say so.
 
     Raises:
         PipelineError: a file or the store is wrong, or the snapshot does not fit on top of the days observed.
@@ -69,13 +78,16 @@ def days_of_symbol(symbol: str, *, store: Path, data_dir: Path, date: dt.date | 
     symbol = checked_symbol(symbol)
     file = data_dir / f"{name_in_file(symbol)}_vol_surface.csv"
     days, warnings, place = _stored(store, symbol), [], f"symbol {symbol}"
+    notes: tuple[str, ...] = ()
     if file.exists():
-        found = read_days(file)
+        found = read_days(file, accept=accept)
+        notes = found.notes
         if found.symbol.upper() not in (symbol, symbol_of(file)):
             raise PipelineError(f"{file}: its rows are of {found.symbol.upper()}, not of {symbol}")
         if found.dates[0] is not None:
             _no_date_wanted(file, date)
             days |= _dated(found)
+            warnings += _dropped_last(found)
         else:
             if not days:
                 place = f"{file}: a snapshot without a date (no history)"
@@ -90,7 +102,7 @@ def days_of_symbol(symbol: str, *, store: Path, data_dir: Path, date: dt.date | 
     elif not days:
         place += f": never observed (no day in history store {store}, no file {file})"
     todo = _todo(file if file.exists() else Path("SNAPSHOT.csv"), symbol)
-    known = _known(symbol, days, place, todo, warnings)
+    known = replace(_known(symbol, days, place, todo, warnings, accept), notes=notes)
     if known.dates and (age := (dt.datetime.now(CLOCK).date() - known.dates[-1]).days) > LONGEST_GAP:
         # A forecast for the days after one long past is of no use to somebody who trades today.
         late = f"the newest day known is {known.dates[-1]}, {age} days ago"
@@ -98,28 +110,35 @@ def days_of_symbol(symbol: str, *, store: Path, data_dir: Path, date: dt.date | 
     return known
 
 
-def days_of_file(path: Path, *, store: Path, date: dt.date | None = None) -> KnownDays:
+def days_of_file(
+    path: Path, *, store: Path, date: dt.date | None = None, symbol: str | None = None, accept: bool = False
+) -> KnownDays:
     """The days of a dated file; or an undated snapshot on top of what the store holds of its symbol.
 
     Args:
         path: the file.
         store: the history store; it need not be there, and is not looked at for a dated file.
         date: the day of an undated snapshot.
+        symbol: the one to read of a file that holds several.
+        accept: use what is drastic and say so.
 
     Raises:
         PipelineError: as `days_of_symbol`.
     """
-    found = read_days(path)
+    found = read_days(path, symbol=symbol, accept=accept)
     symbol = checked_symbol(found.symbol)
     if found.dates[0] is not None:
         _no_date_wanted(path, date)
-        return _known(symbol, _dated(found), str(path), "a file with more days is needed", [])
+        todo = "a file with more days is needed"
+        known = _known(symbol, _dated(found), str(path), todo, _dropped_last(found), accept)
+        return replace(known, notes=found.notes)
     days = _stored(store, symbol)
     place = f"{path} and the days observed" if days else f"{path}: a snapshot without a date (no history)"
     older = _add_newest(days, found, path, date)
     if older:
         raise PipelineError(f"{path}: {older}; name the day it shows with --date")
-    return _known(symbol, days, place, _todo(path, symbol), [])
+    known = _known(symbol, days, place, _todo(path, symbol), [], accept)
+    return replace(known, notes=found.notes)
 
 
 def _stored(store: Path, symbol: str) -> _Days:
@@ -166,7 +185,33 @@ def _todo(path: Path, symbol: str) -> str:
     )
 
 
-def _known(symbol: str, days: _Days, place: str, todo: str, warnings: list[str]) -> KnownDays:
+def _dropped_last(found: SurfaceHistory) -> list[str]:
+    """A warning when the last days of the file were of no use: the forecast is for the days after an older one."""
+    newest = str(found.dates[-1])
+    late = [line for line in found.dropped if line[:10] > newest]
+    if not late:
+        return []
+    more = f" and {len(late) - 3} more" if len(late) > 3 else ""
+    return [f"the forecast rests on {newest}: the days after it were left out: {'; '.join(late[:3])}{more}"]
+
+
+def _jumps(kept: list[tuple[dt.date, Floats]], place: str, accept: bool) -> list[str]:
+    """Warnings for what moved overnight as markets seldom do; refused where none ever did."""
+    lines = []
+    for (one, before), (other, after) in pairwise(kept[-LOOKED_AT:]):
+        factor = float(after[0] / before[0])
+        change = f"average implied volatility goes from {before[0]:.4f} on {one} to {after[0]:.4f} on {other}"
+        if (factor >= DRASTIC or factor <= 1.0 / DRASTIC) and not accept:
+            raise PipelineError(f"{place}: {change}; does its unit change? If it is right, add --accept")
+        if factor >= RISE or factor <= FALL:
+            lines.append(f"{change} ({(factor - 1.0) * 100.0:+.0f} %)")
+    usual = sorted(float(features[-1]) for _, features in kept[-LOOKED_AT - 1 : -1])
+    if len(usual) >= 3 and (quotes := float(kept[-1][1][-1])) < HALF_A_DAY * (most := usual[len(usual) // 2]):
+        lines.append(f"{kept[-1][0]} has {quotes:.0f} clean quotes, the days before it {most:.0f}: is the file whole?")
+    return lines
+
+
+def _known(symbol: str, days: _Days, place: str, todo: str, warnings: list[str], accept: bool) -> KnownDays:
     kept: list[tuple[dt.date, Floats]] = []
     for date, features in sorted(days.items(), key=lambda day: day[0]):
         # A holiday's copy, or the snapshot that was observed already.
@@ -178,5 +223,6 @@ def _known(symbol: str, days: _Days, place: str, todo: str, warnings: list[str])
         gap = (other - one).days
         if gap > LONGEST_GAP:
             warnings.append(f"{one} and {other} are {gap} days apart and count as neighbours")
+    warnings += _jumps(kept, place, accept)
     table = np.array([features for _, features in kept]).reshape(-1, len(DAILY_FEATURES))
     return KnownDays(symbol, tuple(date for date, _ in kept), table, place, todo, tuple(warnings))

@@ -2,13 +2,13 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
-from train.volatility_predictor.surfaces.csv_reader import NOT_A_SURFACE
+from train.volatility_predictor.surfaces.columns import NOT_A_SURFACE
 from train.volatility_predictor.surfaces.file_name import UNKNOWN_SYMBOL, checked_symbol, date_in_name
 from train.volatility_predictor.surfaces.surface_days import NO_USABLE_DAY, SurfaceHistory, read_days
 
@@ -23,8 +23,26 @@ class FoundDay:
     path: Path
 
 
-def find_days(path: Path, date: dt.date | None = None) -> tuple[list[FoundDay], list[str]]:
-    """The days of a surface file, or of all surface files in a folder, and a line for each that was left out.
+@dataclass(frozen=True)
+class Reading:
+    """What to read of a file that needs a word: one symbol of several, or what is not plausible."""
+
+    symbol: str | None = None
+    accept: bool = False
+
+
+@dataclass
+class Said:
+    """What was left out of the files, a line each, and how they were read."""
+
+    skipped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def find_days(
+    path: Path, date: dt.date | None = None, reading: Reading | None = None
+) -> tuple[list[FoundDay], list[str], list[str]]:
+    """The days of a surface file or of a folder of them, a line for each that was left out, and notes on the rest.
 
     A file with a `Date` column gives each of its days. An undated snapshot is of the day `date`, else of the one in its
     name (`tsla_2024-03-04.csv`). Of a folder, what is no CSV file of a surface, has no date or is of a weekend is left
@@ -33,41 +51,41 @@ def find_days(path: Path, date: dt.date | None = None) -> tuple[list[FoundDay], 
     Raises:
         PipelineError: a file is wrong, has no date, or another one than `date`; it names no symbol; no day was found.
     """
-    skipped: list[str] = []
+    reading, said = reading or Reading(), Said()
     if not path.is_dir():
-        found = _days_of(path, read_days(path), date, skipped)
+        found = _days_of(path, read_days(path, symbol=reading.symbol, accept=reading.accept), date, said)
     elif date is not None:
         raise PipelineError(f"{path}: is a folder, its files carry their dates; leave --date out")
     else:
-        found = _folder(path, skipped)
+        found = _folder(path, reading, said)
     for one, other in pairwise(found):
         if (one.symbol, one.date) == (other.symbol, other.date):
             raise PipelineError(
                 f"{other.path}: holds {other.date} of {other.symbol}, and so does {one.path}; keep one of them; "
                 "nothing is stored"
             )
-    return found, skipped
+    return found, said.skipped, said.notes
 
 
-def _folder(path: Path, skipped: list[str]) -> list[FoundDay]:
+def _folder(path: Path, reading: Reading, said: Said) -> list[FoundDay]:
     with explain_os_errors(path, "read"):
         files = sorted(path.iterdir())
     found: list[FoundDay] = []
     for file in files:
-        history = _candidate(file)
+        history = _candidate(file, reading)
         if isinstance(history, str):
-            skipped.append(f"{file}: {history}")
+            said.skipped.append(f"{file}: {history}")
         else:
-            found += _days_of(file, history, None, skipped)
+            found += _days_of(file, history, None, said)
     if not found:
-        first = f" (left out: {skipped[0]})" if skipped else ""
+        first = f" (left out: {said.skipped[0]})" if said.skipped else ""
         raise PipelineError(
             f"{path}: a folder without a dated snapshot{first}; call its files tsla_2024-03-04.csv or the like"
         )
     return sorted(found, key=lambda day: (day.symbol, day.date))
 
 
-def _candidate(path: Path) -> SurfaceHistory | str:
+def _candidate(path: Path, reading: Reading) -> SurfaceHistory | str:
     """What a file of a folder holds, or why it is no dated snapshot; an error where it is one that is wrong."""
     if path.is_dir():
         return "a folder"
@@ -76,7 +94,7 @@ def _candidate(path: Path) -> SurfaceHistory | str:
     if not path.name.lower().endswith((".csv", ".csv.gz")):
         return "neither .csv nor .csv.gz"
     try:
-        history = read_days(path)
+        history = read_days(path, symbol=reading.symbol, accept=reading.accept)
     except PipelineError as error:
         reason = str(error).removeprefix(f"{path}: ")
         if reason.startswith(NOT_A_SURFACE):
@@ -92,13 +110,15 @@ def _candidate(path: Path) -> SurfaceHistory | str:
     return f"{named}: a Saturday or Sunday" if named.weekday() >= 5 else history
 
 
-def _days_of(path: Path, history: SurfaceHistory, date: dt.date | None, skipped: list[str]) -> list[FoundDay]:
+def _days_of(path: Path, history: SurfaceHistory, date: dt.date | None, said: Said) -> list[FoundDay]:
     """The days of one file, each with its date."""
     other = date or date_in_name(path)
     single = len(history.dates) == 1
     if date is not None and not single:
         raise PipelineError(f"{path}: holds more than one day; observe takes the snapshot of one")
-    skipped += [f"{path}: {reason}" for reason in history.dropped]
+    said.skipped += [f"{path}: {reason}" for reason in history.dropped]
+    # Each day that was left out has its own line.
+    said.notes += [f"{path}: {n}" for n in history.notes if not (n.startswith("left out: ") and " day" in n)]
     symbol = checked_symbol(history.symbol)
     if symbol == UNKNOWN_SYMBOL:
         raise PipelineError(

@@ -1,52 +1,37 @@
 """Surface and index files -> checked rows. The same rules and messages stand in `runtime/src/surface/reader.rs`.
 
-Four shapes, recognised by header (case and order of columns do not matter, further columns are ignored in the first
-three): the engine's snapshot, the same with a date, the old script's, and an index history such as VIX (`date`,
-`close` in percent, nothing but open, high and low beside them). Plain or gzip by content, comma separated, UTF-8.
-
-Wrong rows are errors with row and column; what is right but useless (solver bounds, deep in the money) is left for
-`daily_features` to skip. The csv module splits the lines: pandas fills a short row with NaN without a word, and a
-file that was cut short must not pass.
+Shapes are recognised by what the columns mean (`columns`). A file is read twice, a row at a time: first its spellings
+are settled by the whole file (dates, decimal marks, symbols), then its rows are read. Wrong rows are errors with row
+and column. A row without an implied volatility, or of an expiry that has passed, is no error: it is counted, and its
+quote is never a clean one.
 """
 
-import csv
 import datetime as dt
-import gzip
-import io
 import math
-import re
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from train.core.cells import Spelling, decimal_commas, read_number
 from train.core.errors import PipelineError
-from train.core.files import read_bytes
+from train.volatility_predictor.surfaces.columns import INDEX, NOT_A_SURFACE, OLD, SNAPSHOT, read_header
 from train.volatility_predictor.surfaces.daily_features import CALL, IV_BOUNDS, NO_TENOR, NO_VOLUME, PUT, UNKNOWN, Quote
-from train.volatility_predictor.surfaces.file_name import FIRST_DAY, latest_day
+from train.volatility_predictor.surfaces.dates import DateColumn
+from train.volatility_predictor.surfaces.file_name import FIRST_DAY, is_symbol, latest_day
+from train.volatility_predictor.surfaces.table import Table
 
-MAX_BYTES = 1 << 30
-"""Of the unpacked text."""
+__all__ = ["INDEX", "NOT_A_SURFACE", "OLD", "SNAPSHOT", "Row", "SurfaceFile", "read_rows"]
 
-SNAPSHOT = ("symbol", "strike", "timetoexpiry", "impliedvol", "moneyness", "optiontype", "volume")
-OLD = ("date", "strike", "implied_vol", "volume", "moneyness")
-INDEX = ("date", "close")
-INDEX_ALSO = ("open", "high", "low")
-NOT_A_SURFACE = "row 1: not the header of a surface file"
-"""How the refusal of another kind of file begins."""
-_HEADERS = (
-    "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume (with or without a leading Date), "
-    "date,strike,implied_vol,volume,moneyness, or date,close"
-)
-_KINDS = {"call": CALL, "c": CALL, "put": PUT, "p": PUT}
-_SYMBOL = re.compile(r"[A-Za-z0-9.^_-]{1,16}")
-_ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
-_US = re.compile(r"(\d{2})/(\d{2})/(\d{4})", re.ASCII)
+NO_IV, EXPIRED, NO_LEVEL = "without an implied volatility", "of an expiry that has passed", "without a level"
+_KINDS = dict.fromkeys(("call", "c", "calls", "ce"), CALL) | dict.fromkeys(("put", "p", "puts", "pe"), PUT)
+_NAMED = 5
+"""Symbols that a message names."""
+_MANY = 1000
+"""More symbols are not counted."""
 
 
 class Row(NamedTuple):
-    """One checked row; `date` is None in an undated file, `line` the line of the file."""
+    """One checked row; `date` is None in an undated file, `line` the line of the file, `moneyness` as written."""
 
     date: dt.date | None
     symbol: str | None
@@ -54,192 +39,218 @@ class Row(NamedTuple):
     line: int
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Where each column stands; -1 for one that the shape does not have."""
-
-    name: str
-    width: int
-    date: int
-    symbol: int
-    strike: int
-    tenor: int
-    iv: int
-    moneyness: int
-    kind: int
-    volume: int
-
-
-def read_rows(path: Path) -> tuple[str, Iterator[Row]]:
+def read_rows(path: Path, symbol: str | None = None) -> tuple[str, Iterator[Row]]:
     """The shape's name ("snapshot", "dated", "old" or "index") and the rows in file order, checked as they come.
+
+    Args:
+        path: the file.
+        symbol: the one to read of a file that holds several.
 
     Raises:
         PipelineError: at once or while iterating: path, row and column, what was expected and found.
     """
-    lines = csv.reader(io.StringIO(_text(path), newline=""))
-    header = next((line for line in lines if line), [])
-    shape = _shape(path, header)
-    return shape.name, _Rows(path, shape).read(lines)
+    file = SurfaceFile(path, symbol)
+    return file.shape.name, file.rows()
 
 
-def _text(path: Path) -> str:
-    data = read_bytes(path)
-    if data[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(io.BytesIO(data)) as stream:
-                data = stream.read(MAX_BYTES + 1)
-        except (EOFError, OSError, zlib.error) as error:
-            raise PipelineError(f"{path}: the gzip data is cut short or damaged; fetch the file again") from error
-    if len(data) > MAX_BYTES:
-        raise PipelineError(f"{path}: more than {MAX_BYTES} bytes of text; split the file")
-    if not data.strip():
-        raise PipelineError(f"{path}: the file is empty")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PipelineError(f"{path}: not a CSV file: it is not UTF-8 text") from error
-    if "\0" in text:
-        raise PipelineError(f"{path}: not a CSV file: it holds NUL bytes")
-    return text
+class SurfaceFile:
+    """A file whose spellings are settled; `left_out` counts, once the rows are read, those of no use by reason."""
 
+    def __init__(self, path: Path, symbol: str | None = None) -> None:
+        """Look through the whole file.
 
-def _shape(path: Path, header: list[str]) -> Shape:
-    names = [name.strip().lower() for name in header]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise PipelineError(f"{path}: row 1: column '{twice}' stands twice")
-
-    def at(name: str) -> int:
-        return names.index(name) if name in names else -1
-
-    has = set(names)
-    if has.issuperset(SNAPSHOT):
-        name = "dated" if "date" in has else "snapshot"
-        columns = [at(column) for column in ("date", *SNAPSHOT)]
-        return Shape(name, len(names), *columns)
-    if has.issuperset(OLD):
-        return Shape(
-            "old", len(names), at("date"), -1, at("strike"), -1, at("implied_vol"), at("moneyness"), -1, at("volume")
-        )
-    if has.issuperset(INDEX) and has.issubset(INDEX + INDEX_ALSO):
-        return Shape("index", len(names), at("date"), -1, -1, -1, at("close"), -1, -1, -1)
-    found = ",".join(header)
-    raise PipelineError(f"{path}: {NOT_A_SURFACE}: '{found[:200]}'; expected {_HEADERS}")
-
-
-class _Rows:
-    """The checks of one file's rows, with what must stay the same from row to row."""
-
-    def __init__(self, path: Path, shape: Shape) -> None:
-        self._path = path
-        self._shape = shape
-        self._line = 1
-        self._us: bool | None = None
+        Raises:
+            PipelineError: it is no surface file, a row is of another width, dates or numbers could be read in two ways,
+                or several symbols are in it and none was asked for.
+        """
+        self.path = path
+        self.left_out: dict[str, tuple[int, int]] = {}
+        self._table = Table(path)
+        records = self._table.records()
+        self._line, header = next(records)
+        self.shape = read_header(path, header)
+        self._dates, self._expiries = DateColumn(), DateColumn()
+        self._symbols: dict[str, int] = {}
+        self._symbol = symbol.upper() if symbol else None
+        self._comma: dict[int, bool] = {}
+        self._look_through(records)
         self._date_text = ""
         self._date: dt.date | None = None
-        self._symbol_text: str | None = None
         self._limit = latest_day()
 
-    def read(self, lines: Iterator[list[str]]) -> Iterator[Row]:
-        while True:
-            try:
-                record = next(lines, None)
-            except csv.Error as error:
-                raise PipelineError(f"{self._path}: not a CSV file: {error}") from error
-            if record is None:
-                return
-            if record:
-                self._line = lines.line_num  # type: ignore[attr-defined]
-                yield self._row(record)
+    def rows(self) -> Iterator[Row]:
+        """The rows of the file, or of the symbol asked for."""
+        self._date_text, self._date, self.left_out = "", None, {}
+        records = self._table.records()
+        next(records, None)
+        at, only = self.shape.symbol, self._symbol if len(self._symbols) > 1 else None
+        for self._line, record in records:
+            if len(record) != len(self.shape.names):
+                raise self._error("is not what it was a moment ago; is the file being written?")
+            if only is None or record[at].strip().upper() == only:
+                row = self._row(record)
+                if row is not None:
+                    yield row
 
-    def _row(self, record: list[str]) -> Row:
-        shape = self._shape
-        if len(record) != shape.width:
-            found, expected = len(record), shape.width
-            raise self._error(f"has {found} fields, the header has {expected}; is the file cut short?")
+    def _look_through(self, records: Iterator[tuple[int, list[str]]]) -> None:
+        shape, by_comma = self.shape, self._table.delimiter == ","
+        width, last = len(shape.names), ""
+        numbers = {at: Spelling() for at in shape.numbers}
+        for self._line, record in records:
+            if len(record) != width:
+                raise self._error(f"has {len(record)} fields, the header has {width}; is the file cut short?")
+            if shape.date >= 0 and (problem := self._dates.see(record[shape.date].strip())):
+                raise self._error(problem, shape.date)
+            if shape.tenor_unit == "expiry" and (problem := self._expiries.see(record[shape.tenor].strip())):
+                raise self._error(problem, shape.tenor)
+            if shape.symbol >= 0 and record[shape.symbol] != last:
+                last = record[shape.symbol]
+                self._see_symbol(last.strip())
+            if not by_comma or "," in "".join(record):
+                for at, spelling in numbers.items():
+                    spelling.see(record[at])
+        self._settle(numbers)
+
+    def _see_symbol(self, text: str) -> None:
+        if not is_symbol(text):
+            problem = f"must be 1 to 16 letters, digits, or one of . - _ ^ = $ / &, found '{text[:40]}'"
+            raise self._error(problem, self.shape.symbol)
+        if len(self._symbols) < _MANY:
+            self._symbols.setdefault(text, self._line)
+
+    def _settle(self, numbers: dict[int, Spelling]) -> None:
+        shape = self.shape
+        for column, at in ((self._dates, shape.date), (self._expiries, shape.tenor)):
+            if doubt := column.doubt():
+                raise PipelineError(f"{self.path}: column {shape.names[at]}: {doubt}")
+        for at, comma in zip(numbers, decimal_commas(list(numbers.values())), strict=True):
+            if comma is None:
+                raise PipelineError(
+                    f"{self.path}: column {shape.names[at]}: a comma can be read as a decimal mark and as one between "
+                    "thousands; write decimal points and no other mark"
+                )
+            self._comma[at] = comma
+        names = list(self._symbols)
+        if self._symbol is not None and names and self._symbol not in [name.upper() for name in names]:
+            raise PipelineError(f"{self.path}: holds no row of {self._symbol}; it is of {', '.join(names[:_NAMED])}")
+        if len(names) > 1 and self._symbol is None:
+            more = ", ..." if len(names) > _NAMED else ""
+            raise PipelineError(
+                f"{self.path}: row {self._symbols[names[1]]}: column {shape.names[shape.symbol]}: {len(names)} symbols "
+                f"in one file: {', '.join(names[:_NAMED])}{more}; name one with --symbol, or split the file"
+            )
+
+    def _row(self, record: list[str]) -> Row | None:
+        shape = self.shape
         date = self._read_date(record[shape.date]) if shape.date >= 0 else None
-        if shape.name == "index":
-            level = self._positive(record[shape.iv], "close") / 100.0
-            if not IV_BOUNDS[0] < level < IV_BOUNDS[1]:
-                raise self._error("must be an implied volatility in percent, 1 to 500", "close")
-            return Row(date, None, Quote(NO_TENOR, 1.0, UNKNOWN, level, NO_VOLUME, 1.0), self._line)
-        symbol = self._read_symbol(record[shape.symbol]) if shape.symbol >= 0 else None
-        strike = self._positive(record[shape.strike], "strike")
-        tenor = self._positive(record[shape.tenor], "timetoexpiry") if shape.tenor >= 0 else NO_TENOR
-        iv = self._positive(record[shape.iv], "implied_vol" if shape.name == "old" else "impliedvol")
-        moneyness = self._positive(record[shape.moneyness], "moneyness")
-        kind = self._read_kind(record[shape.kind]) if shape.kind >= 0 else UNKNOWN
-        volume = self._read_volume(record[shape.volume])
-        return Row(date, symbol, Quote(tenor, strike, kind, iv, volume, moneyness), self._line)
+        if shape.name == INDEX:
+            level = self._number(record, shape.iv, None)
+            if level is None:
+                self._count(NO_LEVEL)
+                return None
+            if not IV_BOUNDS[0] < level / 100.0 < IV_BOUNDS[1]:
+                raise self._error("must be an implied volatility in percent, 1 to 500", shape.iv)
+            return Row(date, None, Quote(NO_TENOR, 1.0, UNKNOWN, level / 100.0, NO_VOLUME, 1.0), self._line)
+        symbol = record[shape.symbol].strip() if shape.symbol >= 0 else None
+        strike = self._positive(record, shape.strike)
+        tenor = self._tenor(record, date) if shape.tenor >= 0 else NO_TENOR
+        iv = self._iv(record)
+        moneyness = self._moneyness(record, strike)
+        kind = self._kind(record[shape.kind]) if shape.kind >= 0 else UNKNOWN
+        return Row(date, symbol, Quote(tenor, strike, kind, iv, self._volume(record), moneyness), self._line)
 
     def _read_date(self, raw: str) -> dt.date:
         text = raw.strip()
         if self._date is not None and text == self._date_text:
             return self._date
-        iso, us = _ISO.fullmatch(text), _US.fullmatch(text)
-        if not iso and not us:
-            raise self._error(f"must be YYYY-MM-DD (or MM/DD/YYYY), found '{text[:40]}'", "date")
-        if self._us is not None and self._us != bool(us):
-            raise self._error(f"'{text}' is written in another format than the rows before; use one", "date")
-        self._us = bool(us)
-        order = (3, 1, 2) if us else (1, 2, 3)
-        year, month, day = (int((us or iso).group(i)) for i in order)  # type: ignore[union-attr]
-        try:
-            date = dt.date(year, month, day)
-        except ValueError:
-            raise self._error(f"'{text}' is not a day of the calendar", "date") from None
+        date, column = self._dates.read(text), self.shape.date
+        if date is None:
+            raise self._error(f"'{text}' is not a day of the calendar", column)
         if date > self._limit:
-            raise self._error(f"'{text}' lies in the future", "date")
+            raise self._error(f"'{text}' lies in the future", column)
         if date < FIRST_DAY:
-            raise self._error(f"'{text}' lies before {FIRST_DAY}", "date")
+            raise self._error(f"'{text}' lies before {FIRST_DAY}", column)
         if self._date is not None and date < self._date:
-            raise self._error(f"'{text}' comes after {self._date}; sort the rows by date, oldest first", "date")
+            raise self._error(f"'{text}' comes after {self._date}; sort the rows by date, oldest first", column)
         self._date_text, self._date = text, date
         return date
 
-    def _read_symbol(self, raw: str) -> str:
-        text = raw.strip()
-        if text != self._symbol_text:
-            if not _SYMBOL.fullmatch(text):
-                raise self._error(f"must be 1 to 16 letters, digits, or one of . - _ ^, found '{text[:40]}'", "symbol")
-            if self._symbol_text is not None:
-                raise self._error(f"'{text}' after '{self._symbol_text}'; one symbol per file", "symbol")
-            self._symbol_text = text
-        return text
+    def _tenor(self, record: list[str], date: dt.date | None) -> float:
+        """Years; 0 of an expiry that has passed, or that nobody knows."""
+        at, unit = self.shape.tenor, self.shape.tenor_unit
+        if unit == "expiry":
+            expiry = self._expiries.read(record[at].strip())
+            if expiry is None or date is None:
+                raise self._error(f"'{record[at].strip()}' is not a day of the calendar", at)
+            years: float | None = (expiry - date).days / 365.0
+        else:
+            years = self._number(record, at, None)
+            if unit == "days" and years is not None:
+                years /= 365.0
+        if years is None or years <= 0.0:
+            self._count(EXPIRED)
+            return 0.0
+        return years
 
-    def _read_kind(self, raw: str) -> int:
+    def _iv(self, record: list[str]) -> float:
+        """As a decimal; 0 where the solver failed."""
+        at = self.shape.iv
+        iv = self._number(record, at, 100.0, endless=True)
+        if iv is not None and self.shape.iv_unit == "ivpercent" and not record[at].strip().endswith("%"):
+            iv /= 100.0
+        if iv is None or iv <= 0.0 or math.isinf(iv):
+            self._count(NO_IV)
+            return 0.0
+        return iv
+
+    def _moneyness(self, record: list[str], strike: float) -> float:
+        at = self.shape.moneyness
+        if at < 0:
+            return strike / self._positive(record, self.shape.spot)
+        number = self._number(record, at, 100.0)
+        if number is None:
+            raise self._error("is missing", at)
+        return number
+
+    def _kind(self, raw: str) -> int:
         kind = _KINDS.get(raw.strip().lower())
         if kind is None:
-            raise self._error(f"must be Call or Put, found '{raw.strip()[:40]}'", "optiontype")
+            raise self._error(f"must be Call or Put, found '{raw.strip()[:40]}'", self.shape.kind)
         return kind
 
-    def _read_volume(self, raw: str) -> float:
-        if raw.strip().lower() in ("", "nan", "na", "none"):
+    def _volume(self, record: list[str]) -> float:
+        if self.shape.volume < 0:
             return NO_VOLUME
-        volume = self._number(raw, "volume")
+        volume = self._number(record, self.shape.volume, None)
+        if volume is None:
+            return NO_VOLUME
         if volume < 0.0:
-            raise self._error(f"must not be negative, found {raw.strip()}", "volume")
+            raise self._error(f"must not be negative, found {record[self.shape.volume].strip()}", self.shape.volume)
         return volume
 
-    def _positive(self, raw: str, column: str) -> float:
-        number = self._number(raw, column)
+    def _positive(self, record: list[str], at: int) -> float:
+        number = self._number(record, at, None)
+        if number is None:
+            raise self._error("is missing", at)
         if number <= 0.0:
-            raise self._error(f"must be greater than zero, found {raw.strip()}", column)
+            raise self._error(f"must be greater than zero, found {record[at].strip()}", at)
         return number
 
-    def _number(self, raw: str, column: str) -> float:
-        """A finite number as Python and Rust both read it: ASCII, no digit separators."""
-        text = raw.strip()
-        if not text:
-            raise self._error("is missing", column)
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number) or "_" in text or not text.isascii():
-            raise self._error(f"must be a finite number, found '{text[:40]}'", column)
-        return number
+    def _number(self, record: list[str], at: int, per_cent: float | None, *, endless: bool = False) -> float | None:
+        """The number of a cell, None where it is missing; `per_cent` divides what ends in %, which else is none."""
+        text = record[at].strip()
+        found = read_number(text, comma=self._comma.get(at, False))
+        if found is None:
+            return None
+        number, percent = found
+        if math.isnan(number) or (math.isinf(number) and not endless) or (percent and per_cent is None):
+            raise self._error(f"must be a finite number, found '{text[:40]}'", at)
+        return number / per_cent if percent and per_cent is not None else number
 
-    def _error(self, problem: str, column: str | None = None) -> PipelineError:
-        place = f"column {column}: " if column else ""
-        return PipelineError(f"{self._path}: row {self._line}: {place}{problem}")
+    def _count(self, reason: str) -> None:
+        count, first = self.left_out.get(reason, (0, self._line))
+        self.left_out[reason] = (count + 1, first)
+
+    def _error(self, problem: str, at: int | None = None) -> PipelineError:
+        place = f"column {self.shape.names[at]}: " if at is not None else ""
+        return PipelineError(f"{self.path}: row {self._line}: {place}{problem}")

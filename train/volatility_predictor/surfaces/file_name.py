@@ -11,12 +11,36 @@ FIRST_DAY = dt.date(1970, 1, 1)
 UNKNOWN_SYMBOL = "UNKNOWN"
 _DATE = re.compile(r"(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _SYMBOL = re.compile(r"[A-Za-z0-9._^=$/&-]{1,16}")
+_GENERIC = frozenset(
+    word
+    for line in (
+        "vol vols surface surfaces iv ivs implied volatility history hist daily price prices data export",
+        "chain chains option options eod snapshot download file table",
+    )
+    for word in line.split()
+)
+"""Words of file names that are no symbols."""
+_ENDS = re.compile(r"(?i)(\.(csv|gz|txt|tsv))+$")
+_NO_SYMBOL = re.compile(r"[0-9]{8}|(19|20)[0-9]{2}|\([0-9]+\)", re.ASCII)
+_CLASS = re.compile(r"^[^.]+\.[A-Za-z]{1,3}$", re.ASCII)
+"""A share class or an exchange behind the dot."""
 
 
 def symbol_of(path: Path) -> str:
-    """The symbol a file is named for: `vix_1990_2019.csv` and `2024-03-04_vix.csv` are VIX's."""
-    parts = (part for part in path.name.split(".")[0].split("_") if part and not _DATE.fullmatch(part))
-    return next(parts, UNKNOWN_SYMBOL).upper()
+    """The symbol a file is named for: `vix_1990_2019.csv`, `2024-03-04_vix.csv` and `vol_surface_VIX.csv` are VIX's.
+
+    The first part between `_` and blanks that is no date, no number of a year and no word for what such files hold.
+    `BRK.A_iv.csv` keeps its class, `0700.HK.csv` its exchange.
+    """
+    stem = _ENDS.sub("", path.name)
+    for part in re.split(r"[_ ]", stem):
+        words = part.split("-")
+        while len(words) > 1 and words[-1].lower() in _GENERIC:
+            words.pop()
+        symbol = "-".join(words)
+        if not _DATE.fullmatch(part) and symbol and not _NO_SYMBOL.fullmatch(symbol) and symbol.lower() not in _GENERIC:
+            return (symbol if _CLASS.search(symbol) else symbol.split(".")[0]).upper() or UNKNOWN_SYMBOL
+    return UNKNOWN_SYMBOL
 
 
 def date_in_name(path: Path) -> dt.date | None:

@@ -1,6 +1,7 @@
 """Surface files -> one row of daily features per trading day, junk days left out with a reason."""
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
 from train.volatility_predictor.contract import DAILY_FEATURES
-from train.volatility_predictor.surfaces.csv_reader import Row, read_rows
+from train.volatility_predictor.surfaces.csv_reader import Row, SurfaceFile
 from train.volatility_predictor.surfaces.daily_features import NODES, TENORS, Grid, Quote, describe_day
 from train.volatility_predictor.surfaces.file_name import symbol_of
+from train.volatility_predictor.surfaces.judgement import Judgement
+from train.volatility_predictor.surfaces.plausibility import Marks, not_observed
 
 COPY_QUOTES = 5
 """So many quotes, all with the same IV as on the day before, are a copy; fewer may repeat by chance."""
@@ -20,7 +23,15 @@ NO_USABLE_DAY = "no usable day"
 """How the refusal of a file of junk begins."""
 SPOT_DRIFT = 0.005
 """Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries."""
+MOST_ROWS = 250_000
+"""Of one day; the largest real chain has a tenth of it."""
+WEEKEND = "a Saturday or Sunday"
+RECENT = 10
+"""Days that say how many quotes are usual."""
+FEW, USUAL = 10, 20
+"""A day with less than a tenth of the usual quotes, which are so many at least, was cut off."""
 _NO_GRID: Grid = ((np.nan,) * len(NODES),) * len(TENORS)
+_NO_CLEAN = "no expiry has 3 strikes with a clean implied volatility (0.01 to 5, as a decimal) near the money"
 
 
 @dataclass(frozen=True)
@@ -28,8 +39,9 @@ class SurfaceHistory:
     """One symbol's days, oldest first, no day twice.
 
     `dates[i]` is None only in an undated snapshot, which has one day. `features` is float64 [day, feature] in contract
-    order, NaN = missing; avg_iv is always known. `dropped` says which days were left out and why. `grids` is float64
-    [day, tenor, moneyness], NaN where no quotes reach; None where only the features are kept.
+    order, NaN = missing; avg_iv is always known. `dropped` says which days were left out and why, `notes` how the file
+    was read and what was left out of it. `grids` is float64 [day, tenor, moneyness], NaN where no quotes reach; None
+    where only the features are kept.
     """
 
     symbol: str
@@ -37,60 +49,80 @@ class SurfaceHistory:
     features: NDArray[np.float64]
     dropped: tuple[str, ...]
     grids: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
 
 
-def read_days(path: Path, *, date: dt.date | None = None) -> SurfaceHistory:
+def read_days(
+    path: Path, *, date: dt.date | None = None, symbol: str | None = None, accept: bool = False
+) -> SurfaceHistory:
     """Read a surface file of any shape (see `train.volatility_predictor.surfaces.csv_reader`), plain or gzip.
 
     Args:
         path: the file.
         date: the day of an undated snapshot; a dated file must not be given one.
+        symbol: the one to read of a file that holds several.
+        accept: read what is drastic (units that change, an index that may be a price) and note it.
 
     Raises:
-        PipelineError: the file cannot be read, a row is wrong, or no day is usable; names row and column.
+        PipelineError: the file cannot be read, a row is wrong, no day is usable, or what it holds is not plausible;
+            names row and column.
     """
-    shape, rows = read_rows(path)
+    file = SurfaceFile(path, symbol)
+    shape = file.shape.name
     if date is not None and shape != "snapshot":
         raise PipelineError(f"{path}: the file has dates of its own; leave the date out")
-    days = _Days(path, index=shape == "index")
-    symbol: str | None = None
-    for found, group in groupby(rows, key=lambda row: row.date):
-        same_day = list(group)
-        symbol = same_day[0].symbol
-        days.add(date if shape == "snapshot" else found, same_day)
-    return days.history(symbol or symbol_of(path))
+    days = _Days(path, file.shape.moneyness_unit, index=shape == "index")
+    found: str | None = None
+    for day, group in groupby(file.rows(), key=lambda row: row.date):
+        same_day = list(_limited(group, path))
+        found = same_day[0].symbol
+        days.add(date if shape == "snapshot" else day, same_day)
+    return days.history(found or symbol_of(path), file, accept)
+
+
+def _limited(rows: Iterator[Row], path: Path) -> Iterator[Row]:
+    for number, row in enumerate(rows):
+        if number >= MOST_ROWS:
+            raise PipelineError(f"{path}: row {row.line}: more than {MOST_ROWS} rows of one day; is the date missing?")
+        yield row
 
 
 class _Days:
     """Collects the days of one file."""
 
-    def __init__(self, path: Path, *, index: bool) -> None:
+    def __init__(self, path: Path, moneyness_unit: str, *, index: bool) -> None:
         self._path = path
         self._index = index
+        self._judgement = Judgement(path, moneyness_unit)
         self._dates: list[dt.date | None] = []
         self._features: list[tuple[float, ...]] = []
         self._grids: list[Grid] = []
         self._dropped: list[str] = []
-        self._previous: list[tuple[float, int, float]] = []
+        self._previous: Marks = []
 
     def add(self, date: dt.date | None, rows: list[Row]) -> None:
         day = self._index_day(rows) if self._index else self._surface_day(date, rows)
         if date is not None and date.weekday() >= 5:
-            self._dropped.append(f"{date}: a Saturday or Sunday")
-        elif isinstance(day, str):
+            day = WEEKEND
+        elif not isinstance(day, str):
+            day = self._cut_off(day) or day
+        if isinstance(day, str):
             self._dropped.append(f"{date}: {day}" if date else day)
+            self._judgement.dropped(date, day)
         else:
             self._dates.append(date)
             self._features.append(day[0])
             self._grids.append(day[1])
 
-    def history(self, symbol: str) -> SurfaceHistory:
+    def history(self, symbol: str, file: SurfaceFile, accept: bool) -> SurfaceHistory:
         if not self._features:
             reason = self._dropped[0] if self._dropped else "it has a header and no rows"
-            raise PipelineError(f"{self._path}: {NO_USABLE_DAY}: {reason}")
+            cause = self._judgement.commonest_cause() if self._dropped else ""
+            raise PipelineError(f"{self._path}: {NO_USABLE_DAY}: {reason}{cause}")
         features = np.array(self._features, dtype=np.float64).reshape(-1, len(DAILY_FEATURES))
+        notes = self._judgement.notes([row[0] for row in self._features], file, index=self._index, accept=accept)
         grids = np.array(self._grids, dtype=np.float64)
-        return SurfaceHistory(symbol, tuple(self._dates), features, tuple(self._dropped), grids)
+        return SurfaceHistory(symbol, tuple(self._dates), features, tuple(self._dropped), grids, tuple(notes))
 
     def _index_day(self, rows: list[Row]) -> tuple[tuple[float, ...], Grid]:
         first = rows[0].quote.iv
@@ -100,6 +132,7 @@ class _Days:
         return (first, *[np.nan] * (len(DAILY_FEATURES) - 2), 1.0), _NO_GRID
 
     def _surface_day(self, date: dt.date | None, rows: list[Row]) -> tuple[tuple[float, ...], Grid] | str:
+        rows = self._judgement.as_ratios(date, rows)
         self._check_moneyness(rows)
         quotes: list[Quote] = []
         for quote in sorted(row.quote for row in rows):
@@ -107,19 +140,34 @@ class _Days:
                 quotes.append(quote)
         day = describe_day(quotes)
         if day is None:
-            return "no expiry has 3 strikes with a clean implied volatility (0.01 to 5, as a decimal) near the money"
-        if date is not None and date.weekday() < 5:
-            marks = [(quote.strike, quote.kind, quote.iv) for quote in quotes]
-            if marks == self._previous and len(marks) >= COPY_QUOTES:
-                return "a copy of the day before"
-            self._previous = marks
+            self._judgement.unusable(rows)
+            return _NO_CLEAN
+        if date is None or date.weekday() < 5:
+            reason = not_observed(quotes, self._previous)
+            if reason is not None:
+                return reason
+            self._previous = [(quote.strike, quote.kind, quote.iv) for quote in quotes]
         return day
+
+    def _cut_off(self, day: tuple[tuple[float, ...], Grid]) -> str | None:
+        """Why a day with far fewer quotes than those before it is none."""
+        recent = sorted(features[-1] for features in self._features[-RECENT:])
+        usual = recent[len(recent) // 2] if len(recent) >= 3 else 0.0
+        quotes = day[0][-1]
+        if usual >= USUAL and quotes * FEW < usual:
+            return f"{quotes:.0f} clean quotes, the days before it had {usual:.0f}"
+        return None
 
     def _check_moneyness(self, rows: list[Row]) -> None:
         ordered = sorted(rows, key=lambda row: (row.quote.strike, row.quote.moneyness))
         highest = ordered[0]
         for row in ordered:
             quote, top = row.quote, highest.quote
+            if quote.moneyness <= 0.0:
+                raise PipelineError(
+                    f"{self._path}: row {row.line}: column moneyness: must be greater than zero, found "
+                    f"{quote.moneyness!r}"
+                )
             if quote.moneyness >= top.moneyness:
                 highest = row
             elif quote.moneyness < top.moneyness - SPOT_DRIFT:

@@ -71,13 +71,22 @@ pub(crate) enum Command {
         /// The trading day that a snapshot shows [default: the date in its rows or its name]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
         date: Option<Date>,
+        /// The symbol to keep of a file that holds several
+        #[arg(long)]
+        symbol: Option<String>,
+        /// Keep what is not plausible (units that change, an index that may be a price) and say so
+        #[arg(long)]
+        accept: bool,
+        /// A day that the store holds with other values is an error, and nothing is kept
+        #[arg(long)]
+        no_replace: bool,
     },
     /// The volatility forecast: four keys as JSON
-    #[command(group = clap::ArgGroup::new("what").required(true).args(["surface", "symbol"]))]
+    #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["surface", "symbol"]))]
     Predict {
         /// A surface file with dates, or a snapshot on top of the days observed
         surface: Option<PathBuf>,
-        /// A symbol: its file in the data folder and the days observed
+        /// A symbol: its file in the data folder and the days observed; with a file, the one to read of several in it
         #[arg(long)]
         symbol: Option<String>,
         /// The trading day that a snapshot without a date shows [default: the day of its modification time, a Saturday or
@@ -87,6 +96,9 @@ pub(crate) enum Command {
         /// Print everything that is known
         #[arg(long)]
         json: bool,
+        /// Answer from what is not plausible (units that change, an index that may be a price) and say so
+        #[arg(long)]
+        accept: bool,
     },
     /// What the history store holds, as CSV: each symbol, or each day of one
     Days {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use dollarbill_ml::artifact::Place;
-use dollarbill_ml::{Config, Error, MlService, Source, TradeSignal, Warning, batch};
+use dollarbill_ml::surface::Reading;
+use dollarbill_ml::{Config, Error, MlService, Observing, TradeSignal, Warning, batch};
 use jiff::civil::Date;
 
 use crate::args::{Arguments, Command};
@@ -42,11 +43,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
     match arguments.command {
         Command::Classify { signal, json } => return classify(&config()?, &signal, json),
         Command::ClassifyBatch { file, output } => classify_batch(&config()?, &file, output.as_deref()),
-        Command::Observe { surface, date } => store::observe(&config()?, &surface, date),
+        Command::Observe { surface, date, symbol, accept, no_replace } => {
+            let how = Observing { reading: Reading { symbol, accept }, no_replace };
+            store::observe(&config()?, &surface, date, &how)
+        }
         Command::Days { symbol } => store::days(&config()?, symbol.as_deref()),
         Command::Forget { symbol, date } => store::forget(&config()?, &symbol, date),
-        Command::Predict { surface, symbol, date, json } => {
-            return predict(&config()?, surface.as_deref(), symbol.as_deref(), date, json);
+        Command::Predict { surface, symbol, date, json, accept } => {
+            return predict(&config()?, surface.as_deref(), &Reading { symbol, accept }, date, json);
         }
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
@@ -114,7 +118,7 @@ fn classify_batch(config: &Config, file: &Path, output: Option<&Path>) -> Result
 fn predict(
     config: &Config,
     surface: Option<&Path>,
-    symbol: Option<&str>,
+    reading: &Reading,
     date: Option<Date>,
     json: bool,
 ) -> Result<Done, Error> {
@@ -123,17 +127,25 @@ fn predict(
         std::fs::metadata(path).map_err(|error| cannot("read", path, error))?;
     }
     let service = MlService::open_volatility(config)?;
-    let forecast = match (surface, symbol, date) {
-        (Some(path), _, date) => service.forecast_file(path, date)?,
-        (None, symbol, Some(date)) => service.forecast_on(symbol.unwrap_or_default(), date)?,
-        (None, symbol, None) => service.forecast(symbol.unwrap_or_default())?,
+    let symbol = reading.symbol.as_deref().unwrap_or_default();
+    let forecast = match (surface, date) {
+        (Some(path), date) => service.forecast_file_as(path, date, reading)?,
+        (None, date) if reading.accept => service.forecast_accepted(symbol, date)?,
+        (None, Some(date)) => service.forecast_on(symbol, date)?,
+        (None, None) => service.forecast(symbol)?,
     };
     // What made the fallback answer is on stderr already.
-    for warning in forecast.warnings.iter().filter(|_| forecast.source == Source::Model) {
+    for warning in forecast.warnings.iter().filter(|warning| !warning.starts_with("fallback: ")) {
         tracing::warn!("{warning}");
+    }
+    for note in &forecast.notes {
+        let _ = writeln!(io::stderr(), "note: {note}");
     }
     if json {
         return print_json(&forecast).map(|()| Done::Well);
+    }
+    if let Some(day) = forecast.date {
+        let _ = writeln!(io::stderr(), "{}: as of {day}, {} known days", forecast.symbol, forecast.known_days);
     }
     print_json(&forecast.short())?;
     Ok(Done::of(config, service.volatility_refused().is_some()))

@@ -6,16 +6,19 @@ use std::path::Path;
 
 use dollarbill_ml::history::HistoryStore;
 use dollarbill_ml::surface::DAILY_FEATURES;
-use dollarbill_ml::{Config, Error};
+use dollarbill_ml::{Config, Error, Observing};
 use jiff::civil::Date;
 
 use crate::out::print;
 
-pub(crate) fn observe(config: &Config, surface: &Path, date: Option<Date>) -> Result<(), Error> {
-    let kept = dollarbill_ml::observe(config, surface, date)?;
+pub(crate) fn observe(config: &Config, surface: &Path, date: Option<Date>, how: &Observing) -> Result<(), Error> {
+    let kept = dollarbill_ml::observe_as(config, surface, date, how)?;
     let store = config.history_path.display();
     for line in kept.skipped {
         let _ = writeln!(io::stderr(), "skipped: {line}");
+    }
+    for line in kept.notes {
+        let _ = writeln!(io::stderr(), "note: {line}");
     }
     for one in kept.symbols {
         let days = if one.stored_days == 1 {
@@ -23,6 +26,10 @@ pub(crate) fn observe(config: &Config, surface: &Path, date: Option<Date>) -> Re
         } else {
             format!("{} days from {} to {}", one.stored_days, one.first, one.last)
         };
+        if one.replaced_days > 0 {
+            let days = if one.replaced_days == 1 { "day" } else { "days" };
+            let _ = writeln!(io::stderr(), "warning: {} {days} of {} replaced", one.replaced_days, one.symbol);
+        }
         let _ = writeln!(io::stderr(), "{} {days} kept in {store}; {} days known", one.symbol, one.known_days);
     }
     Ok(())

@@ -120,6 +120,7 @@ fn answer(
         known_days: known.len(),
         source: if model_version.is_some() { Source::Model } else { Source::Fallback },
         model_version,
+        notes: Vec::new(),
         warnings,
     }
 }

@@ -13,8 +13,8 @@ use crate::error::Error;
 use crate::io::files::io_error;
 use crate::store::day_cache::{DayCache, Stored};
 use crate::surface::calendar::{is_weekend, no_trading_day};
-use crate::surface::day::{SurfaceDay, is_copy};
-use crate::surface::history::read_surface;
+use crate::surface::day::{N_DAILY, SurfaceDay, is_copy};
+use crate::surface::history::{Reading, SurfaceHistory, read_history_as};
 use crate::surface::name::{date_in_name, symbol_of};
 use crate::surface::symbol::{checked_symbol, name_in_file};
 
@@ -22,8 +22,14 @@ use crate::surface::symbol::{checked_symbol, name_in_file};
 const CLOCK: tz::Offset = tz::offset(-5);
 /// Calendar days between two neighbours that no run of holidays explains.
 const LONGEST_GAP: i32 = 10;
-/// The newest days whose gaps are worth a warning.
+/// The newest days whose gaps and jumps are worth a warning.
 const LOOKED_AT: usize = 10;
+/// Overnight: factors that are odd, and one that no market has, which units have.
+const RISE: f64 = 1.6;
+const FALL: f64 = 0.6;
+const DRASTIC: f64 = 5.0;
+/// Of the usual quotes: the newest day may be cut off.
+const HALF_A_DAY: f64 = 0.6;
 
 /// The days of a forecast, and what to say of them.
 pub(crate) struct KnownDays {
@@ -34,6 +40,8 @@ pub(crate) struct KnownDays {
     /// What to do if they are too few.
     pub(crate) todo: String,
     pub(crate) warnings: Vec<String>,
+    /// How the file was read and what was left out of it.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The days of `symbol`: the store's, and on top of them its file in the data folder.
@@ -42,8 +50,10 @@ pub(crate) fn of_symbol(
     kept: &DayCache,
     symbol: &str,
     date: Option<Date>,
+    accept: bool,
 ) -> Result<KnownDays, Error> {
     let symbol = checked_symbol(symbol)?;
+    let mut notes = Vec::new();
     let file = config.data_dir.join(format!("{}_vol_surface.csv", name_in_file(&symbol)));
     let mut days = stored(config, kept, &symbol)?;
     let mut warnings = Vec::new();
@@ -51,9 +61,10 @@ pub(crate) fn of_symbol(
     // A folder that may not be entered is an error, not a file that is not there.
     let is_there = file.try_exists().map_err(io_error("look for", &file))?;
     if is_there {
-        let found = read_surface(&file)?;
-        check_symbol(&file, &found, &symbol)?;
-        if let [snapshot @ SurfaceDay { date: None, .. }] = found.as_slice() {
+        let found = read_history_as(&file, &Reading { symbol: None, accept })?;
+        check_symbol(&file, &found.days, &symbol)?;
+        notes.clone_from(&found.notes);
+        if let [snapshot @ SurfaceDay { date: None, .. }] = found.days.as_slice() {
             if days.is_empty() {
                 place = format!("{}: a snapshot without a date (no history)", file.display());
             }
@@ -67,7 +78,8 @@ pub(crate) fn of_symbol(
             }
         } else {
             no_date_wanted(&file, date)?;
-            days.extend(found.into_iter().filter_map(|day| Some((day.date?, day))));
+            warnings.extend(dropped_last(&found));
+            days.extend(found.days.into_iter().filter_map(|day| Some((day.date?, day))));
         }
     } else if date.is_some() {
         return Err(refuse(&file, "is not there, so --date has nothing to date"));
@@ -75,18 +87,26 @@ pub(crate) fn of_symbol(
         let (store, file) = (config.history_path.display(), file.display());
         place = format!("{place}: never observed (no day in history store {store}, no file {file})");
     }
-    let known = KnownDays::new(days, place, todo(is_there.then_some(file.as_path()), &symbol), warnings);
-    Ok(known.with_age(Timestamp::now().to_zoned(tz::TimeZone::fixed(CLOCK)).date()))
+    let known = KnownDays::new(days, place, todo(is_there.then_some(file.as_path()), &symbol), warnings, accept)?;
+    Ok(KnownDays { notes, ..known }.with_age(Timestamp::now().to_zoned(tz::TimeZone::fixed(CLOCK)).date()))
 }
 
 /// The days of a dated file; or an undated snapshot on top of what the store holds of its symbol.
-pub(crate) fn of_file(config: &Config, kept: &DayCache, path: &Path, date: Option<Date>) -> Result<KnownDays, Error> {
-    let found = read_surface(path)?;
-    let [snapshot @ SurfaceDay { date: None, .. }] = found.as_slice() else {
+pub(crate) fn of_file(
+    config: &Config,
+    kept: &DayCache,
+    path: &Path,
+    date: Option<Date>,
+    reading: &Reading,
+) -> Result<KnownDays, Error> {
+    let found = read_history_as(path, reading)?;
+    let [snapshot @ SurfaceDay { date: None, .. }] = found.days.as_slice() else {
         no_date_wanted(path, date)?;
-        let days = found.into_iter().filter_map(|day| Some((day.date?, day))).collect();
+        let (warnings, notes) = (dropped_last(&found).into_iter().collect(), found.notes);
+        let days = found.days.into_iter().filter_map(|day| Some((day.date?, day))).collect();
         let todo = "a file with more days is needed".to_owned();
-        return Ok(KnownDays::new(days, path.display().to_string(), todo, Vec::new()));
+        let known = KnownDays::new(days, path.display().to_string(), todo, warnings, reading.accept)?;
+        return Ok(KnownDays { notes, ..known });
     };
     let symbol = checked_symbol(&snapshot.symbol)?;
     let mut days = stored(config, kept, &symbol)?;
@@ -94,11 +114,18 @@ pub(crate) fn of_file(config: &Config, kept: &DayCache, path: &Path, date: Optio
     place += if days.is_empty() { ": a snapshot without a date (no history)" } else { " and the days observed" };
     add_newest(&mut days, SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() }, path, date)
         .map_err(|refusal| refusal.error(path))?;
-    Ok(KnownDays::new(days, place, todo(Some(path), &symbol), Vec::new()))
+    let known = KnownDays::new(days, place, todo(Some(path), &symbol), Vec::new(), reading.accept)?;
+    Ok(KnownDays { notes: found.notes, ..known })
 }
 
 impl KnownDays {
-    fn new(days: Stored, mut place: String, todo: String, mut warnings: Vec<String>) -> Self {
+    fn new(
+        days: Stored,
+        mut place: String,
+        todo: String,
+        mut warnings: Vec<String>,
+        accept: bool,
+    ) -> Result<Self, Error> {
         let count = days.len();
         let mut kept: Vec<SurfaceDay> = Vec::with_capacity(count);
         for day in days.into_values() {
@@ -118,7 +145,8 @@ impl KnownDays {
                 }
             }
         }
-        Self { days: kept, place, todo, warnings }
+        warnings.extend(jumps(&kept, &place, accept)?);
+        Ok(Self { days: kept, place, todo, warnings, notes: Vec::new() })
     }
 
     /// A forecast for the days after one long past is of no use to somebody who trades today.
@@ -131,6 +159,55 @@ impl KnownDays {
         }
         self
     }
+}
+
+/// A warning when the last days of the file were of no use: the forecast is for the days after an older one.
+fn dropped_last(found: &SurfaceHistory) -> Option<String> {
+    let newest = found.days.last()?.date?.to_string();
+    let late: Vec<&str> = found
+        .dropped
+        .iter()
+        .map(String::as_str)
+        .filter(|line| line.get(..newest.len()).is_some_and(|date| date > newest.as_str()))
+        .collect();
+    let more = if late.len() > 3 { format!(" and {} more", late.len() - 3) } else { String::new() };
+    let named = late[..late.len().min(3)].join("; ");
+    (!late.is_empty())
+        .then(|| format!("the forecast rests on {newest}: the days after it were left out: {named}{more}"))
+}
+
+/// Warnings for what moved overnight as markets seldom do; an error where none ever did.
+fn jumps(kept: &[SurfaceDay], place: &str, accept: bool) -> Result<Vec<String>, Error> {
+    let mut lines = Vec::new();
+    for pair in kept[kept.len().saturating_sub(LOOKED_AT)..].windows(2) {
+        let [
+            SurfaceDay { date: Some(one), features: before, .. },
+            SurfaceDay { date: Some(other), features: after, .. },
+        ] = pair
+        else {
+            continue;
+        };
+        let factor = after[0] / before[0];
+        let change =
+            format!("average implied volatility goes from {:.4} on {one} to {:.4} on {other}", before[0], after[0]);
+        if (factor >= DRASTIC || factor <= 1.0 / DRASTIC) && !accept {
+            let reason = format!("{change}; does its unit change? If it is right, add --accept");
+            return Err(Error::Surface { path: PathBuf::from(place), reason });
+        }
+        if factor >= RISE || factor <= FALL {
+            lines.push(format!("{change} ({:+.0} %)", (factor - 1.0) * 100.0));
+        }
+    }
+    let Some((newest, older)) = kept.split_last() else { return Ok(lines) };
+    let from = older.len().saturating_sub(LOOKED_AT);
+    let mut usual: Vec<f64> = older[from..].iter().map(|day| day.features[N_DAILY - 1]).collect();
+    usual.sort_by(f64::total_cmp);
+    let quotes = newest.features[N_DAILY - 1];
+    let most = usual.get(usual.len() / 2).filter(|most| usual.len() >= 3 && quotes < HALF_A_DAY * **most);
+    if let (Some(most), Some(date)) = (most, newest.date) {
+        lines.push(format!("{date} has {quotes:.0} clean quotes, the days before it {most:.0}: is the file whole?"));
+    }
+    Ok(lines)
 }
 
 fn stored(config: &Config, kept: &DayCache, symbol: &str) -> Result<Stored, Error> {

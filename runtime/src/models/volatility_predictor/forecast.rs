@@ -84,6 +84,8 @@ pub struct VolatilityForecast {
     pub model_version: Option<Version>,
     /// What a trader should know.
     pub warnings: Vec<String>,
+    /// How the file was read and what was left out of it: rows and days by reason, the commonest first.
+    pub notes: Vec<String>,
 }
 
 /// Features by the names that they have here.
@@ -147,6 +149,7 @@ mod tests {
         ) {
             let start = jiff::civil::date(2000, 1, 1);
             let forecast = VolatilityForecast {
+                notes: Vec::new(),
                 symbol: "TSLA".to_owned(),
                 date: day.map(|days| start.checked_add(jiff::Span::new().days(days)).unwrap()),
                 current_avg_iv: horizons[0].predicted * 1.1,

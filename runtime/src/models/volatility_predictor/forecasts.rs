@@ -18,6 +18,7 @@ use crate::service::serving_slot::State;
 use crate::service::source::Source;
 use crate::store::day_cache::DayCache;
 use crate::surface::day::SurfaceDay;
+use crate::surface::history::Reading;
 
 impl MlService {
     /// Opens the volatility predictor alone; what the other models would say comes from the fallback.
@@ -64,7 +65,7 @@ impl MlService {
     /// [`Error::Symbol`], [`Error::Surface`], [`Error::Io`] or [`Error::History`] when there is no readable data,
     /// [`Error::Days`] when too few days are known, [`Error::NoFallback`] as for [`MlService::classify`].
     pub fn forecast(&self, symbol: &str) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|config, kept| days::of_symbol(config, kept, symbol, None))
+        self.forecast_known(|config, kept| days::of_symbol(config, kept, symbol, None, false))
     }
 
     /// As [`MlService::forecast`], the snapshot being of the day `date`.
@@ -73,7 +74,7 @@ impl MlService {
     /// As [`MlService::forecast`], and when there is no snapshot without dates, the date is no trading day, or an older
     /// one than the newest day observed.
     pub fn forecast_on(&self, symbol: &str, date: Date) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|config, kept| days::of_symbol(config, kept, symbol, Some(date)))
+        self.forecast_known(|config, kept| days::of_symbol(config, kept, symbol, Some(date), false))
     }
 
     /// The volatility forecast from a surface file with dates; or from a snapshot without dates and the days of its symbol
@@ -83,7 +84,28 @@ impl MlService {
     /// # Errors
     /// As [`MlService::forecast_on`].
     pub fn forecast_file(&self, path: &Path, date: Option<Date>) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|config, kept| days::of_file(config, kept, path, date))
+        self.forecast_file_as(path, date, &Reading::default())
+    }
+
+    /// As [`MlService::forecast_file`], of one symbol of several in the file, or of what is not plausible.
+    ///
+    /// # Errors
+    /// As [`MlService::forecast_on`].
+    pub fn forecast_file_as(
+        &self,
+        path: &Path,
+        date: Option<Date>,
+        reading: &Reading,
+    ) -> Result<VolatilityForecast, Error> {
+        self.forecast_known(|config, kept| days::of_file(config, kept, path, date, reading))
+    }
+
+    /// As [`MlService::forecast`], or [`MlService::forecast_on`] with a date, of what is not plausible.
+    ///
+    /// # Errors
+    /// As [`MlService::forecast_on`].
+    pub fn forecast_accepted(&self, symbol: &str, date: Option<Date>) -> Result<VolatilityForecast, Error> {
+        self.forecast_known(|config, kept| days::of_symbol(config, kept, symbol, date, true))
     }
 
     fn forecast_known(
@@ -96,6 +118,7 @@ impl MlService {
             span.record("place", &known.place);
             let mut forecast = self.answer_days(&known.days, &known.place, known.todo)?;
             forecast.warnings.extend(known.warnings);
+            forecast.notes = known.notes;
             Ok(forecast)
         });
         meter::answered(&span, result.as_ref().map(|forecast| (forecast.source, forecast.model_version)));

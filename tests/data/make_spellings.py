@@ -1,0 +1,279 @@
+"""Surface files as spreadsheets and vendors write them: `tests/data/make_surfaces.py` writes and describes them.
+
+Every file is the same seven days in another spelling (read: the same answer), in another unit (read and said, or
+refused), or with something wrong in it that must not pass without a word.
+"""
+
+import csv
+import datetime as dt
+import gzip
+import io
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+DAYS = ("2024-03-11", "2024-03-12", "2024-03-13", "2024-03-14", "2024-03-15", "2024-03-18", "2024-03-19")
+LAST = DAYS[-1]
+ENGINE = ("Date", "Symbol", "Strike", "TimeToExpiry", "ImpliedVol", "Moneyness", "OptionType", "Volume")
+SNAKE = ("date", "symbol", "strike", "time_to_expiry", "implied_vol", "moneyness", "option_type", "volume")
+TITLE = (
+    "Quote Date",
+    "Ticker",
+    "Strike Price",
+    "Time To Expiration",
+    "Implied Volatility",
+    "Moneyness",
+    "Type",
+    "Volume",
+)
+CAMEL = (
+    "tradeDate",
+    "underlyingSymbol",
+    "strikePrice",
+    "timeToExpiry",
+    "impliedVolatility",
+    "moneyness",
+    "optionType",
+    "volume",
+)
+
+Record = dict[str, str]
+Change = Callable[[Record], None]
+
+
+def base() -> list[Record]:
+    """Seven days of two expiries and five strikes around a spot of 1000."""
+    rows = []
+    for number, day in enumerate(DAYS):
+        for tenor in (0.08, 0.25):
+            for strike in (900, 950, 1000, 1050, 1100):
+                moneyness = strike / 1000
+                iv = 0.25 + 0.004 * number - 0.2 * (moneyness - 1) + 0.01 * tenor
+                cells = (day, "ABC", f"{strike}", f"{tenor}", f"{iv:.4f}", f"{moneyness}", "Put", "1200")
+                row = dict(zip(ENGINE, cells, strict=True))
+                rows.append(row | {"OptionType": "Put" if moneyness < 1 else "Call"})
+    return rows
+
+
+def changed(change: Change, *, only: Callable[[Record], bool] = lambda _: True) -> list[Record]:
+    """The rows with a change in those that are meant."""
+    rows = base()
+    for row in filter(only, rows):
+        change(row)
+    return rows
+
+
+def table(rows: Sequence[Record], *, names: Sequence[str] = ENGINE, delimiter: str = ",") -> bytes:
+    """CSV with these names in place of the engine's."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerow([*names, *list(rows[0])[len(ENGINE) :]])
+    writer.writerows(list(row.values()) for row in rows)
+    return text.getvalue().encode()
+
+
+def put(column: str, make: Callable[[float], str]) -> Change:
+    """Another spelling of one column's numbers."""
+    return lambda row: row.update({column: make(float(row[column]))})
+
+
+def dated(make: Callable[[dt.date], str]) -> list[Record]:
+    """Another spelling of the dates."""
+    return changed(lambda row: row.update(Date=make(dt.date.fromisoformat(row["Date"]))))
+
+
+def on(*days: str) -> Callable[[Record], bool]:
+    """Rows of these days."""
+    return lambda row: row["Date"] in days
+
+
+def first(row: Record) -> bool:
+    """The far row of the first day."""
+    return row["Date"] == DAYS[0] and row["Strike"] == "900" and row["TimeToExpiry"] == "0.08"
+
+
+def comma(row: Record) -> None:
+    """Decimal commas in every number."""
+    row.update({name: row[name].replace(".", ",") for name in ("TimeToExpiry", "ImpliedVol", "Moneyness")})
+
+
+def spelled() -> Iterator[tuple[str, bytes]]:
+    """Files that say what the base says."""
+    yield "base.csv", table(base())
+    for name, names in (("snake", SNAKE), ("title", TITLE), ("camel", CAMEL)):
+        yield f"header_{name}.csv", table(base(), names=names)
+    yield (
+        "header_dte.csv",
+        table(changed(put("TimeToExpiry", lambda t: f"{t * 365:g}")), names=(*ENGINE[:3], "DTE", *ENGINE[4:])),
+    )
+    yield (
+        "header_iv_percent.csv",
+        table(changed(put("ImpliedVol", lambda v: f"{v * 100:.2f}")), names=(*ENGINE[:4], "IV %", *ENGINE[5:])),
+    )
+    yield (
+        "header_spot.csv",
+        table(changed(lambda row: row.update(Moneyness="1000")), names=(*ENGINE[:5], "Underlying Price", *ENGINE[6:])),
+    )
+    expiries = {"0.08": "2024-06-21", "0.25": "2024-09-20"}
+    rows = changed(lambda row: row.update(TimeToExpiry=expiries[row["TimeToExpiry"]]))
+    yield "header_expiry.csv", table(rows, names=(*ENGINE[:3], "Expiration", *ENGINE[4:]))
+    yield "extra_columns.csv", table([row | {"bid": "n/a", "": str(at)} for at, row in enumerate(base())])
+    yield "semicolon.csv", table(base(), delimiter=";")
+    yield "semicolon_comma.csv", table(changed(comma), delimiter=";")
+    yield "comma_quoted.csv", table(changed(lambda row: row.update(ImpliedVol=row["ImpliedVol"].replace(".", ","))))
+    yield "tab.csv", table(base(), delimiter="\t")
+    yield "separator_line.csv", b"sep=;\n" + table(base(), delimiter=";")
+    yield "mark.csv", "\ufeff".encode() + table(base())
+    yield "utf_16.csv", table(base(), delimiter="\t").decode().encode("utf-16")
+    yield "utf_16_big.csv", b"\xfe\xff" + table(base()).decode().encode("utf-16-be")
+    yield "packed.csv.gz", gzip.compress(table(base()), mtime=0)
+    yield "thousands.csv", table(changed(put("Volume", lambda v: f"{v:,.0f}")))
+    yield "dollars.csv", table(changed(put("Strike", lambda k: f"${k:,.2f}")))
+    yield "percent_sign.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 100:.2f}%")))
+    yield "percent_rounded.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 100:.0f}%")))
+    yield (
+        "calls_ce.csv",
+        table(changed(lambda row: row.update(OptionType={"Put": "PE", "Call": "CE"}[row["OptionType"]]))),
+    )
+    for name, word in (("null", "null"), ("dash", "-"), ("na", "#N/A")):
+        yield f"volume_{name}.csv", table(changed(lambda row, word=word: row.update(Volume=word)))
+    for name, form in (
+        ("time", "%Y-%m-%d 16:00:00"),
+        ("zone", "%Y-%m-%dT00:00:00-05:00"),
+        ("compact", "%Y%m%d"),
+        ("year_first", "%Y/%m/%d"),
+        ("month_first", "%m/%d/%Y"),
+        ("day_first", "%d/%m/%Y"),
+        ("dots", "%d.%m.%Y"),
+        ("name", "%d-Mar-%Y"),
+    ):
+        yield f"date_{name}.csv", table(dated(lambda day, form=form: day.strftime(form)))
+    yield "date_serial.csv", table(dated(lambda day: str((day - dt.date(1899, 12, 30)).days)))
+
+
+def odd() -> Iterator[tuple[str, bytes]]:
+    """Read, and said how, or left out, and said what."""
+    for name, iv in (
+        ("zero", "0"),
+        ("nan", "NaN"),
+        ("missing", ""),
+        ("failed", "-99.99"),
+        ("infinite", "1e999"),
+        ("na", "n/a"),
+    ):
+        yield f"iv_{name}.csv", table(changed(lambda row, iv=iv: row.update(ImpliedVol=iv), only=first))
+    for name, tenor in (("today", "0"), ("passed", "-0.002"), ("nan", "NaN")):
+        yield f"time_{name}.csv", table(changed(lambda row, tenor=tenor: row.update(TimeToExpiry=tenor), only=first))
+    yield "moneyness_percent.csv", table(changed(put("Moneyness", lambda m: f"{m * 100:g}")))
+    yield "moneyness_logarithm.csv", table(changed(put("Moneyness", lambda m: f"{math.log(m):.6f}")))
+    yield "moneyness_offset.csv", table(changed(put("Moneyness", lambda m: f"{m - 1:.4f}")))
+    yield "moneyness_inverse.csv", table(changed(put("Moneyness", lambda m: f"{1 / m:.6f}")))
+    yield "iv_variance.csv", table(changed(put("ImpliedVol", lambda v: f"{v * v:.6f}")))
+    yield (
+        "last_day_two_snapshots.csv",
+        table(
+            [
+                *base(),
+                *(
+                    row | {"ImpliedVol": f"{float(row['ImpliedVol']) * 1.6:.4f}"}
+                    for row in base()
+                    if row["Date"] == LAST
+                ),
+            ]
+        ),
+    )
+    stale = {(row["Strike"], row["TimeToExpiry"]): row["ImpliedVol"] for row in base() if row["Date"] == DAYS[-2]}
+    at = lambda row: (row["Strike"], row["TimeToExpiry"])  # noqa: E731
+    yield (
+        "last_day_stale.csv",
+        table(
+            changed(
+                lambda row: row.update(ImpliedVol=stale[at(row)]),
+                only=lambda row: row["Date"] == LAST and row["Strike"] != "900",
+            )
+        ),
+    )
+    ladder = {"900": "0.0312", "950": "0.0625", "1000": "0.1250", "1050": "0.2500", "1100": "0.5000"}
+    yield (
+        "last_day_placeholders.csv",
+        table(changed(lambda row: row.update(ImpliedVol=ladder[row["Strike"]]), only=on(LAST))),
+    )
+    many = [
+        row | {"Strike": f"{float(row['Strike']) + k}", "Moneyness": f"{(float(row['Strike']) + k) / 1000}"}
+        for row in base()
+        for k in range(8)
+    ]
+    yield (
+        "last_day_cut_off.csv",
+        table(
+            [row for row in many if row["Date"] != LAST]
+            + [row for row in many if row["Date"] == LAST and float(row["Strike"]) in (900, 901)]
+            + [row for row in many if row["Date"] == LAST and row["Strike"] == "1000.0"][:1]
+        ),
+    )
+    yield "vix_with_holes.csv", b"date,close\n2024-03-11,15\n2024-03-12,.\n2024-03-13,\n2024-03-14,16\n"
+    yield "federal.csv", b"observation_date,VIXCLS\n2024-03-11,15\n2024-03-12,.\n2024-03-14,16\n"
+
+
+def doubtful() -> Iterator[tuple[str, bytes]]:
+    """Refused: another unit, or two readings."""
+    for name, factor in (("days", 365), ("months", 12), ("seconds", 31_536_000)):
+        yield (
+            f"refused_time_{name}.csv",
+            table(changed(put("TimeToExpiry", lambda t, factor=factor: f"{max(round(t * factor), 1)}"))),
+        )
+    yield (
+        "refused_time_jitter.csv",
+        table(
+            [row | {"TimeToExpiry": f"{float(row['TimeToExpiry']) + at * 1e-7:.7f}"} for at, row in enumerate(base())]
+        ),
+    )
+    yield "refused_iv_percent.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 100:.2f}")))
+    yield "refused_iv_basis_points.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 10_000:.1f}")))
+    yield "refused_iv_low_percent.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 12:.2f}")))
+    yield "refused_iv_daily.csv", table(changed(put("ImpliedVol", lambda v: f"{v / 16:.6f}")))
+    yield (
+        "refused_iv_percent_from_some_day.csv",
+        table(changed(put("ImpliedVol", lambda v: f"{v * 100:.2f}"), only=on(*DAYS[-3:]))),
+    )
+    yield (
+        "refused_moneyness_percent_from_some_day.csv",
+        table(changed(put("Moneyness", lambda m: f"{m * 100:g}"), only=on(*DAYS[-3:]))),
+    )
+    yield (
+        "refused_types_swapped.csv",
+        table(
+            changed(
+                lambda row: row.update(OptionType="Put" if row["OptionType"] == "Call" else "Call"),
+                only=lambda row: row["Strike"] != "1000",
+            )
+        ),
+    )
+    yield "refused_two_symbols.csv", table([*base(), *(row | {"Symbol": "XYZ"} for row in base())])
+    yield (
+        "refused_two_ivs.csv",
+        table([row | {"mid_iv": "0.2"} for row in base()], names=(*ENGINE[:4], "iv", *ENGINE[5:])),
+    )
+    yield "refused_vol.csv", table(base(), names=(*ENGINE[:4], "vol", *ENGINE[5:7], "count"))
+    yield "refused_no_expiry.csv", table(base(), names=(*SNAKE[:3], "x", *SNAKE[4:]))
+    yield (
+        "refused_date_doubt.csv",
+        table(changed(lambda row: row.update(Date=f"0{1 + DAYS.index(row['Date'])}/03/2024"))),
+    )
+    yield (
+        "refused_date_both_orders.csv",
+        table([row | {"Date": "03/25/2024" if row["Date"] == LAST else "25/03/2024"} for row in base()]),
+    )
+    yield (
+        "refused_comma_doubt.csv",
+        table([row | {"Volume": "1,200", "ImpliedVol": row["ImpliedVol"].replace(".", ",")} for row in base()]),
+    )
+    yield "refused_vix_price.csv", b"date,close\n2024-03-11,251.5\n2024-03-12,252.1\n"
+    yield "refused_price.csv", b"date,close\n2024-03-11,31.5\n2024-03-12,32.1\n2024-03-13,31.9\n"
+    yield "refused_open_quote.csv", table(base()) + b'2024-03-20,"ABC,100,0.25,0.3,1.0,Call,1\n'
+
+
+def files() -> Iterator[tuple[str, bytes]]:
+    """All of them."""
+    yield from spelled()
+    yield from odd()
+    yield from doubtful()

@@ -1,0 +1,168 @@
+"""What a whole file tells of its units, and the notes on how it was read; `runtime/src/surface/judgement.rs` alike.
+
+What is drastic (another unit inside the file, whole years of expiry, a level that no volatility has, an index that
+may be a price) is refused unless it is accepted, and then noted; what is odd is noted.
+"""
+
+import datetime as dt
+import math
+from pathlib import Path
+
+from train.core.errors import PipelineError
+from train.volatility_predictor.surfaces.csv_reader import Row, SurfaceFile
+from train.volatility_predictor.surfaces.daily_features import NO_TENOR
+from train.volatility_predictor.surfaces.plausibility import (
+    CAUSES,
+    ENOUGH,
+    INVERSE,
+    LOGARITHM,
+    LONGEST_TENOR,
+    PERCENT,
+    RATIO,
+    as_ratio,
+    cause,
+    convention,
+    says_volatility,
+)
+
+HIGH, LOW, ODD = 2.0, 0.04, 0.1
+"""Levels of a whole file: above and below the first two it is in another unit, below the third it may be."""
+_ACCEPT = "; if it is right, add --accept"
+_PERCENT_CAUSE = 2
+
+
+class Judgement:
+    """Collects what the days of one file tell."""
+
+    def __init__(self, path: Path, moneyness_unit: str) -> None:
+        self._path = path
+        self._causes: dict[int, tuple[int, int]] = {}
+        self._rows = 0
+        self._reasons: dict[str, tuple[int, str]] = {}
+        self._written: dict[str, tuple[int, str]] = {}
+        self._last = {"logmoneyness": LOGARITHM, "percentmoneyness": PERCENT}.get(moneyness_unit, RATIO)
+        self._percent_days: list[str] = []
+        self._long: tuple[int, int, float] | None = None
+        self._whole, self._longest = True, 0.0
+
+    def as_ratios(self, date: dt.date | None, rows: list[Row]) -> list[Row]:
+        """The rows with moneyness as strike / spot, whatever it is written as."""
+        self._see_tenors(rows)
+        written = convention([row.quote for row in rows])
+        if written is not None:
+            count, first = self._written.get(written, (0, str(date) if date else "the file"))
+            self._written[written] = (count + 1, first)
+            self._last = written
+        if self._last == RATIO:
+            return rows
+        if self._last == INVERSE and min(row.quote.moneyness for row in rows) <= 0.0:
+            return rows
+        return [
+            row._replace(quote=row.quote._replace(moneyness=as_ratio(row.quote.moneyness, self._last))) for row in rows
+        ]
+
+    def _see_tenors(self, rows: list[Row]) -> None:
+        for row in rows:
+            tenor = row.quote.tenor
+            if tenor == NO_TENOR or tenor == 0.0:
+                self._whole = self._whole and tenor == 0.0
+                continue
+            self._whole = self._whole and tenor == int(tenor)
+            self._longest = max(self._longest, tenor)
+            if tenor > LONGEST_TENOR:
+                count, first, value = self._long or (0, row.line, tenor)
+                self._long = (count + 1, first, value)
+
+    def unusable(self, rows: list[Row]) -> None:
+        """A day of which nothing is of use: why its rows are not."""
+        percent = 0
+        for row in rows:
+            why = cause(row.quote)
+            percent += why == _PERCENT_CAUSE
+            count, first = self._causes.get(why, (0, row.line))
+            self._causes[why] = (count + 1, first)
+        self._rows += len(rows)
+        if len(rows) >= ENOUGH and 5 * percent >= 4 * len(rows) and rows[0].date is not None:
+            self._percent_days.append(str(rows[0].date))
+
+    def dropped(self, date: dt.date | None, reason: str) -> None:
+        """Count a day that was left out."""
+        count, first = self._reasons.get(reason, (0, str(date) if date else "the file"))
+        self._reasons[reason] = (count + 1, first)
+
+    def commonest_cause(self) -> str:
+        """What most of the useless rows have in common; empty where there are none."""
+        if self._long is not None:
+            return f"; {self._long_tenor()}"
+        if not self._causes:
+            return ""
+        why = max(sorted(self._causes), key=lambda key: self._causes[key][0])
+        count, first = self._causes[why]
+        return f": {count} of {self._rows} rows {CAUSES[why]}, the first is row {first}"
+
+    def notes(self, levels: list[float], file: SurfaceFile, *, index: bool, accept: bool) -> list[str]:
+        """Lines on how the file was read and what was left out.
+
+        Raises:
+            PipelineError: what it holds is not plausible, and not accepted.
+        """
+        lines = []
+        for problem in self._drastic(levels, file.shape.names[file.shape.iv], index=index):
+            if not accept:
+                raise PipelineError(f"{self._path}: {problem}{_ACCEPT}")
+            lines.append(f"accepted: {problem}")
+        level = sorted(levels)[len(levels) // 2]
+        if not index and LOW <= level < ODD:
+            lines.append(
+                f"implied volatility is about {level:.3f}: is it a variance ({math.sqrt(level):.3f} as volatility) or "
+                "another unit?"
+            )
+        lines += [f"moneyness is read as {written}" for written in sorted(self._written) if written != RATIO]
+        for reason, (count, first) in sorted(file.left_out.items(), key=lambda item: (-item[1][0], item[0])):
+            lines.append(f"left out: {count} row{'s' * (count > 1)} {reason}, the first is row {first}")
+        for reason, (count, day) in sorted(self._reasons.items(), key=lambda item: (-item[1][0], item[0])):
+            lines.append(f"left out: {count} day{'s' * (count > 1)}: {reason}, the first is {day}")
+        return lines
+
+    def _drastic(self, levels: list[float], level_name: str, *, index: bool) -> list[str]:
+        found = []
+        if index:
+            if level_name == "close" and not says_volatility(self._path):
+                found.append(
+                    "date,close may be an index of volatility or a price, and its name does not say which; call it "
+                    "vix.csv, spy_iv.csv or the like"
+                )
+            level = sorted(levels)[len(levels) // 2]
+            if level > HIGH:
+                found.append(f"its level is about {level * 100.0:.0f}; is it the price of something?")
+            return found
+        if self._long is not None:
+            found.append(self._long_tenor())
+        elif self._whole and self._longest >= 2.0:
+            found.append(
+                "column for the time to expiry: whole numbers only, which can be read as years and as months or days; "
+                "write years, or call it dte if it is in days"
+            )
+        if len(self._written) > 1:
+            days = ", ".join(
+                f"{name} on {count} days from {day}" for name, (count, day) in sorted(self._written.items())
+            )
+            found.append(f"column moneyness: its unit changes inside the file: {days}")
+        if self._percent_days:
+            found.append(
+                f"column of the implied volatility: its unit changes inside the file: {len(self._percent_days)} days "
+                f"from {self._percent_days[0]} to {self._percent_days[-1]} look like percent"
+            )
+        level = sorted(levels)[len(levels) // 2]
+        if level > HIGH:
+            found.append(f"implied volatility is about {level:.2f} ({level * 100.0:.0f} % a year); is it in percent?")
+        if level < LOW:
+            found.append(f"implied volatility is about {level:.4f}; is it a variance, or of a day instead of a year?")
+        return found
+
+    def _long_tenor(self) -> str:
+        count, first, value = self._long or (0, 0, 0.0)
+        return (
+            f"row {first}: {value!r} years to expiry, and {count} rows beyond {LONGEST_TENOR:.0f} years, which no "
+            "listed option has; write years, or call the column dte if it is in days"
+        )
