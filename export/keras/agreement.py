@@ -56,18 +56,18 @@ def keras_answers(model: Any, batch: Mapping[str, Array]) -> dict[str, Array]:
     """What Keras answers, by the names that the graph gives its outputs."""
     import keras
 
-    from export.keras.compile import output_names
+    from export.keras.compile import named_answers
 
     given = [batch[value.name] for value in model.inputs]
     structured = keras.tree.pack_sequence_as(model._inputs_struct, given) if len(given) > 1 else given[0]
     try:
-        answers = keras.tree.flatten(model(structured, training=False))
+        answers = model(structured, training=False)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise PipelineError(
             f"{model.name}: Keras itself does not answer the seeded batch: {type(error).__name__}: {reason[:200]}"
         ) from error
-    return {name: np.asarray(value) for name, value in zip(output_names(model), answers, strict=True)}
+    return {name: np.asarray(value) for name, value in named_answers(model, answers).items()}
 
 
 def _graph_answers(graph: onnx.ModelProto, batch: Mapping[str, Array]) -> dict[str, Array]:

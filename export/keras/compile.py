@@ -54,8 +54,6 @@ def compile_keras(model: Any, *, name: str, metadata: Mapping[str, str] | None =
 def _lowered(
     model: Any, *, guard: bool, name: str, metadata: Mapping[str, str] | None
 ) -> tuple[Lowering, onnx.ModelProto]:
-    import keras
-
     flat = functional(model)
     lowering = Lowering(guard=guard)
     entries = [_entry(value) for value in flat.inputs]
@@ -64,7 +62,7 @@ def _lowered(
     answers = flat._run_through_graph(entries, operation_fn=lambda op: op, call_fn=lowering.call)
     builder = lowering.builder
     builder.one_product_each()
-    named = dict(zip(output_names(model), keras.tree.flatten(answers), strict=True))
+    named = named_answers(model, answers)
     for key, value in named.items():
         builder.output(lowering.name_of(value), key)
     inputs = [tensor(value.name, ONNX_TYPES[value.dtype], _axes(value, i)) for i, value in enumerate(entries)]
@@ -99,22 +97,20 @@ def _entry(value: Any) -> Any:
     return keras.Input(batch_shape=value.shape, dtype=value.dtype, name=value.name)
 
 
-def output_names(model: Any) -> list[str]:
-    """The keys of a dict of outputs, else the names of the layers that make them, each once."""
+def named_answers(model: Any, answers: Any) -> dict[str, Any]:
+    """Answers by the names of the graph's outputs: the keys of a dict, else the layers that make them, each once."""
     import keras
 
-    structure = getattr(model, "_outputs_struct", None)
-    if isinstance(structure, dict) and not any(isinstance(value, dict | list | tuple) for value in structure.values()):
-        places = keras.tree.flatten({key: key for key in structure})
-        return [str(key) for key in places]
-    found: list[str] = []
+    if isinstance(answers, dict) and not any(isinstance(value, dict | list | tuple) for value in answers.values()):
+        return {str(key): value for key, value in answers.items()}
+    found: dict[str, Any] = {}
     taken = {value.name for value in model.inputs}
-    for value in model.outputs:
+    for value, answer in zip(model.outputs, keras.tree.flatten(answers), strict=True):
         name = str(value._keras_history.operation.name)
         while name in taken:
             name += "_answer"
         taken.add(name)
-        found.append(name)
+        found[name] = answer
     return found
 
 

@@ -65,7 +65,7 @@ def plain(to: Lowering, op: Any, result: Any, **operands: Any) -> str:
 
 def _operand(to: Lowering, kind: str, value: Any, result: Any, dtype: str) -> str:
     if is_tensor(value):
-        name = to.name_of(value)
+        name = to.raw_name(value)
         return name if to.type_of(name) in (dtype, "bool") else to.cast(name, dtype)
     if kind in ARITHMETIC:
         return to.builder.beside(value, tuple(result.shape), dtype)
@@ -163,8 +163,7 @@ def stack(to: Lowering, op: Any, result: Any, x: list[Any]) -> str:
 
 
 def _in_type(to: Lowering, value: Any, dtype: str) -> str:
-    name = to.name_of(value, dtype)
-    return to.cast(name, dtype) if is_tensor(value) else name
+    return to.cast(to.raw_name(value), dtype) if is_tensor(value) else to.name_of(value, dtype)
 
 
 REDUCED = {"Sum": "ReduceSum", "Max": "ReduceMax", "Min": "ReduceMin", "Mean": "ReduceMean", "Prod": "ReduceProd"}

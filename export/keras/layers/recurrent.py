@@ -39,7 +39,7 @@ def lstm(to: Lowering, op: Any, result: Any, sequences: str, initial_state: Any 
     cell = op.cell
     bias = gates(cell.bias) if op.use_bias else np.zeros(4 * op.units)
     functions = [op.recurrent_activation, op.activation, op.activation]
-    weights = _weights(to, op, gates(cell.kernel), gates(cell.recurrent_kernel), bias, 0.0 * bias, functions)
+    weights = _weights(to, op, gates(cell.kernel), gates(cell.recurrent_kernel), bias, np.zeros_like(bias), functions)
     return _recurrent(to, op, sequences, weights, initial_state, mask)
 
 
@@ -66,7 +66,7 @@ def simple_rnn(
     cell = op.cell
     bias = np.asarray(cell.bias) if op.use_bias else np.zeros(op.units)
     kernels = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
-    weights = _weights(to, op, *kernels, bias, 0.0 * bias, [op.activation])
+    weights = _weights(to, op, *kernels, bias, np.zeros_like(bias), [op.activation])
     return _recurrent(to, op, sequences, weights, initial_state, mask)
 
 
