@@ -229,8 +229,6 @@ FUSED: dict[str, tuple[str, float | None, float | None]] = {
     "sigmoid": ("Sigmoid", None, None),
     "relu": ("Relu", None, None),
     "linear": ("Affine", 1.0, 0.0),
-    "elu": ("Elu", 1.0, None),
-    "softplus": ("Softplus", None, None),
     "softsign": ("Softsign", None, None),
     "hard_sigmoid": ("HardSigmoid", 1.0 / 6.0, 0.5),
     "leaky_relu": ("LeakyRelu", 0.2, None),

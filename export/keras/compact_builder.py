@@ -119,7 +119,8 @@ class LeanBuilder(GraphBuilder):
         """As `GraphBuilder.output`, after all nodes: a tensor that nodes read, too, gets the name itself."""
         makers = [node for node in self.nodes if tensor in node.output]
         if not makers:
-            super().output(self._public.get(tensor, tensor), name)
+            source = self._public.get(tensor, tensor)
+            self.nodes.append(helper.make_node("Identity", [source], [name], name=name))
             return
         for node in self.nodes:
             for ends in (node.input, node.output):

@@ -86,7 +86,7 @@ def functional(model: Any) -> Any:
             f"{type(model).__name__} of {type(model).__module__}: a model with code of its own has no lowering; "
             "build it as a Sequential or functional model"
         )
-    if isinstance(model, keras.Sequential) and not model.built:
+    if isinstance(model, keras.Sequential) and (not model.built or model._functional is None):
         raise PipelineError(f"Sequential {model.name!r}: not built: start it with keras.Input(shape)")
     return keras.Model(model.inputs, model.outputs[0]) if isinstance(model, keras.Sequential) else model
 

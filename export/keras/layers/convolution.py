@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from export.keras.activations import activate
+from export.keras.layers.operators import reduced
 from export.keras.lowering import Lowering
 from export.keras.rules import layer, refuse
 
@@ -68,7 +69,7 @@ def global_pooling(to: Lowering, op: Any, result: Any, inputs: str, mask: str | 
     _steps_first(op)
     along, keep = to.ints(1), int(op.keepdims)
     if type(op).__name__ == "GlobalMaxPooling1D":
-        return to.node("ReduceMax", inputs, along, keepdims=keep)
+        return reduced(to, "ReduceMax", inputs, (1,), keepdims=bool(op.keepdims))
     if mask is None:
         return to.node("ReduceMean", inputs, along, keepdims=keep)
     kept = to.node("Unsqueeze", to.cast(to.typed(mask, "bool"), op.compute_dtype), to.ints(2))

@@ -176,7 +176,20 @@ def reduce(to: Lowering, op: Any, result: Any, x: Any) -> str:
     name = to.name_of(x)
     if to.type_of(name) != result.dtype:
         name = to.cast(name, result.dtype)
-    return to.node(REDUCED[type(op).__name__], name, to.ints(*axes), keepdims=int(op.keepdims))
+    return reduced(to, REDUCED[type(op).__name__], name, axes, keepdims=bool(op.keepdims))
+
+
+def reduced(to: Lowering, kind: str, name: str, axes: tuple[int, ...], *, keepdims: bool) -> str:
+    """One operator; onnxruntime's largest and smallest lose NaN along an inner axis, and are told of it under guard."""
+    found = to.node(kind, name, to.ints(*axes), keepdims=int(keepdims))
+    if kind not in ("ReduceMax", "ReduceMin") or not to.type_of(name).startswith("float"):
+        return found
+    to.guards += 1
+    if not to.guard:
+        return found
+    count = to.node("ReduceSum", to.node("Cast", to.node("IsNaN", name), to=7), to.ints(*axes), keepdims=int(keepdims))
+    bad = to.node("Greater", count, to.builder.constant(0, np.int64))
+    return to.node("Where", bad, to.builder.constant(np.nan, to.type_of(name)), found)
 
 
 @operator("Any", "All", fields="axis keepdims")
