@@ -14,6 +14,7 @@ import numpy.typing as npt
 import onnx
 
 from export.graph import to_bytes
+from export.keras.answers import keras_answers
 from export.keras.seeded_batch import seeded_batch
 from train.core.errors import PipelineError
 
@@ -62,24 +63,6 @@ def check_agreement(model: Any, graph: onnx.ModelProto, batch: Mapping[str, Arra
     _check_single_rows(graph, batch, found)
 
 
-def keras_answers(model: Any, batch: Mapping[str, Array]) -> dict[str, Array]:
-    """What Keras answers, by the names that the graph gives its outputs."""
-    import keras
-
-    from export.keras.compile import named_answers
-
-    given = [batch[value.name] for value in model.inputs]
-    structured = keras.tree.pack_sequence_as(model._inputs_struct, given) if len(given) > 1 else given[0]
-    try:
-        answers = model(structured, training=False)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        raise PipelineError(
-            f"{model.name}: Keras itself does not answer the seeded batch: {type(error).__name__}: {reason[:200]}"
-        ) from error
-    return {name: np.asarray(value) for name, value in named_answers(model, answers).items()}
-
-
 def _graph_answers(graph: onnx.ModelProto, batch: Mapping[str, Array]) -> dict[str, Array]:
     import onnxruntime as ort
 
@@ -89,8 +72,8 @@ def _graph_answers(graph: onnx.ModelProto, batch: Mapping[str, Array]) -> dict[s
     try:
         session = ort.InferenceSession(to_bytes(graph), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
-        wanted = {entry.name for entry in session.get_inputs()}
-        feeds = {name: values for name, values in batch.items() if name in wanted}
+        kinds = {entry.name: np.int64 if entry.type == "tensor(int64)" else None for entry in session.get_inputs()}
+        feeds = {name: values.astype(kinds[name] or values.dtype) for name, values in batch.items() if name in kinds}
         return dict(zip(names, session.run(names, feeds), strict=True))
     except Exception as error:  # onnxruntime's own exception types have no common public base
         reason = str(error).strip().splitlines()[0][:300]

@@ -8,6 +8,7 @@ shape arithmetic, lets the LSTM start from its default zero state, and refuses a
 No graph is returned before it has answered as Keras on a seeded batch: `export.keras.agreement`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,16 +16,20 @@ import onnx
 
 from export.graph import finish, tensor
 from export.keras.agreement import Disagreement, check_agreement
+from export.keras.answers import named_answers
 from export.keras.layers import attention, convolution, dense, merging, operators, recurrent, shapes
 from export.keras.lowering import ONNX_TYPES, Lowering
 from train.core.errors import PipelineError
 
 KINDS = (attention, convolution, dense, merging, operators, recurrent, shapes)
 """Modules whose import registers lowerings."""
-TF_ERRORS = (ValueError, TypeError, AttributeError, NotImplementedError)
+OUR_NAMES = re.compile(r"[a-z]+[0-9]+(_[0-9a-z]+)*")
+"""What tensors inside a graph are called."""
 
 
-def compile_keras(model: Any, *, name: str, metadata: Mapping[str, str] | None = None) -> onnx.ModelProto:
+def compile_keras(
+    model: Any, *, name: str, metadata: Mapping[str, str] | None = None, wide_integers: bool = False
+) -> onnx.ModelProto:
     """Compile a Keras model: Sequential or functional, of any inputs and outputs.
 
     Args:
@@ -32,6 +37,7 @@ def compile_keras(model: Any, *, name: str, metadata: Mapping[str, str] | None =
             those of a plain output or of a list are the names that Keras gives them.
         name: of the graph.
         metadata: custom metadata.
+        wide_integers: whether inputs of int32 are taken as int64, which artifacts have.
 
     Returns:
         A model with a free batch axis whose answers do not depend on what else is in the batch.
@@ -40,32 +46,36 @@ def compile_keras(model: Any, *, name: str, metadata: Mapping[str, str] | None =
         PipelineError: an operator, layer, argument or setting has no lowering (it is named), or the graph does not
             answer as Keras on the seeded batch (both answers are shown).
     """
-    lowering, graph = _lowered(model, guard=False, name=name, metadata=metadata)
+    lowering, graph = _lowered(model, False, name=name, metadata=metadata, wide=wide_integers)
     try:
         check_agreement(model, graph)
     except Disagreement:
         if not lowering.guards:
             raise
-        _, graph = _lowered(model, guard=True, name=name, metadata=metadata)
+        _, graph = _lowered(model, True, name=name, metadata=metadata, wide=wide_integers)
         check_agreement(model, graph)
     return graph
 
 
 def _lowered(
-    model: Any, *, guard: bool, name: str, metadata: Mapping[str, str] | None
+    model: Any, guard: bool, *, name: str, metadata: Mapping[str, str] | None, wide: bool
 ) -> tuple[Lowering, onnx.ModelProto]:
     flat = functional(model)
-    lowering = Lowering(guard=guard)
     entries = [_entry(value) for value in flat.inputs]
+    names = [value.name for value in entries] + list(named_answers(model, flat._outputs_struct))
+    lowering = Lowering(guard=guard, prefix="own_" if any(map(OUR_NAMES.fullmatch, names)) else "")
     for entry in entries:
-        lowering.entry(entry)
+        lowering.entry(entry, wide=wide)
     answers = flat._run_through_graph(entries, operation_fn=lambda op: op, call_fn=lowering.call)
     builder = lowering.builder
     builder.one_product_each()
     named = named_answers(model, answers)
     for key, value in named.items():
         builder.output(lowering.name_of(value), key)
-    inputs = [tensor(value.name, ONNX_TYPES[value.dtype], _axes(value, i)) for i, value in enumerate(entries)]
+    inputs = [
+        tensor(value.name, ONNX_TYPES["int64" if wide and value.dtype == "int32" else value.dtype], _axes(value, i))
+        for i, value in enumerate(entries)
+    ]
     outputs = [tensor(key, ONNX_TYPES[value.dtype], _axes(value, key)) for key, value in named.items()]
     graph = onnx.helper.make_graph(builder.nodes, name, inputs, outputs, initializer=builder.initializers)
     return lowering, finish(graph, name=name, metadata=metadata)
@@ -95,23 +105,6 @@ def _entry(value: Any) -> Any:
     import keras
 
     return keras.Input(batch_shape=value.shape, dtype=value.dtype, name=value.name)
-
-
-def named_answers(model: Any, answers: Any) -> dict[str, Any]:
-    """Answers by the names of the graph's outputs: the keys of a dict, else the layers that make them, each once."""
-    import keras
-
-    if isinstance(answers, dict) and not any(isinstance(value, dict | list | tuple) for value in answers.values()):
-        return {str(key): value for key, value in answers.items()}
-    found: dict[str, Any] = {}
-    taken = {value.name for value in model.inputs}
-    for value, answer in zip(model.outputs, keras.tree.flatten(answers), strict=True):
-        name = str(value._keras_history.operation.name)
-        while name in taken:
-            name += "_answer"
-        taken.add(name)
-        found[name] = answer
-    return found
 
 
 def _axes(value: Any, which: int | str) -> list[str | int]:

@@ -26,8 +26,8 @@ class Lowering:
         guard: whether recurrent layers are told of NaN, which onnxruntime's LSTM and GRU lose.
     """
 
-    def __init__(self, *, guard: bool = False) -> None:
-        self.builder = LeanBuilder()
+    def __init__(self, *, guard: bool = False, prefix: str = "") -> None:
+        self.builder = LeanBuilder(prefix)
         self.guard = guard
         self.guards = 0
         self._names: dict[int, str] = {}
@@ -109,11 +109,12 @@ class Lowering:
             self.builder.shapes[made] = self.builder.shapes[name]
         return made
 
-    def entry(self, value: Any) -> None:
-        """Take in an input of the graph."""
+    def entry(self, value: Any, *, wide: bool = False) -> None:
+        """Take in an input of the graph; a wide one is int64 where Keras has int32."""
         if value.dtype not in ONNX_TYPES:
             raise PipelineError(f"input {value.name!r} of type {value.dtype}: only {', '.join(ONNX_TYPES)} are lowered")
-        self._keep(value, value.name)
+        narrowed = wide and value.dtype == "int32"
+        self._keep(value, self.node("Cast", value.name, to=TensorProto.INT32) if narrowed else value.name)
 
     def _as_it_comes(self, _: Any, value: Any) -> Any:
         return self.raw_name(value)

@@ -13,7 +13,7 @@ MOST_WEIGHT_BYTES = 512 << 20
 MOST_ENTRIES = 64
 OF_KERAS = ("keras", "builtins")
 WITH_CODE = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__", "function"}
-"""Classes of Keras itself that run what the file says; `function` outside keras modules is a function of the user's."""
+"""Classes that run what the file says; Keras writes functions of its own as plain names."""
 
 
 def is_keras_file(path: Path) -> bool:
@@ -55,7 +55,7 @@ def check_keras_file(path: Path) -> None:
     """
     for place, config in _objects(_config(path), "config"):
         kind, module = config.get("class_name"), config.get("module")
-        if kind in WITH_CODE and (kind != "function" or not _of_keras(module)):
+        if kind in WITH_CODE:
             raise PipelineError(f"{path}: {place}: {kind}: code inside a file is not run: build it from layers of Keras")
         registered = config.get("registered_name")
         own_name = registered not in (None, "", kind) and not str(registered).startswith("keras")

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from train.core.errors import PipelineError
-
 Array = npt.NDArray[Any]
-SCALES = (1e-3, 1.0, 30.0, 1e3)
+SCALES = (1e-3, 1.0, 30.0)
+LARGE = 1e3
 EXTREME = 1e6
 """Every graph is compared up to here; beyond, products overflow in float32, and how depends on their order."""
+MISSING = ("a missing value", "missing values")
 ROWS = 6
 """Rows of each kind."""
 STEPS = 9
@@ -18,66 +18,90 @@ STEPS = 9
 MOST_NUMBERS = 4_000_000
 
 
-def seeded_batch(model: Any, *, seed: int = 20, rows: int = ROWS, extreme: float = EXTREME) -> dict[str, Array]:
-    """Input name -> rows: several scales, zeros, extremes, masked steps, NaN; row i of all inputs goes together."""
+def seeded_batch(model: Any, *, seed: int = 20, rows: int = ROWS) -> dict[str, Array]:
+    """Input name -> rows of every kind, with large and extreme ones; row i of all inputs goes together."""
+    kinds = families(model, seed=seed, rows=rows, extreme=EXTREME)
+    return {value.name: np.concatenate([kind[value.name] for kind in kinds.values()]) for value in model.inputs}
+
+
+def families(
+    model: Any, *, seed: int, rows: int, extreme: float | None = None, missing: bool = True
+) -> dict[str, dict[str, Array]]:
+    """Kind of rows -> input name -> rows: several scales, zeros, extremes, masked steps, NaN.
+
+    Args:
+        model: Keras's.
+        seed: of every random choice.
+        rows: of each kind; fewer where rows are large.
+        extreme: the largest number in the kind `extremes`, in any of the cells; None for at most one a row, of 100.
+        missing: whether there are kinds with NaN.
+    """
     random = np.random.default_rng(seed)
+    kinds = [f"random, scale {scale:g}" for scale in SCALES] + ["zeros", "extremes"]
+    kinds += ["large"] if extreme else []
+    kinds += MISSING if missing else ()
+    kinds += [f"masked steps {mark:g}, {how}" for mark in _mask_values(model) for how in ("some", "late", "all")]
     numbers = sum(int(np.prod([size or STEPS for size in value.shape[1:]])) for value in model.inputs)
-    rows = max(1, min(rows, MOST_NUMBERS // max(1, numbers * 12)))
-    marks = _mask_values(model)
-    return {value.name: _rows(model, value, marks, random, rows, extreme) for value in model.inputs}
+    rows = max(1, min(rows, MOST_NUMBERS // max(1, numbers * len(kinds))))
+    return {
+        kind: {value.name: _rows(model, value, kind, random, rows, extreme) for value in model.inputs} for kind in kinds
+    }
 
 
-def _rows(
-    model: Any, value: Any, marks: list[float], random: np.random.Generator, rows: int, extreme: float
-) -> Array:
+def _rows(model: Any, value: Any, kind: str, random: np.random.Generator, rows: int, extreme: float | None) -> Array:
     shape = (rows, *(size or STEPS for size in value.shape[1:]))
+    words = words_of(model, value)
     if value.dtype == "bool":
-        parts = [random.random(shape) < share for share in (0.5, 0.9)] + [np.ones(shape, bool), np.zeros(shape, bool)]
-        return np.concatenate([parts[i % len(parts)] for i in range(_kinds(marks))])
-    if "int" in value.dtype:
-        top = _words(model, value)
-        made = random.integers(0, top, size=(rows * _kinds(marks), *shape[1:]))
-        made[random.random(made.shape) < 0.3] = 0
+        return random.random(shape) < (0.9 if "missing" in kind else 0.0 if kind == "zeros" else 0.5)
+    if words is not None:
+        made = random.integers(0, words, size=shape)
+        if kind == "zeros" or "masked" in kind:
+            made[random.random(shape) < 0.5] = 0
         return made.astype(value.dtype)
-    return np.concatenate(_floats(shape, marks, random, extreme)).astype(value.dtype)
+    return _floats(shape, kind, random, extreme).astype(value.dtype)
 
 
-def _kinds(marks: list[float]) -> int:
-    return len(SCALES) + 4 + 3 * len(marks)
-
-
-def _floats(shape: tuple[int, ...], marks: list[float], random: np.random.Generator, extreme: float) -> list[Array]:
-    found = [random.normal(size=shape) * scale for scale in SCALES]
-    found.append(np.zeros(shape))
-    found.append(np.where(random.random(shape) < 0.2, random.choice([extreme, -extreme], size=shape), random.normal(size=shape)))
-    some = random.normal(size=shape)
-    some.reshape(len(some), -1)[np.arange(len(some)), random.integers(0, some[0].size, len(some))] = np.nan
-    found.append(some)
-    found.append(np.where(random.random(shape) < 0.3, np.nan, random.normal(size=shape)))
-    for mark in marks:
-        found += [_masked(shape, mark, kind, random) for kind in ("some", "late", "missing")]
-    return found
-
-
-def _masked(shape: tuple[int, ...], mark: float, kind: str, random: np.random.Generator) -> Array:
-    """Steps that have the mask's value in all features: any, those from a step on, any beside NaN."""
-    made = random.normal(size=shape)
-    if len(shape) < 2:
-        return made
-    gone = random.random(shape[:2]) < 0.4
-    if kind == "late":
-        gone = np.arange(shape[1]) >= random.integers(0, shape[1] + 1, shape[0])[:, None]
-    if kind == "missing":
-        made[random.random(shape) < 0.05] = np.nan
-        gone[0] = True
-    made[gone] = mark
+def _floats(shape: tuple[int, ...], kind: str, random: np.random.Generator, extreme: float | None) -> Array:
+    made: Array = random.normal(size=shape)
+    flat = made.reshape(len(made), -1)
+    one = np.arange(len(flat)), random.integers(0, flat.shape[1], len(flat))
+    if kind.startswith("random"):
+        made *= float(kind.rsplit(" ", 1)[1])
+    elif kind == "large":
+        made *= LARGE
+    elif kind == "zeros":
+        made[:] = 0.0
+    elif kind == "extremes" and extreme is None:
+        flat[one] = random.choice([100.0, -100.0], size=len(flat))
+    elif kind == "extremes":
+        made = np.where(random.random(shape) < 0.2, random.choice([extreme, -extreme], size=shape), made)
+    elif kind == MISSING[0]:
+        flat[one] = np.nan
+    elif kind == MISSING[1]:
+        made[random.random(shape) < 0.3] = np.nan
+    else:
+        _mask(made, kind, random)
     return made
+
+
+def _mask(made: Array, kind: str, random: np.random.Generator) -> None:
+    """Steps that have the mask's value in all features: some, those from a step on, or every one in the first row."""
+    if made.ndim < 2:
+        return
+    mark, how = kind.removeprefix("masked steps ").split(", ")
+    gone = random.random(made.shape[:2]) < 0.4
+    if how == "late":
+        gone = np.arange(made.shape[1]) >= random.integers(0, made.shape[1] + 1, made.shape[0])[:, None]
+    elif how == "all":
+        gone[0] = True
+    made[gone] = float(mark)
 
 
 def _mask_values(model: Any) -> list[float]:
     """What Masking layers take for a step that is none; zero where another mask is used."""
-    found = {float(layer.mask_value) for layer in all_layers(model) if type(layer).__name__ == "Masking"}
-    if any(getattr(layer, "mask_zero", False) for layer in all_layers(model)):
+    layers = all_layers(model)
+    found = {float(layer.mask_value) for layer in layers if type(layer).__name__ == "Masking"}
+    if any(getattr(layer, "mask_zero", False) for layer in layers):
         found.add(0.0)
     return sorted(found)
 
@@ -92,15 +116,26 @@ def all_layers(model: Any) -> list[Any]:
     return found
 
 
-def _words(model: Any, value: Any) -> int:
-    """How many whole numbers an input may hold: as many as the tables that it is looked up in have rows."""
+def words_of(model: Any, value: Any) -> int | None:
+    """How many whole numbers an input may hold: as many as the table has rows that it is looked up in; else None."""
     tables = [layer for layer in all_layers(model) if type(layer).__name__ == "Embedding"]
-    direct = [t.input_dim for t in tables if any(value is x for x in _inputs_of(t))]
-    sizes = direct or [table.input_dim for table in tables] or [10]
-    if min(sizes) < 1:
-        raise PipelineError(f"input {value.name!r}: a table without rows")
-    return int(min(sizes))
+    direct = [table.input_dim for table in tables if any(value is given for given in _inputs_of(table))]
+    if not direct and "int" not in value.dtype:
+        return None
+    return int(min(direct or [table.input_dim for table in tables] or [10]))
 
 
 def _inputs_of(layer: Any) -> list[Any]:
     return [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
+
+
+def has_softmax(model: Any) -> bool:
+    """Whether a softmax is anywhere: TensorFlow's own answers a row with NaN in it in ways of its own."""
+    import keras
+
+    soft = keras.activations.softmax
+    of_layers = any(
+        type(layer).__name__ in ("Softmax", "MultiHeadAttention", "Attention") or getattr(layer, "activation", 0) is soft
+        for layer in all_layers(model)
+    )
+    return of_layers or any(type(op).__name__ in ("Softmax", "LogSoftmax") for op in getattr(model, "operations", []))

@@ -86,7 +86,7 @@ def softmax(to: Lowering, op: Any, result: Any, inputs: str) -> str:
 def embedding(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     """Rows of a table by whole numbers."""
     if not to.type_of(inputs).startswith("int"):
-        raise refuse(op, f"of {to.type_of(inputs)} has no lowering: make its input int32 or int64")
+        inputs = to.cast(inputs, "int32")
     return to.node("Gather", to.weight(op.embeddings), inputs, axis=0)
 
 
