@@ -45,7 +45,7 @@ def check_agreement(model: Any, graph: onnx.ModelProto, batch: Mapping[str, Arra
     """
     batch = seeded_batch(model) if batch is None else batch
     expected = keras_answers(model, batch)
-    found = _graph_answers(graph, batch)
+    found = graph_answers(graph, batch)
     wrong = {name: ~agrees(found[name], expected[name]) for name in expected}
     if any(cells.any() for cells in wrong.values()):
         moved = _moves(model, batch, expected)
@@ -63,7 +63,12 @@ def check_agreement(model: Any, graph: onnx.ModelProto, batch: Mapping[str, Arra
     _check_single_rows(graph, batch, found)
 
 
-def _graph_answers(graph: onnx.ModelProto, batch: Mapping[str, Array]) -> dict[str, Array]:
+def graph_answers(graph: onnx.ModelProto, batch: Mapping[str, Array]) -> dict[str, Array]:
+    """What a graph answers in onnxruntime, one thread.
+
+    Raises:
+        Disagreement: it does not run.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -160,7 +165,7 @@ def _change(values: Array, expected: Array) -> Array:
 
 def _check_single_rows(graph: onnx.ModelProto, batch: Mapping[str, Array], found: Mapping[str, Array]) -> None:
     """An answer must not depend on what else is in the batch."""
-    alone = _graph_answers(graph, {name: values[:1] for name, values in batch.items()})
+    alone = graph_answers(graph, {name: values[:1] for name, values in batch.items()})
     for name, values in alone.items():
         if not agrees(values, found[name][:1]).all():
             raise Disagreement(f"graph {graph.graph.name}: output {name!r} depends on what else is in the batch")

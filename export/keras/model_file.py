@@ -95,12 +95,20 @@ def _objects(value: Any, place: str) -> list[tuple[str, dict[str, Any]]]:
     while waiting:
         where, part = waiting.pop()
         if isinstance(part, dict):
+            if _is_bytecode(part):
+                found.append((where, {"class_name": "__lambda__"}))
             if "class_name" in part:
                 found.append((_called(where, part), part))
             waiting += [(f"{where}.{key}", inner) for key, inner in part.items()]
         elif isinstance(part, list):
             waiting += [(f"{where}[{i}]", inner) for i, inner in enumerate(part)]
     return found
+
+
+def _is_bytecode(part: dict[str, Any]) -> bool:
+    """Whether this is what Keras writes for a lambda: its bytecode in base64, its defaults, its closure."""
+    value = part.get("value")
+    return isinstance(value, list) and bool(value) and isinstance(value[0], str) and "class_name" not in part
 
 
 def _called(where: str, part: dict[str, Any]) -> str:
