@@ -59,7 +59,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.original is not None:
         return _compile_file(options)
     if options.artifact or options.output or options.data:
-        raise PipelineError("--artifact, -o and --data need the model that they are for: --original MODEL.skops or .keras")
+        raise PipelineError(
+            "--artifact, -o and --data need the model that they are for: --original MODEL.skops or .keras"
+        )
     from export.artifact.version_folder import write_artifact
     from export.compile_model import draft_of
 

@@ -83,9 +83,7 @@ def graph_of_file(original: OriginalFile, *, name: str) -> onnx.ModelProto:
     return graph
 
 
-def draft_of_file(
-    path: Path, *, name: str, rows: Floats | None = None, original: OriginalFile | None = None
-) -> Draft:
+def draft_of_file(path: Path, *, name: str, rows: Floats | None = None, original: OriginalFile | None = None) -> Draft:
     """Compile the model in a file into a draft artifact.
 
     Args:

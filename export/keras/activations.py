@@ -249,8 +249,8 @@ def fused(operation: Any, functions: list[Any]) -> dict[str, Any]:
     for function in functions:
         if function not in by_function:
             called = getattr(function, "__name__", type(function).__name__)
-            inside = ", ".join(FUSED)
-            raise refuse(operation, f"activation {called!r} cannot stand inside a recurrent operator ({inside} can)")
+            able = ", ".join(FUSED)
+            raise refuse(operation, f"activation {called!r} cannot stand inside a recurrent operator ({able} can)")
         found.append(by_function[function])
     inside: dict[str, Any] = {"activations": [name for name, _, _ in found]}
     alphas = [alpha for _, alpha, _ in found if alpha is not None]

@@ -28,7 +28,7 @@ MOVES, TIMES = 4, 8.0
 """How often Keras is asked again with moved weights, and how many of its moves a difference may be."""
 
 
-class Disagreement(PipelineError):
+class Disagreement(PipelineError):  # noqa: N818 - a finding
     """The graph answers otherwise than Keras."""
 
 
@@ -49,9 +49,7 @@ def check_agreement(model: Any, graph: onnx.ModelProto, batch: Mapping[str, Arra
     wrong = {name: ~agrees(found[name], expected[name]) for name in expected}
     if any(cells.any() for cells in wrong.values()):
         moved = _moves(model, batch, expected)
-        wrong = {
-            name: cells & ~_within(found[name], expected[name], moved[name]) for name, cells in wrong.items()
-        }
+        wrong = {name: cells & ~_within(found[name], expected[name], moved[name]) for name, cells in wrong.items()}
     if any(node.op_type == "Softmax" for node in graph.graph.node):
         # TensorFlow's softmax of a row with NaN in it is NaN here and a number there; NaN everywhere is no wrong answer.
         unknown = _with_nan(batch)
@@ -82,7 +80,9 @@ def graph_answers(graph: onnx.ModelProto, batch: Mapping[str, Array]) -> dict[st
         return dict(zip(names, session.run(names, feeds), strict=True))
     except Exception as error:  # onnxruntime's own exception types have no common public base
         reason = str(error).strip().splitlines()[0][:300]
-        raise Disagreement(f"graph {graph.graph.name}: onnxruntime {ort.__version__} does not run it: {reason}") from error
+        raise Disagreement(
+            f"graph {graph.graph.name}: onnxruntime {ort.__version__} does not run it: {reason}"
+        ) from error
 
 
 def agrees(found: Array, expected: Array) -> Bools:
@@ -120,7 +120,9 @@ def _within(found: Array, expected: Array, moved: Array) -> Bools:
 
 def _with_nan(batch: Mapping[str, Array]) -> Bools:
     """Rows with NaN in any input."""
-    marks = [np.isnan(values).reshape(len(values), -1).any(axis=1) for values in batch.values() if values.dtype.kind == "f"]
+    marks = [
+        np.isnan(values).reshape(len(values), -1).any(axis=1) for values in batch.values() if values.dtype.kind == "f"
+    ]
     rows = len(next(iter(batch.values())))
     found: Bools = np.any(marks, axis=0) if marks else np.zeros(rows, dtype=bool)
     return found

@@ -249,4 +249,3 @@ class LeanBuilder(GraphBuilder):
             if len(columns) == width:
                 return columns
         return [((name, column),) for column in range(width)]
-

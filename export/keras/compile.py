@@ -110,5 +110,10 @@ def _entry(value: Any) -> Any:
 def _axes(value: Any, which: int | str) -> list[str | int]:
     """The batch, then lengths; a free axis gets a name, of the input where the output has the same rank."""
     free = f"steps{which or ''}" if isinstance(which, int) else "steps"
-    return ["batch", *(f"{free}_{i}" if size is None and i > 1 else free if size is None else size
-                       for i, size in enumerate(value.shape[1:], start=1))]
+    return [
+        "batch",
+        *(
+            f"{free}_{i}" if size is None and i > 1 else free if size is None else size
+            for i, size in enumerate(value.shape[1:], start=1)
+        ),
+    ]

@@ -86,7 +86,9 @@ class Lowering:
     def raw_name(self, value: Any) -> str:
         """The ONNX name of a Keras tensor, which may have more digits than Keras keeps there."""
         if id(value) not in self._names:
-            raise PipelineError(f"{getattr(value, 'name', value)!r}: a tensor or variable from outside the model's inputs")
+            raise PipelineError(
+                f"{getattr(value, 'name', value)!r}: a tensor or variable from outside the model's inputs"
+            )
         return self._names[id(value)]
 
     def type_of(self, name: str) -> str:

@@ -56,7 +56,9 @@ def check_keras_file(path: Path) -> None:
     for place, config in _objects(_config(path), "config"):
         kind, module = config.get("class_name"), config.get("module")
         if kind in WITH_CODE:
-            raise PipelineError(f"{path}: {place}: {kind}: code inside a file is not run: build it from layers of Keras")
+            raise PipelineError(
+                f"{path}: {place}: {kind}: code inside a file is not run: build it from layers of Keras"
+            )
         registered = config.get("registered_name")
         own_name = registered not in (None, "", kind) and not str(registered).startswith("keras")
         if not _of_keras(module) or own_name:
@@ -76,7 +78,9 @@ def _config(path: Path) -> Any:
             entries = archive.infolist()
             sizes = {entry.filename: entry.file_size for entry in entries}
             if len(entries) > MOST_ENTRIES or sizes.get(CONFIG, 0) > MOST_CONFIG_BYTES:
-                raise PipelineError(f"{path}: a .keras file of {len(entries)} entries, {CONFIG} of {sizes.get(CONFIG)} bytes")
+                raise PipelineError(
+                    f"{path}: a .keras file of {len(entries)} entries, {CONFIG} of {sizes.get(CONFIG)} bytes"
+                )
             if sum(sizes.values()) > MOST_WEIGHT_BYTES:
                 raise PipelineError(f"{path}: {sum(sizes.values()):,} bytes unpacked, at most {MOST_WEIGHT_BYTES:,}")
             with archive.open(CONFIG) as file:

@@ -73,7 +73,7 @@ def _floats(shape: tuple[int, ...], kind: str, random: np.random.Generator, extr
         made[:] = 0.0
     elif kind == "extremes" and extreme is None:
         flat[one] = random.choice([100.0, -100.0], size=len(flat))
-    elif kind == "extremes":
+    elif kind == "extremes" and extreme is not None:
         made = np.where(random.random(shape) < 0.2, random.choice([extreme, -extreme], size=shape), made)
     elif kind == MISSING[0]:
         flat[one] = np.nan
@@ -135,7 +135,8 @@ def has_softmax(model: Any) -> bool:
 
     soft = keras.activations.softmax
     of_layers = any(
-        type(layer).__name__ in ("Softmax", "MultiHeadAttention", "Attention") or getattr(layer, "activation", 0) is soft
+        type(layer).__name__ in ("Softmax", "MultiHeadAttention", "Attention")
+        or getattr(layer, "activation", 0) is soft
         for layer in all_layers(model)
     )
     return of_layers or any(type(op).__name__ in ("Softmax", "LogSoftmax") for op in getattr(model, "operations", []))

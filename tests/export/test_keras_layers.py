@@ -194,7 +194,7 @@ def compared(model: Any) -> int:
 
 
 def outcome(name: str, layer: Any) -> str:
-    """"exact" or the refusal, which names the layer; None of both fails."""
+    """ "exact" or the refusal, which names the layer; None of both fails."""
     try:
         model = network(name, layer)
     except Exception as error:  # noqa: BLE001 - Keras refuses a value in many ways

@@ -145,8 +145,8 @@ def _check_rows(
     inputs = [(tensor.name, tensor_shape(tensor)) for tensor in manifest.inputs]
     if original.network is not None:
         count = NETWORK_ROWS if rows is None else rows
-        made = network_random(original, inputs, count, seed=seed)
-        _run(checked, original, runtimes, network_families(original, inputs, seed=seed), made, count, {})
+        more = network_random(original, inputs, count, seed=seed)
+        _run(checked, original, runtimes, network_families(original, inputs, seed=seed), more, count, {})
         return
     tensors = split_rows(base, inputs)
     own = model.probes(manifest.settings, tensors) if model else None

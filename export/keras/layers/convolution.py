@@ -9,7 +9,7 @@ from export.keras.layers.operators import reduced
 from export.keras.lowering import Lowering
 from export.keras.rules import layer, refuse
 
-LOWEST = {"float32": np.finfo(np.float32).min, "float64": np.finfo(np.float64).min}
+LOWEST: dict[str, float] = {"float32": float(np.finfo(np.float32).min), "float64": float(np.finfo(np.float64).min)}
 
 
 @layer(

@@ -303,6 +303,4 @@ def gelu(to: Lowering, op: Any, result: Any, x: Any) -> str:
 @operator("ReLU", fields="negative_slope max_value threshold")
 def relu(to: Lowering, op: Any, result: Any, x: Any) -> str:
     """`keras.activations.relu` with settings, called on a tensor of the graph."""
-    return activations.relu_of(
-        Writer(to, result.dtype), to.name_of(x), op.negative_slope, op.max_value, op.threshold
-    )
+    return activations.relu_of(Writer(to, result.dtype), to.name_of(x), op.negative_slope, op.max_value, op.threshold)

@@ -16,7 +16,7 @@ def flatten(to: Lowering, op: Any, result: Any, inputs: str) -> str:
         raise refuse(op, f"data_format={op.data_format!r} has no lowering")
     if any(size is None for size in shape[1:]):
         raise refuse(op, "of a free axis beside the batch has no lowering")
-    return to.builder.reshape(inputs, (int(np.prod(shape[1:])),))
+    return to.builder.reshape(inputs, (int(np.prod([size or 0 for size in shape[1:]])),))
 
 
 @layer("Reshape", fields="target_shape", casts=False)
