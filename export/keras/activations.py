@@ -44,7 +44,8 @@ def activate(to: Lowering, operation: Any, function: Any, name: str, dtype: str)
     if write is None:
         called = getattr(function, "__name__", type(function).__name__)
         raise PipelineError(
-            f"{title(operation)}: activation {called!r} of {getattr(function, '__module__', '?')} has no lowering; {NEXT}"
+            f"{title(operation)}: activation {called!r} of {getattr(function, '__module__', '?')} has no lowering; "
+            f"{NEXT}"
         )
     return write(Writer(to, dtype), name)
 

@@ -1,8 +1,8 @@
 """No graph of a network leaves before it has answered as Keras on a seeded batch of every kind of input.
 
 Two programs that do float32 arithmetic in another order are never equal. An answer agrees when it is within a relative
-1e-6 of Keras's, or within a few units of float32 of the largest answer of its row (of 1 where gates and sums of that size
-are behind smaller answers), or within what Keras's own answer
+1e-6 of Keras's, or within a few units of float32 of the largest answer of its row (of 1 where gates and sums of that
+size are behind smaller answers), or within what Keras's own answer
 moves when every weight and input moves by one unit of float32 (measured, where the first two do not suffice).
 """
 
@@ -51,7 +51,7 @@ def check_agreement(model: Any, graph: onnx.ModelProto, batch: Mapping[str, Arra
         moved = _moves(model, batch, expected)
         wrong = {name: cells & ~_within(found[name], expected[name], moved[name]) for name, cells in wrong.items()}
     if any(node.op_type == "Softmax" for node in graph.graph.node):
-        # TensorFlow's softmax of a row with NaN in it is NaN here and a number there; NaN everywhere is no wrong answer.
+        # TensorFlow's softmax of a row with NaN in it is NaN here, a number there; NaN is no wrong answer.
         unknown = _with_nan(batch)
         for name, cells in wrong.items():
             cells[unknown] &= ~np.isnan(found[name][unknown]) if found[name].shape == cells.shape else True

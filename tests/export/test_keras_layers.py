@@ -38,11 +38,39 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 PAIRS = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Attention"}
 PLACES = {"RepeatVector": ROW, "Embedding": (6,)}
-FUNCTIONS = (
-    "relu relu6 leaky_relu elu selu celu gelu silu swish hard_sigmoid hard_silu hard_swish hard_tanh hard_shrink "
-    "soft_shrink tanh_shrink mish softplus softsign sigmoid log_sigmoid tanh exponential softmax log_softmax "
-    "squareplus sparse_plus sparse_sigmoid linear sparsemax glu"
-).split()
+FUNCTIONS = [
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "celu",
+    "gelu",
+    "silu",
+    "swish",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "hard_shrink",
+    "soft_shrink",
+    "tanh_shrink",
+    "mish",
+    "softplus",
+    "softsign",
+    "sigmoid",
+    "log_sigmoid",
+    "tanh",
+    "exponential",
+    "softmax",
+    "log_softmax",
+    "squareplus",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "linear",
+    "sparsemax",
+    "glu",
+]
 OTHER: dict[str, list[Any]] = {
     "units": [1, 5],
     "activation": ["tanh", "relu", "linear", "softsign", "hard_sigmoid", "elu", "gelu", "softmax"],
@@ -205,9 +233,9 @@ def outcome(name: str, layer: Any) -> str:
         # onnxruntime's gates stop at sigmoid(-18): a cell that grows without bound shows it, and is refused.
         functions = [getattr(layer, field, None) for field in ("activation", "recurrent_activation")]
         unbounded = name in CELLS and {getattr(f, "__name__", "") for f in functions} & {"relu", "linear"}
-        assert unbounded or "answers otherwise" not in str(error), error
-        assert "does not run it" not in str(error), error
-        assert f"'{layer.name}'" in str(error) or layer.name in str(error) or "_" in str(error), error
+        said = str(error)
+        if not (f"{layer.name}'" in said or unbounded) or ("answers otherwise" in said and not unbounded):
+            pytest.fail(said)
         return str(error)
     return "exact"
 
@@ -278,7 +306,7 @@ def test_layers_without_a_lowering_are_refused_by_name() -> None:
                 model = keras.Sequential([keras.Input(place, name="x"), kind(name="mine")])
             except Exception:  # noqa: BLE001 - no layer that stands alone on such an input
                 continue
-            if not model.built:
+            if model._functional is None:
                 continue
             with pytest.raises(PipelineError, match="'mine'"):
                 compile_keras(model, name="m")
