@@ -3,11 +3,15 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.files import write_atomic
 from train.registry import models
+
+if TYPE_CHECKING:
+    from export.original_file import OriginalFile
 
 EXAMPLES = """\
 examples:
@@ -19,6 +23,8 @@ examples:
   python -m export --original model.skops -o model.onnx
         the graph alone: input `features` (float64 rows of all columns), output `probabilities` (2-D) for
         classifiers, `variable` for regressors
+  python -m export --original network.keras -o network.onnx
+        a Keras network: its own inputs, outputs by their names
   python -m export migrate artifacts/my_model       an artifact of format 1 as format 2, the graph as it is
 
 A new version is a candidate; it comes into use when it is proven. Next: python -m verify.
@@ -38,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("model", nargs="?", choices=[*models(), "all"], help="default: all")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     command.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR")
-    command.add_argument("--original", type=Path, metavar="MODEL.skops", help="compile one fitted scikit-learn model")
+    command.add_argument("--original", type=Path, metavar="MODEL", help="compile one fitted model, .skops or .keras")
     command.add_argument("--artifact", type=Path, metavar="DIR", help="the model's folder that --original becomes")
     command.add_argument("-o", "--output", type=Path, metavar="MODEL.onnx", help="the graph that --original becomes")
     command.add_argument("--data", type=Path, metavar="ROWS.csv", help="of --artifact: rows like its training data")
@@ -53,7 +59,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.original is not None:
         return _compile_file(options)
     if options.artifact or options.output or options.data:
-        raise PipelineError("--artifact, -o and --data need the model that they are for: --original MODEL.skops")
+        raise PipelineError(
+            "--artifact, -o and --data need the model that they are for: --original MODEL.skops or .keras"
+        )
     from export.artifact.version_folder import write_artifact
     from export.compile_model import draft_of
 
@@ -72,29 +80,45 @@ def _compile_file(options: argparse.Namespace) -> int:
     if options.output is not None:
         if options.data is not None:
             raise PipelineError("--data belongs to --artifact; a graph alone holds no rows")
-        from export.original_file import load_original_file
-        from export.sklearn.compile import compile_sklearn
+        from export.original_file import graph_of_file, open_original_file
 
-        graph = compile_sklearn(load_original_file(original), name=original.stem)
+        opened = open_original_file(original)
+        graph = graph_of_file(opened, name=original.stem)
         write_atomic(options.output, graph.SerializeToString(deterministic=True))
         cli.show(
+            f"{original}: {opened.says}\n"
             f"{options.output}: {options.output.stat().st_size:,} bytes; prove it: python -m verify compare "
             f"--original {original} --onnx {options.output}"
         )
         return cli.EXIT_GOOD
     from export.artifact.version_folder import write_artifact
-    from export.original_file import draft_of_file, load_original_file
-    from export.sklearn.table_file import read_rows
+    from export.original_file import draft_of_file, open_original_file
 
-    rows = None if options.data is None else read_rows(options.data, load_original_file(original))
+    opened = open_original_file(original)
+    rows = None if options.data is None else _rows(options.data, opened)
     place = options.artifact.resolve()
     if place.name in models():
         raise PipelineError(f"{options.artifact}: {place.name} is a model of this house; name another folder")
-    folder = write_artifact(place.parent, draft_of_file(original, name=place.name, rows=rows))
+    folder = write_artifact(place.parent, draft_of_file(original, name=place.name, rows=rows, original=opened))
+    cli.show(f"{original}: {opened.says}")
     _say_candidate(
         place.name, options.artifact / folder.name, f"python -m verify {options.artifact} --original {original}"
     )
     return cli.EXIT_GOOD
+
+
+def _rows(path: Path, opened: "OriginalFile") -> Any:
+    """Rows of a CSV file in the order of the model's columns."""
+    if opened.library == "scikit-learn":
+        from export.sklearn.table_file import read_rows
+
+        return read_rows(path, opened.model)
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path).to_numpy(dtype="float64")
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"{path}: not a table of numbers with a header: {error}") from error
 
 
 def _migrate(arguments: Sequence[str]) -> int:

@@ -1,11 +1,16 @@
-"""`python -m export --original`: any fitted scikit-learn model that compiles, as a graph or as a whole artifact."""
+"""`python -m export --original`: any fitted model that compiles, as a graph or as a whole artifact.
+
+What a file is, scikit-learn's or Keras's, is seen from its content.
+"""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from export.artifact.manifest import LONGEST_AXIS, MODEL_NAME, ParityEntry, tensor_entry
 from export.artifact.version_folder import Draft
@@ -14,6 +19,7 @@ from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.core.record import DataRecord, TrainingRecord, library_versions
 from train.core.skops_files import load_skops
+from train.model import Library
 from train.registry import trusted_types
 
 Floats = npt.NDArray[np.float64]
@@ -22,25 +28,70 @@ INPUT, PROBABILITIES, VALUE = "features", "probabilities", "variable"
 """Names of tensors: see `export.sklearn.compile`."""
 
 
-def load_original_file(path: Path) -> Any:
-    """The fitted estimator in a .skops file.
+@dataclass(frozen=True)
+class OriginalFile:
+    """What a file holds, `library` by name."""
+
+    library: Library
+    model: Any
+    says: str
+
+
+def open_original_file(path: Path) -> OriginalFile:
+    """The fitted model in a .skops or .keras file, whatever the file is called.
 
     Raises:
         PipelineError: no such file, or not one that is read; names what is wrong.
     """
     if not path.is_file():
-        raise PipelineError(f"{path}: no such file; --original names a model saved by skops.io.dump")
-    return load_skops(path, trusted=trusted_types())
+        raise PipelineError(
+            f"{path}: no such file; --original names a model saved by skops.io.dump or keras.Model.save"
+        )
+    from export.keras.model_file import is_keras_file, load_keras_file
+
+    if is_keras_file(path):
+        network = load_keras_file(path)
+        return OriginalFile("keras", network, f"a Keras network of {len(network.layers)} layers")
+    estimator = load_skops(path, trusted=trusted_types())
+    return OriginalFile("scikit-learn", estimator, f"a scikit-learn {_described(estimator)}")
 
 
-def draft_of_file(path: Path, *, name: str, rows: Floats | None = None) -> Draft:
+def load_original_file(path: Path) -> Any:
+    """The fitted estimator or network in a file.
+
+    Raises:
+        PipelineError: as `open_original_file`.
+    """
+    return open_original_file(path).model
+
+
+def graph_of_file(original: OriginalFile, *, name: str) -> onnx.ModelProto:
+    """The graph of what a file holds, which has answered as the original.
+
+    Raises:
+        PipelineError: it has no exact form (named, with the reason), or the graph answers otherwise.
+    """
+    if original.library == "keras":
+        from export.keras.compile import compile_keras
+
+        return compile_keras(original.model, name=name)
+    from export.sklearn.agreement import check_sklearn
+    from export.sklearn.compile import compile_sklearn
+
+    graph = compile_sklearn(original.model, name=name)
+    check_sklearn(original.model, graph)
+    return graph
+
+
+def draft_of_file(path: Path, *, name: str, rows: Floats | None = None, original: OriginalFile | None = None) -> Draft:
     """Compile the model in a file into a draft artifact.
 
     Args:
-        path: a .skops file.
+        path: a .skops or .keras file.
         name: what the model is called; the name of its folder.
         rows: rows like the training data, float64 [row, column], from which golden cases are taken, and the range seen
             of each column; None derives rows from the model itself.
+        original: the file, where it is open already.
 
     Raises:
         PipelineError: the name is none, or the model has no exact form (named, with the reason).
@@ -50,11 +101,20 @@ def draft_of_file(path: Path, *, name: str, rows: Floats | None = None) -> Draft
             f"{name!r} cannot be a model's name: 1 to 64 lower-case letters, digits and _, a letter first; "
             "name another folder"
         )
+    original = original or open_original_file(path)
+    if original.library == "keras":
+        from export.keras.network_artifact import draft_of_network
+
+        return draft_of_network(original.model, path, name=name, rows=rows)
+    return _draft_of_estimator(original.model, path, name, rows)
+
+
+def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | None) -> Draft:
+    from export.sklearn.agreement import check_sklearn
     from export.sklearn.columns.preprocess import input_width
     from export.sklearn.compile import compile_sklearn, is_bit_exact
     from export.sklearn.sample_rows import largest_size, missing_columns, starting_rows
 
-    estimator = load_original_file(path)
     width = input_width(estimator)
     if width > LONGEST_AXIS:
         raise PipelineError(
@@ -66,6 +126,7 @@ def draft_of_file(path: Path, *, name: str, rows: Floats | None = None) -> Draft
         raise PipelineError(f"--data: {rows.shape[1]} columns, {path} takes {width}")
     given = starting_rows(estimator, width) if rows is None else rows
     inputs, outputs = _golden_cases(estimator, given, path)
+    check_sklearn(estimator, graph, given)
     missing = missing_columns(lambda trial: _accepts(estimator, trial), inputs[0])
     size = largest_size(lambda trial: _accepts(estimator, trial), np.nan_to_num(inputs[0]))
     names = [str(column) for column in getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(width)])]

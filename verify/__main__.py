@@ -33,9 +33,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="MODEL",
         help=f"{', '.join(models())} or all (the default); the folder of an artifact; or {', '.join(COMMANDS)}",
     )
-    command.add_argument(
-        "--original", type=Path, metavar="MODEL.skops", help="what the artifact in a folder was made from"
-    )
+    command.add_argument("--original", type=Path, metavar="MODEL", help="what the artifact in a folder was made from")
     command.add_argument("--rows", type=_count, metavar="N", help="random rows (default: the model's own number)")
     command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}")
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
@@ -68,8 +66,8 @@ def _placed(words: list[str], model: str) -> list[str]:
 
 def compare_parser() -> argparse.ArgumentParser:
     """The command line of `python -m verify compare`."""
-    command = _sub("compare", "An ONNX file against the scikit-learn model it was made from; needs no data.")
-    command.add_argument("--original", type=Path, required=True, metavar="MODEL.skops")
+    command = _sub("compare", "An ONNX file against the model it was made from; needs no data.")
+    command.add_argument("--original", type=Path, required=True, metavar="MODEL", help=".skops or .keras")
     command.add_argument("--onnx", type=Path, required=True, metavar="MODEL.onnx")
     command.add_argument("--data", type=Path, metavar="ROWS.csv", help="rows like the training data, with a header")
     command.add_argument("--rows", type=_count, default=100_000, metavar="N")

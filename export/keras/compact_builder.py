@@ -13,6 +13,7 @@ Rules, each looking at a node that is asked for and at those that make its input
 Answers move in their last bits at most. What nobody reads any more is left to `export.graph.finish`.
 """
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -71,6 +72,30 @@ class LeanBuilder(GraphBuilder):
             self._makers[name] = self.nodes[-1]
         return name
 
+    def as_it_is(self, op_type: str, *inputs: str, **attributes: Any) -> str:
+        """As `GraphBuilder.node`, no rule applied."""
+        return super().node(op_type, *inputs, **attributes)
+
+    def flipped(self, name: str) -> str:
+        """The steps, axis 1, from the last to the first."""
+        ends = [self.constant([bound], np.int64) for bound in (-1, -_END, 1, -1)]
+        return self.as_it_is("Slice", name, *ends)
+
+    def several(self, op_type: str, inputs: Sequence[str], wanted: Sequence[bool], **attributes: Any) -> list[str]:
+        """A node of several outputs; those that nobody wanted so far are left out, and have no name."""
+        name = super().node(op_type, *inputs, **attributes)
+        node = next(node for node in reversed(self.nodes) if node.name == name)
+        given = list(node.output) if name in self._makers else []
+        self._makers[name] = node
+        outputs = given + [""] * (len(wanted) - len(given))
+        for i, want in enumerate(wanted):
+            if want and not outputs[i]:
+                outputs[i] = f"{name}_{i}" if any(outputs) else name
+        while not outputs[-1]:
+            outputs.pop()
+        node.output[:] = outputs
+        return [own if want else "" for own, want in zip(outputs, wanted, strict=False)]
+
     def reshape(self, name: str, shape: tuple[int, ...]) -> str:
         """A Reshape to [batch, *shape]; of rows that were picked, those rows in that shape."""
         picked = self._made_by("Gather", name)
@@ -94,7 +119,8 @@ class LeanBuilder(GraphBuilder):
         """As `GraphBuilder.output`, after all nodes: a tensor that nodes read, too, gets the name itself."""
         makers = [node for node in self.nodes if tensor in node.output]
         if not makers:
-            super().output(self._public.get(tensor, tensor), name)
+            source = self._public.get(tensor, tensor)
+            self.nodes.append(helper.make_node("Identity", [source], [name], name=name))
             return
         for node in self.nodes:
             for ends in (node.input, node.output):

@@ -14,6 +14,8 @@ from train.core import cli
 from train.model import Model
 from train.registry import models
 from verify.check.golden import confirm_original, golden_rows, replay
+from verify.check.network_rows import RANDOM_ROWS as NETWORK_ROWS
+from verify.check.network_rows import network_families, network_random
 from verify.check.promote import version_to_check
 from verify.comparison.causes import Cause, name_causes
 from verify.comparison.parity import Decide, ParityResult, Tolerance, above, label
@@ -24,7 +26,7 @@ from verify.proof.probes import CHUNK_ROWS, spans_of, tree_probes
 from verify.proof.split_evidence import SplitProof
 from verify.runtimes.flat_rows import join_rows, split_rows, tensor_shape
 from verify.runtimes.open import open_runtimes
-from verify.runtimes.original import Original, load_original, load_sklearn
+from verify.runtimes.original import Original, load_file, load_original
 
 Floats = npt.NDArray[np.float64]
 
@@ -97,7 +99,7 @@ def check_model(
     Args:
         model_folder: `artifacts/<model>`.
         source: for a model of this house, the folder where training left its original.
-        original_file: for any other, the .skops file that it was compiled from.
+        original_file: for any other, the file that it was compiled from.
         runtimes: of "python", "rust".
         rows: random rows; by default as many as the model says.
         seed: of every random choice.
@@ -114,7 +116,7 @@ def check_model(
     )
     checked.refusals = [f"{r.name}: {said}" for r in opened if (said := r.replay_golden())]
     if original_file is not None:
-        original: Original | None = load_sklearn(original_file)
+        original: Original | None = load_file(original_file, checked.manifest)
     else:
         original = None if source is None else load_original(checked.manifest, source)
     if original is None:
@@ -141,6 +143,11 @@ def _check_rows(
     manifest = checked.manifest
     count = rows if rows is not None else model.random_rows if model else RANDOM_ROWS
     inputs = [(tensor.name, tensor_shape(tensor)) for tensor in manifest.inputs]
+    if original.network is not None:
+        count = NETWORK_ROWS if rows is None else rows
+        more = network_random(original, inputs, count, seed=seed)
+        _run(checked, original, runtimes, network_families(original, inputs, seed=seed), more, count, {})
+        return
     tensors = split_rows(base, inputs)
     own = model.probes(manifest.settings, tensors) if model else None
     if model is not None and own is not None:

@@ -4,6 +4,7 @@ import argparse
 
 from rich.table import Table
 
+from export.keras.model_file import is_keras_file
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.table_file import read_rows
 from train.core import cli
@@ -20,6 +21,10 @@ def run_compare(options: argparse.Namespace) -> int:
     Raises:
         PipelineError: a file cannot be read, or the two do not take the same columns.
     """
+    if is_keras_file(options.original):
+        from verify.compare.compare_network import run_compare_network
+
+        return run_compare_network(options)
     original, graph = load_sklearn(options.original), open_foreign(options.onnx)
     width = input_width(original.estimator)
     takes = graph.session.get_inputs()[0].shape

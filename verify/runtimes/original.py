@@ -1,7 +1,7 @@
 """The original model as one function from flat rows to flat answers: scikit-learn's own, Keras's own."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from export.artifact.manifest import Manifest
 from train.core import sklearn_answers
 from train.core.errors import PipelineError
 from train.core.skops_files import load_skops
-from train.model import FittedModel
+from train.model import FittedModel, Tensors
 from train.registry import models, trusted_types
 from verify.comparison.parity import Tolerance, agreement
 from verify.proof.accepted_rows import accepted_answers
@@ -37,6 +37,7 @@ class Original:
         estimator: None unless it is scikit-learn's.
         read: asks another estimator of the same shape as `answer` asks this one.
         second_class_only: whether `answer` gives the probability of the second class alone.
+        network: Keras's model, where it came as a file of its own.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Original:
     estimator: Any = None
     read: Callable[[Any, Floats], Floats] | None = None
     second_class_only: bool = False
+    network: Any = None
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -138,6 +140,30 @@ def second_class_of(original: Original) -> Original:
         return sklearn_answers.second_class(asked, rows)[:, None]
 
     return Original(original.name, lambda rows: read(estimator, rows), estimator, read, second_class_only=True)
+
+
+def load_file(path: Path, manifest: Manifest) -> Original:
+    """The original of an artifact from the file that it was compiled from, scikit-learn's or Keras's.
+
+    Raises:
+        PipelineError: it cannot be read, or is another kind of model than the artifact's.
+    """
+    from export.keras.model_file import is_keras_file
+
+    if not is_keras_file(path):
+        return load_sklearn(path)
+    from export.keras.answers import keras_answers
+    from export.keras.model_file import load_keras_file
+
+    network = load_keras_file(path)
+    types = {value.name: value.dtype for value in network.inputs}
+    if list(types) != [tensor.name for tensor in manifest.inputs]:
+        raise PipelineError(f"{path}: takes {list(types)}, the artifact {[t.name for t in manifest.inputs]}")
+
+    def answer(asked: Any, tensors: Tensors) -> Tensors:
+        return keras_answers(asked, {name: tensors[name].astype(kind) for name, kind in types.items()})
+
+    return replace(flat_original(FittedModel(str(path), "keras", network, answer), manifest), network=network)
 
 
 def load_sklearn(path: Path) -> Original:

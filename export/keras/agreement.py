@@ -1,0 +1,198 @@
+"""No graph of a network leaves before it has answered as Keras on a seeded batch of every kind of input.
+
+Two programs that do float32 arithmetic in another order are never equal. An answer agrees when it is within a relative
+1e-6 of Keras's, or within a few units of float32 of the largest answer of its row (of 1 where gates and sums of that
+size are behind smaller answers), or within what Keras's own answer
+moves when every weight and input moves by one unit of float32 (measured, where the first two do not suffice).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from export.graph import to_bytes
+from export.keras.answers import keras_answers
+from export.keras.seeded_batch import seeded_batch
+from train.core.errors import PipelineError
+
+Array = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
+RELATIVE = 1e-6
+UNIT = 2.0**-23
+OF_THE_ROW = 8.0 * UNIT
+ABSOLUTE = 4.0 * UNIT
+MOVES, TIMES = 4, 8.0
+"""How often Keras is asked again with moved weights, and how many of its moves a difference may be."""
+
+
+class Disagreement(PipelineError):  # noqa: N818 - a finding
+    """The graph answers otherwise than Keras."""
+
+
+def check_agreement(model: Any, graph: onnx.ModelProto, batch: Mapping[str, Array] | None = None) -> None:
+    """Compare a graph with the network that it was made from.
+
+    Args:
+        model: Keras's.
+        graph: made from it.
+        batch: input name -> rows; None for those of `seeded_batch`.
+
+    Raises:
+        PipelineError: they differ (the first input is shown with both answers), or one of them gives no answer.
+    """
+    batch = seeded_batch(model) if batch is None else batch
+    expected = keras_answers(model, batch)
+    found = graph_answers(graph, batch)
+    wrong = {name: ~agrees(found[name], expected[name]) for name in expected}
+    if any(cells.any() for cells in wrong.values()):
+        moved = _moves(model, batch, expected)
+        wrong = {name: cells & ~_within(found[name], expected[name], moved[name]) for name, cells in wrong.items()}
+    if any(node.op_type == "Softmax" for node in graph.graph.node):
+        # TensorFlow's softmax of a row with NaN in it is NaN here, a number there; NaN is no wrong answer.
+        unknown = _with_nan(batch)
+        for name, cells in wrong.items():
+            cells[unknown] &= ~np.isnan(found[name][unknown]) if found[name].shape == cells.shape else True
+    rows = np.any([cells.reshape(len(cells), -1).any(axis=1) for cells in wrong.values()], axis=0)
+    if rows.any():
+        raise Disagreement(_shown(model, batch, expected, found, wrong, int(np.flatnonzero(rows)[0]), int(rows.sum())))
+    _check_single_rows(graph, batch, found)
+
+
+def graph_answers(graph: onnx.ModelProto, batch: Mapping[str, Array]) -> dict[str, Array]:
+    """What a graph answers in onnxruntime, one thread.
+
+    Raises:
+        Disagreement: it does not run.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = ort.InferenceSession(to_bytes(graph), options, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        kinds = {entry.name: np.int64 if entry.type == "tensor(int64)" else None for entry in session.get_inputs()}
+        feeds = {name: values.astype(kinds[name] or values.dtype) for name, values in batch.items() if name in kinds}
+        return dict(zip(names, session.run(names, feeds), strict=True))
+    except Exception as error:  # onnxruntime's own exception types have no common public base
+        reason = str(error).strip().splitlines()[0][:300]
+        raise Disagreement(
+            f"graph {graph.graph.name}: onnxruntime {ort.__version__} does not run it: {reason}"
+        ) from error
+
+
+def agrees(found: Array, expected: Array) -> Bools:
+    """Cell by cell: within the two fixed bounds; NaN and infinity only where Keras has them."""
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        return np.zeros(expected.shape, dtype=bool)
+    if not np.issubdtype(expected.dtype, np.floating):
+        same: Bools = found == expected
+        return same
+    rest = tuple(range(1, expected.ndim))
+    wide = expected.astype(np.float64)
+    size = np.max(np.where(np.isfinite(wide), np.abs(wide), 0.0), axis=rest, keepdims=True)
+    return _close(found, expected, RELATIVE * np.abs(wide) + OF_THE_ROW * size + absolute_of(expected))
+
+
+def absolute_of(expected: Array) -> float:
+    """A few units of float32 of 1, or of the largest answer of all where that is smaller."""
+    finite = np.abs(expected[np.isfinite(expected)].astype(np.float64))
+    return ABSOLUTE * min(1.0, float(finite.max(initial=0.0)))
+
+
+def _close(found: Array, expected: Array, bound: Array) -> Bools:
+    with np.errstate(invalid="ignore"):
+        near = np.abs(found.astype(np.float64) - expected.astype(np.float64)) <= bound
+    same: Bools = (found == expected) | (np.isnan(found) & np.isnan(expected))
+    return np.where(np.isfinite(expected), near, same).astype(bool)
+
+
+def _within(found: Array, expected: Array, moved: Array) -> Bools:
+    """Within what Keras's own answer moves; everything where it turns from a number into none."""
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        return np.zeros(expected.shape, dtype=bool)
+    return _close(found, expected, RELATIVE * np.abs(expected.astype(np.float64)) + TIMES * moved) | np.isinf(moved)
+
+
+def _with_nan(batch: Mapping[str, Array]) -> Bools:
+    """Rows with NaN in any input."""
+    marks = [
+        np.isnan(values).reshape(len(values), -1).any(axis=1) for values in batch.values() if values.dtype.kind == "f"
+    ]
+    rows = len(next(iter(batch.values())))
+    found: Bools = np.any(marks, axis=0) if marks else np.zeros(rows, dtype=bool)
+    return found
+
+
+def _moves(model: Any, batch: Mapping[str, Array], expected: Mapping[str, Array]) -> dict[str, Array]:
+    """The largest change of each answer when weights and inputs move by a unit of float32; the weights are put back."""
+    random = np.random.default_rng(11)
+    kept = [np.asarray(variable) for variable in model.variables]
+    moved = {name: np.zeros(values.shape) for name, values in expected.items()}
+    try:
+        for _ in range(MOVES):
+            for variable, values in zip(model.variables, kept, strict=True):
+                variable.assign(_moved(values, random))
+            answers = keras_answers(model, {name: _moved(values, random) for name, values in batch.items()})
+            for name, values in answers.items():
+                moved[name] = np.maximum(moved[name], _change(values, expected[name]))
+    finally:
+        for variable, values in zip(model.variables, kept, strict=True):
+            variable.assign(values)
+    return moved
+
+
+def _moved(values: Array, random: np.random.Generator) -> Array:
+    if not np.issubdtype(values.dtype, np.floating):
+        return values
+    signs = random.choice([-1.0, 1.0], size=values.shape)
+    moved: Array = (values * (1.0 + UNIT * signs)).astype(values.dtype)
+    return moved
+
+
+def _change(values: Array, expected: Array) -> Array:
+    if not np.issubdtype(expected.dtype, np.floating):
+        return np.where(values == expected, 0.0, np.inf)
+    with np.errstate(invalid="ignore"):
+        change = np.abs(values.astype(np.float64) - expected.astype(np.float64))
+    both = np.isfinite(values) & np.isfinite(expected)
+    same = (values == expected) | (np.isnan(values) & np.isnan(expected))
+    changed: Array = np.where(both, change, np.where(same, 0.0, np.inf))
+    return changed
+
+
+def _check_single_rows(graph: onnx.ModelProto, batch: Mapping[str, Array], found: Mapping[str, Array]) -> None:
+    """An answer must not depend on what else is in the batch."""
+    alone = graph_answers(graph, {name: values[:1] for name, values in batch.items()})
+    for name, values in alone.items():
+        if not agrees(values, found[name][:1]).all():
+            raise Disagreement(f"graph {graph.graph.name}: output {name!r} depends on what else is in the batch")
+
+
+def _shown(
+    model: Any,
+    batch: Mapping[str, Array],
+    expected: Mapping[str, Array],
+    found: Mapping[str, Array],
+    wrong: Mapping[str, Bools],
+    row: int,
+    count: int,
+) -> str:
+    name = next(name for name, cells in wrong.items() if cells[row].any())
+    given = ", ".join(f"{key} = {_numbers(values[row])}" for key, values in batch.items())
+    return (
+        f"{model.name}: the graph answers otherwise than Keras, and is not written: {count} of {len(wrong[name])} "
+        f"seeded rows; the first: {given}; output {name!r}: Keras {_numbers(expected[name][row])}, the graph "
+        f"{_numbers(found[name][row]) if found[name].shape == expected[name].shape else found[name].shape}; please "
+        "report this with the model's config"
+    )
+
+
+def _numbers(values: Array) -> str:
+    flat = np.asarray(values).reshape(-1)
+    text = " ".join(f"{value:.6g}" for value in flat[:8])
+    return f"[{text}{' ...' if len(flat) > 8 else ''}]"

@@ -1,0 +1,163 @@
+"""Follows Keras through its graph and writes an ONNX node, or a few, for each layer and operator."""
+
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+
+from export.keras.compact_builder import LeanBuilder
+from export.keras.rules import LAYER, checked_arguments, is_tensor, refuse, rule_of, title
+from train.core.errors import PipelineError
+
+ONNX_TYPES = {
+    "float64": TensorProto.DOUBLE,
+    "float32": TensorProto.FLOAT,
+    "bool": TensorProto.BOOL,
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+}
+
+
+class Lowering:
+    """What the lowerings of single layers write with.
+
+    Attributes:
+        builder: of the graph.
+        guard: whether recurrent layers are told of NaN, which onnxruntime's LSTM and GRU lose.
+    """
+
+    def __init__(self, *, guard: bool = False, prefix: str = "") -> None:
+        self.builder = LeanBuilder(prefix)
+        self.guard = guard
+        self.guards = 0
+        self._names: dict[int, str] = {}
+        self._types: dict[str, str] = {}
+        self._alive: list[Any] = []  # ids are those of living tensors
+
+    def call(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
+        """Let Keras compute shapes and types, and write the same in ONNX."""
+        if hasattr(operation, "_functional") or hasattr(operation, "_nodes_by_depth"):
+            return self._nested(operation, *args, **kwargs)
+        rule = rule_of(operation)
+        taken = checked_arguments(operation, rule, args, kwargs)
+        if type(operation).__module__.startswith(LAYER):
+            take = self._as_layer_takes if rule.casts else self._as_it_comes
+            taken = {name: take(operation, value) for name, value in taken.items()}
+        result = operation(*args, **kwargs)
+        self.keep(result, rule.lower(self, operation, result, **taken), operation)
+        return result
+
+    def _nested(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+        """A model used as a layer: its own graph on these tensors."""
+        import keras
+
+        given = [*args, *(value for name, value in kwargs.items() if name not in ("training", "mask"))]
+        masks = [m for m in keras.tree.flatten(kwargs.get("mask")) if m is not None]
+        if kwargs.get("training") or masks or len(given) != 1:
+            raise refuse(model, "a model as a layer is lowered for one structure of inputs, no mask and no training")
+        if type(model) not in (keras.Sequential, keras.Model) and type(model).__name__ != "Functional":
+            raise refuse(model, f"a class of {type(model).__module__}, not of Keras: no lowering to ONNX")
+        inner = keras.Model(model.inputs, model.outputs)
+        flat = keras.tree.flatten(given[0])
+        if isinstance(given[0], dict) or len(flat) != len(model.inputs):
+            raise refuse(model, "a model as a layer takes its inputs as a list in order")
+        inputs = [self._viewed(tensor, like) for tensor, like in zip(flat, model.inputs, strict=True)]
+        outputs = inner._run_through_graph(inputs, operation_fn=lambda op: op, call_fn=self.call)
+        result = model(*args, **kwargs)
+        names = [self.name_of(value) for value in keras.tree.flatten(outputs)]
+        self.keep(result, names, model)
+        return result
+
+    def _viewed(self, tensor: Any, like: Any) -> Any:
+        """A new tensor of the graph that stands for `tensor` in a nested model, in the type that the model wants."""
+        import keras
+
+        name = self.cast(self.name_of(tensor), like.dtype)
+        fresh = keras.KerasTensor(tensor.shape, dtype=like.dtype)
+        self._keep(fresh, name)
+        return fresh
+
+    def name_of(self, value: Any, dtype: str = "float64") -> str:
+        """The ONNX name of a Keras tensor, or of a constant of that type."""
+        if not is_tensor(value):
+            return self.builder.constant(value, dtype)
+        return self.cast(self.raw_name(value), value.dtype)
+
+    def raw_name(self, value: Any) -> str:
+        """The ONNX name of a Keras tensor, which may have more digits than Keras keeps there."""
+        if id(value) not in self._names:
+            raise PipelineError(
+                f"{getattr(value, 'name', value)!r}: a tensor or variable from outside the model's inputs"
+            )
+        return self._names[id(value)]
+
+    def type_of(self, name: str) -> str:
+        """The type of a tensor that was kept or typed."""
+        return self._types[name]
+
+    def typed(self, name: str, dtype: str) -> str:
+        """Note the type of a tensor between two nodes."""
+        self._types[name] = dtype
+        return name
+
+    def cast(self, name: str, dtype: str) -> str:
+        """The tensor in another type, itself where it has it."""
+        if self._types.get(name) == dtype:
+            return name
+        if dtype not in ONNX_TYPES:
+            raise PipelineError(f"type {dtype!r} has no lowering: use float32 or float64")
+        made = self.typed(self.builder.node("Cast", name, to=ONNX_TYPES[dtype]), dtype)
+        if name in self.builder.shapes:
+            self.builder.shapes[made] = self.builder.shapes[name]
+        return made
+
+    def entry(self, value: Any, *, wide: bool = False) -> None:
+        """Take in an input of the graph; a wide one is int64 where Keras has int32."""
+        if value.dtype not in ONNX_TYPES:
+            raise PipelineError(f"input {value.name!r} of type {value.dtype}: only {', '.join(ONNX_TYPES)} are lowered")
+        narrowed = wide and value.dtype == "int32"
+        self._keep(value, self.node("Cast", value.name, to=TensorProto.INT32) if narrowed else value.name)
+
+    def _as_it_comes(self, _: Any, value: Any) -> Any:
+        return self.raw_name(value)
+
+    def _as_layer_takes(self, operation: Any, value: Any) -> Any:
+        """Tensors as the names that a layer works on: floats in its own type."""
+        if isinstance(value, list | tuple):
+            return [self._as_layer_takes(operation, part) for part in value]
+        if not is_tensor(value):
+            return value
+        name, kind = self.raw_name(value), operation.compute_dtype
+        floats = self._types[name].startswith("float") and kind.startswith("float")
+        return self.cast(name, kind) if floats and operation.autocast else self.name_of(value)
+
+    def keep(self, result: Any, names: str | list[str], operation: Any) -> None:
+        """Remember what the answers of an operation are called."""
+        import keras
+
+        flat = keras.tree.flatten(result)
+        listed = [names] if isinstance(names, str) else names
+        if len(flat) != len(listed):
+            raise refuse(operation, f"gives {len(flat)} tensors, {len(listed)} are lowered")
+        for value, name in zip(flat, listed, strict=True):
+            if value.dtype not in ONNX_TYPES:
+                raise PipelineError(f"{title(operation)}: answers in {value.dtype}, which has no lowering")
+            self._keep(value, name)
+
+    def _keep(self, value: Any, name: str) -> None:
+        self._names[id(value)] = name
+        self._types.setdefault(name, value.dtype)
+        self.builder.shapes[name] = tuple(value.shape)
+        self._alive.append(value)
+
+    def ints(self, *values: int) -> str:
+        """A constant list of whole numbers."""
+        return self.builder.constant(list(values), np.int64)
+
+    def weight(self, variable: Any) -> str:
+        """A variable of a layer."""
+        return self.builder.constant(np.asarray(variable), variable.dtype)
+
+    def node(self, op_type: str, *inputs: str, **attributes: Any) -> str:
+        """See `GraphBuilder.node`."""
+        return self.builder.node(op_type, *inputs, **attributes)

@@ -1,0 +1,80 @@
+"""No graph of an estimator is written before it has answered as the estimator on rows made for it."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from export.graph import to_bytes
+from export.sklearn.columns.preprocess import input_width
+from export.sklearn.compile import is_bit_exact
+from export.sklearn.sample_rows import starting_rows
+from train.core.errors import PipelineError
+from train.core.sklearn_answers import answers
+
+Floats = npt.NDArray[np.float64]
+SCALES = (1.0, 1e-3, 1e3)
+MOST_ROWS = 400
+CLOSE = 1e-12
+
+
+def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = None) -> None:
+    """Compare a graph with the estimator that it was made from, also with missing, large, tiny and zero values.
+
+    Args:
+        estimator: scikit-learn's.
+        graph: made from it.
+        rows: rows like its training data; None derives some from the estimator.
+
+    Raises:
+        PipelineError: they differ; the first row is shown with both answers.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = ort.InferenceSession(to_bytes(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exception types have no common public base
+        reason = str(error).strip().splitlines()[0]
+        raise PipelineError(f"graph {graph.graph.name}: onnxruntime cannot load it: {reason}") from error
+    bound = 0.0 if is_bit_exact(estimator) else CLOSE
+    for some in _kinds(estimator, rows):
+        expected = _answered(estimator, some)
+        if expected is None:
+            some = np.array([row for row in some if _answered(estimator, row[None]) is not None])
+            expected = _answered(estimator, some) if len(some) else None
+        if expected is None:
+            continue
+        found = np.asarray(session.run(None, {session.get_inputs()[0].name: some})[0]).reshape(expected.shape)
+        with np.errstate(invalid="ignore"):
+            near = np.abs(found - expected) <= bound + bound * np.abs(expected)
+        right = (near | (found == expected) | (np.isnan(found) & np.isnan(expected))).all(axis=1)
+        if not right.all():
+            first = int(np.flatnonzero(~right)[0])
+            raise PipelineError(
+                f"{type(estimator).__name__}: the graph answers otherwise than the original, and is not written: "
+                f"{int((~right).sum())} of {len(right)} seeded rows; the first: {some[first].tolist()[:12]}: original "
+                f"{expected[first].tolist()[:6]}, graph {found[first].tolist()[:6]}; please report this"
+            )
+
+
+def _kinds(estimator: Any, rows: Floats | None) -> list[Floats]:
+    """Rows as they are and scaled, of zeros, with missing values."""
+    base = starting_rows(estimator, input_width(estimator)) if rows is None else rows
+    base = base[~np.isinf(base).any(axis=1)][:MOST_ROWS]
+    random = np.random.default_rng(20)
+    holes = base.copy()
+    holes[random.random(holes.shape) < 0.2] = np.nan
+    return [*(base * scale for scale in SCALES), np.zeros_like(base[:1]), holes]
+
+
+def _answered(estimator: Any, rows: Floats) -> Floats | None:
+    """Its answers; None where it refuses the rows."""
+    try:
+        found: Floats = answers(estimator, rows)
+    except ValueError:
+        return None
+    return found if found.ndim == 2 else found[:, None]

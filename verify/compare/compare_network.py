@@ -1,0 +1,53 @@
+"""`verify compare` for a Keras network: its graph on every kind of input, within what float32 allows."""
+
+import argparse
+
+import onnx
+from rich.table import Table
+
+from export.keras.agreement import Disagreement, check_agreement
+from export.keras.model_file import load_keras_file
+from export.keras.seeded_batch import EXTREME, families
+from train.core import cli
+from train.core.errors import PipelineError
+from verify.report.tables import console
+
+MOST_ROWS = 4000
+"""Rows of one kind; Keras's answers take the time."""
+
+
+def run_compare_network(options: argparse.Namespace) -> int:
+    """Compare the two files, print the table; exit code 0 in parity, 1 not.
+
+    Raises:
+        PipelineError: a file cannot be read, or the two do not have the same inputs and outputs.
+    """
+    if options.data is not None:
+        raise PipelineError("--data goes with a scikit-learn model; a network is compared on seeded inputs")
+    network = load_keras_file(options.original)
+    try:
+        graph = onnx.load(options.onnx)
+    except Exception as error:  # protobuf's own exceptions, and the system's
+        raise PipelineError(f"{options.onnx}: not an ONNX file: {error}") from error
+    initial = {tensor.name for tensor in graph.graph.initializer}
+    taken = [entry.name for entry in graph.graph.input if entry.name not in initial]
+    if sorted(taken) != sorted(value.name for value in network.inputs):
+        raise PipelineError(f"{options.onnx}: takes {taken}, {options.original} {[v.name for v in network.inputs]}")
+    kinds = families(network, seed=options.seed, rows=10, extreme=EXTREME)
+    rows = max(1, min(MOST_ROWS, options.rows // len(kinds)))
+    out, problem = console(), ""
+    table = Table(title=f"{options.onnx} against {options.original}: Keras, float32", title_justify="left")
+    for heading in ("rows from", "rows", "agree"):
+        table.add_column(heading, justify="left" if heading == "rows from" else "right")
+    for kind, batch in families(network, seed=options.seed, rows=rows, extreme=EXTREME).items():
+        said = ""
+        try:
+            check_agreement(network, graph, batch)
+        except Disagreement as error:
+            said = problem = str(error)
+        table.add_row(kind, f"{len(next(iter(batch.values()))):,}", "no" if said else "yes")
+    out.print(table)
+    if problem:
+        out.print(problem, markup=False)
+    out.print("NOT in parity" if problem else "in parity")
+    return cli.EXIT_NOT_IN_PARITY if problem else cli.EXIT_GOOD
