@@ -22,6 +22,7 @@ pub mod fuzzing;
 mod io;
 mod models;
 mod service;
+#[cfg(feature = "history")]
 mod store;
 pub mod surface;
 mod workshop;
@@ -30,14 +31,17 @@ pub use any_model::{Answers, Model, ModelOptions, Signature};
 pub use artifact::{Array, Axis, Column, Dtype, Task, TensorSpec, Values, Version};
 pub use config::Config;
 pub use error::Error;
+#[cfg(feature = "files")]
 pub use io::files::AtomicFile;
 /// A calendar day, as forecasts and the history store take and give it.
 pub use jiff::civil::Date;
 pub use models::*;
 pub use service::{MlService, Source, Watch, Watcher, shared};
+#[cfg(all(feature = "files", feature = "history"))]
 pub use store::{Observed, ObservedSymbol, observe};
 
 /// The history store: one row per symbol and day, in `SQLite`.
+#[cfg(feature = "history")]
 pub mod history {
     pub use crate::store::HistoryStore;
 }

@@ -15,7 +15,7 @@ use crate::artifact::version::Version;
 use crate::engine::flat::Layout;
 use crate::engine::lane::Lane;
 use crate::engine::library::Library;
-use crate::engine::session::said;
+use crate::engine::session::{Failed, said};
 use crate::error::Error;
 
 /// Rows that go through onnxruntime at a time.
@@ -103,16 +103,7 @@ impl Engine {
         let layout = self.flat()?;
         check_length("row", layout.row_width, row.len())?;
         check_length("answer", layout.answer_width, answer.len())?;
-        let start = Instant::now();
-        loop {
-            if let Some(mut lane) = self.free_lane() {
-                return lane.run_one(layout, row, answer).map_err(|error| self.failed(&error));
-            }
-            if start.elapsed() >= within {
-                return Err(Error::Deadline { model: self.name().to_owned(), within });
-            }
-            std::thread::sleep(POLL.min(within));
-        }
+        self.lane_within(within)?.run_one(layout, row, answer).map_err(|error| self.failed(&error))
     }
 
     /// Answers any number of rows, in order.
@@ -152,9 +143,19 @@ impl Engine {
         Ok(whole.unwrap_or_default())
     }
 
+    /// As [`run_arrays`](Self::run_arrays) for no more rows than go through at a time, if a lane becomes free in time.
+    pub(crate) fn run_arrays_within(&self, inputs: &[Array], within: Duration) -> Result<Vec<Array>, Error> {
+        self.run_on(self.lane_within(within)?, inputs)
+    }
+
     fn run_some(&self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
+        self.run_on(self.lane(), inputs)
+    }
+
+    fn run_on(&self, mut lane: MutexGuard<'_, Lane>, inputs: &[Array]) -> Result<Vec<Array>, Error> {
         let Manifest { inputs: expected, outputs, .. } = &self.manifest;
-        let answers = self.lane().run_arrays(inputs, outputs).map_err(|error| self.failed(&error))?;
+        let answers = lane.run_arrays(inputs, outputs).map_err(|error| self.failed(&error))?;
+        drop(lane);
         let mut axes = Axes::of_batch(inputs.first().map_or(0, Array::rows));
         bind_all(&mut axes, expected, inputs, |name| format!("input '{name}'"))
             .and_then(|()| bind_all(&mut axes, outputs, &answers, |name| format!("output '{name}'")))
@@ -166,7 +167,7 @@ impl Engine {
         Error::Run { model: self.name().to_owned(), reason: reason.to_owned() }
     }
 
-    fn failed(&self, error: &ort::Error) -> Error {
+    fn failed(&self, error: &Failed) -> Error {
         self.wrong(&said(error))
     }
 
@@ -177,6 +178,20 @@ impl Engine {
             let index = self.next.load(Ordering::Relaxed) % self.lanes.len();
             self.lanes[index].lock().unwrap_or_else(PoisonError::into_inner)
         })
+    }
+
+    /// A lane, if one becomes free in time.
+    fn lane_within(&self, within: Duration) -> Result<MutexGuard<'_, Lane>, Error> {
+        let start = Instant::now();
+        loop {
+            if let Some(lane) = self.free_lane() {
+                return Ok(lane);
+            }
+            if start.elapsed() >= within {
+                return Err(Error::Deadline { model: self.name().to_owned(), within });
+            }
+            std::thread::sleep(POLL.min(within));
+        }
     }
 
     fn free_lane(&self) -> Option<MutexGuard<'_, Lane>> {

@@ -1,9 +1,12 @@
 //! Reads files within limits and writes them whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+#[cfg(feature = "files")]
+use std::io::Write;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "files")]
 use tempfile::NamedTempFile;
 
 use crate::error::Error;
@@ -50,11 +53,13 @@ pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
 }
 
 /// A file that appears under its name only when [`AtomicFile::commit`] succeeds; dropped before, it leaves nothing.
+#[cfg(feature = "files")]
 pub struct AtomicFile {
     path: PathBuf,
     stream: Stream,
 }
 
+#[cfg(feature = "files")]
 enum Stream {
     /// Renamed over the destination at the end.
     Temporary(NamedTempFile),
@@ -62,6 +67,7 @@ enum Stream {
     Direct(File),
 }
 
+#[cfg(feature = "files")]
 impl AtomicFile {
     /// Starts writing what will become `path`; its folder must exist.
     ///
@@ -93,6 +99,7 @@ impl AtomicFile {
     }
 }
 
+#[cfg(feature = "files")]
 impl Write for AtomicFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         match &mut self.stream {
@@ -109,6 +116,7 @@ impl Write for AtomicFile {
     }
 }
 
+#[cfg(feature = "files")]
 fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

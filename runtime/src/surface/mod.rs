@@ -6,10 +6,16 @@
 pub(crate) mod calendar;
 pub(crate) mod day;
 pub(crate) mod features;
+#[cfg(feature = "files")]
 pub(crate) mod history;
+#[cfg(feature = "files")]
 pub(crate) mod name;
+#[cfg(feature = "files")]
 pub(crate) mod reader;
+pub(crate) mod quotes;
 pub(crate) mod symbol;
 
 pub use day::{DAILY_FEATURES, N_DAILY, SurfaceDay};
+#[cfg(feature = "files")]
 pub use history::{SurfaceHistory, read_history, read_surface};
+pub use quotes::{OptionKind, SurfaceQuote};

@@ -45,6 +45,8 @@ pub enum Warning {
     ModelRefused,
     /// The answer is the fallback's: onnxruntime failed on this signal.
     ModelFailed,
+    /// The answer is a fake's: [`MlService::fixed`](crate::MlService::fixed), for tests.
+    Fake,
 }
 
 impl fmt::Display for Warning {
@@ -56,16 +58,18 @@ impl fmt::Display for Warning {
             Self::ModelDisabled => formatter.write_str("fallback: the model is switched off"),
             Self::ModelRefused => formatter.write_str("fallback: the model was refused"),
             Self::ModelFailed => formatter.write_str("fallback: the model failed"),
+            Self::Fake => formatter.write_str("fake: a fixed answer for tests"),
         }
     }
 }
 
-const FLAGS: [Warning; 5] = [
+const FLAGS: [Warning; 6] = [
     Warning::UnlikeTraining,
     Warning::RuleDisagrees,
     Warning::ModelDisabled,
     Warning::ModelRefused,
     Warning::ModelFailed,
+    Warning::Fake,
 ];
 
 /// The warnings of one answer: a set that costs no allocation.

@@ -80,6 +80,7 @@ impl RawSignal {
 }
 
 /// Reads the text fields of a CSV row as a signal; `columns[i]` is the place of field i.
+#[cfg(feature = "files")]
 pub(crate) fn from_text_fields(
     fields: &csv::StringRecord,
     columns: &[usize; N_FIELDS],

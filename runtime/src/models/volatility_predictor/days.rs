@@ -1,7 +1,6 @@
 //! Which days a forecast rests on: those observed, a dated file's, and the engine's undated snapshot as the newest one.
 //! `train/known_days.py` follows the same rules.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,30 +10,16 @@ use jiff::{Timestamp, ToSpan, tz};
 use crate::config::settings::Config;
 use crate::error::Error;
 use crate::io::files::io_error;
+use crate::models::volatility_predictor::known::KnownDays;
 use crate::store::day_cache::{DayCache, Stored};
 use crate::surface::calendar::{is_weekend, no_trading_day};
-use crate::surface::day::{SurfaceDay, is_copy};
+use crate::surface::day::SurfaceDay;
 use crate::surface::history::read_surface;
 use crate::surface::name::{date_in_name, symbol_of};
 use crate::surface::symbol::checked_symbol;
 
 /// A modification time counts by this clock: New York's without summer time, whose midnight no trading session crosses.
 const CLOCK: tz::Offset = tz::offset(-5);
-/// Calendar days between two neighbours that no run of holidays explains.
-const LONGEST_GAP: i32 = 10;
-/// The newest days whose gaps are worth a warning.
-const LOOKED_AT: usize = 10;
-
-/// The days of a forecast, and what to say of them.
-pub(crate) struct KnownDays {
-    /// Oldest first, no day twice.
-    pub(crate) days: Vec<SurfaceDay>,
-    /// Where they come from.
-    pub(crate) place: String,
-    /// What to do if they are too few.
-    pub(crate) todo: String,
-    pub(crate) warnings: Vec<String>,
-}
 
 /// The days of `symbol`: the store's, and on top of them its file in the data folder.
 pub(crate) fn of_symbol(
@@ -95,42 +80,6 @@ pub(crate) fn of_file(config: &Config, kept: &DayCache, path: &Path, date: Optio
     add_newest(&mut days, SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() }, path, date)
         .map_err(|refusal| refusal.error(path))?;
     Ok(KnownDays::new(days, place, todo(Some(path), &symbol), Vec::new()))
-}
-
-impl KnownDays {
-    fn new(days: Stored, mut place: String, todo: String, mut warnings: Vec<String>) -> Self {
-        let count = days.len();
-        let mut kept: Vec<SurfaceDay> = Vec::with_capacity(count);
-        for day in days.into_values() {
-            // A holiday's copy, or the snapshot that was observed already.
-            if kept.last().is_none_or(|before| !is_copy(&day, before)) {
-                kept.push(day);
-            }
-        }
-        if kept.len() < count {
-            let _ = write!(place, " (copies of the day before left out: {})", count - kept.len());
-        }
-        for pair in kept[kept.len().saturating_sub(LOOKED_AT)..].windows(2) {
-            if let [SurfaceDay { date: Some(one), .. }, SurfaceDay { date: Some(other), .. }] = pair {
-                let gap = (*other - *one).get_days();
-                if gap > LONGEST_GAP {
-                    warnings.push(format!("{one} and {other} are {gap} days apart and count as neighbours"));
-                }
-            }
-        }
-        Self { days: kept, place, todo, warnings }
-    }
-
-    /// A forecast for the days after one long past is of no use to somebody who trades today.
-    fn with_age(mut self, today: Date) -> Self {
-        if let Some(newest) = self.days.last().and_then(|day| day.date) {
-            let age = (today - newest).get_days();
-            if age > LONGEST_GAP {
-                self.warnings.push(format!("the newest day known is {newest}, {age} days ago"));
-            }
-        }
-        self
-    }
 }
 
 fn stored(config: &Config, kept: &DayCache, symbol: &str) -> Result<Stored, Error> {
