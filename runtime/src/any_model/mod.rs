@@ -11,14 +11,17 @@ pub(crate) mod json;
 #[cfg(feature = "files")]
 pub(crate) mod json_rows;
 pub(crate) mod model;
+pub(crate) mod ready;
 #[cfg(feature = "files")]
 pub(crate) mod rows;
 pub(crate) mod signature;
 #[cfg(feature = "files")]
 pub(crate) mod stream;
+pub(crate) mod warnings;
 
 #[cfg(feature = "files")]
 pub use answer_file::answer_stream;
 pub use answers::Answers;
 pub use model::{Model, ModelOptions};
 pub use signature::Signature;
+pub use warnings::RowWarning;

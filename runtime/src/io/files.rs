@@ -4,7 +4,9 @@ use std::fs::{self, File};
 #[cfg(feature = "files")]
 use std::io::Write;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(feature = "files")]
+use std::path::PathBuf;
 
 #[cfg(feature = "files")]
 use tempfile::NamedTempFile;

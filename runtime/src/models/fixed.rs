@@ -11,6 +11,7 @@ use crate::models::volatility_predictor::face::{FixedForecast, Forecasts};
 use crate::service::ml_service::MlService;
 
 /// The average implied volatility of a symbol or file, which a fake does not read.
+#[cfg(all(feature = "files", feature = "history"))]
 const AVERAGE_IV: f64 = 0.25;
 
 /// What a fake answers: see [`MlService::fixed`].
@@ -19,6 +20,7 @@ const AVERAGE_IV: f64 = 0.25;
 pub struct Fixed {
     confidence: Option<f64>,
     change_percent: Option<f64>,
+    #[cfg(all(feature = "files", feature = "history"))]
     average_iv: f64,
     trade_threshold: Option<f64>,
     fallback: bool,
@@ -26,7 +28,14 @@ pub struct Fixed {
 
 impl Default for Fixed {
     fn default() -> Self {
-        Self { confidence: None, change_percent: None, average_iv: AVERAGE_IV, trade_threshold: None, fallback: true }
+        Self {
+            confidence: None,
+            change_percent: None,
+            #[cfg(all(feature = "files", feature = "history"))]
+            average_iv: AVERAGE_IV,
+            trade_threshold: None,
+            fallback: true,
+        }
     }
 }
 
@@ -44,6 +53,7 @@ impl Fixed {
     }
 
     /// Today's average implied volatility of whatever is named by symbol or file, which a fake does not read.
+    #[cfg(all(feature = "files", feature = "history"))]
     pub fn average_iv(mut self, average_iv: f64) -> Self {
         self.average_iv = average_iv;
         self
@@ -88,8 +98,11 @@ impl MlService {
         let mut config = Config::of_checked(&Value::Null, Path::new("."));
         config.fallback = answers.fallback;
         config.confidence_threshold = answers.trade_threshold;
-        let forecast =
-            answers.change_percent.map(|change_percent| FixedForecast { change_percent, average_iv: answers.average_iv });
+        let forecast = answers.change_percent.map(|change_percent| FixedForecast {
+            change_percent,
+            #[cfg(all(feature = "files", feature = "history"))]
+            average_iv: answers.average_iv,
+        });
         let signals = Signals::fixed(&config, answers.confidence);
         let forecasts = Forecasts::fixed(&config, forecast);
         Self::of(config, Faces { signals, forecasts })

@@ -10,9 +10,9 @@ pub(crate) mod features;
 pub(crate) mod history;
 #[cfg(feature = "files")]
 pub(crate) mod name;
+pub(crate) mod quotes;
 #[cfg(feature = "files")]
 pub(crate) mod reader;
-pub(crate) mod quotes;
 pub(crate) mod symbol;
 
 pub use day::{DAILY_FEATURES, N_DAILY, SurfaceDay};

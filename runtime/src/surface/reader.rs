@@ -177,9 +177,7 @@ impl<'a> Rows<'a> {
     }
 
     fn read_date(&mut self, text: &str) -> Result<Date, Error> {
-        if let Some(date) = self.date
-            && self.date_text == text
-        {
+        if let Some(date) = self.date.filter(|_| self.date_text == text) {
             return Ok(date);
         }
         let error = |problem: String| self.error(Some("date"), &problem);

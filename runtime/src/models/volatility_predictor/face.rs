@@ -45,6 +45,7 @@ impl Forecasts {
 pub(crate) struct FixedForecast {
     pub(crate) change_percent: f64,
     /// Of a symbol or a file, which a fake does not read.
+    #[cfg(all(feature = "files", feature = "history"))]
     pub(crate) average_iv: f64,
 }
 

@@ -14,8 +14,8 @@ use crate::models::volatility_predictor::compute;
 use crate::models::volatility_predictor::days;
 use crate::models::volatility_predictor::face::{Forecasts, VolatilityModel};
 use crate::models::volatility_predictor::forecast::VolatilityForecast;
-use crate::models::volatility_predictor::known::KnownDays;
 use crate::models::volatility_predictor::keys::VOLATILITY_PREDICTOR;
+use crate::models::volatility_predictor::known::KnownDays;
 use crate::service::meter;
 use crate::service::ml_service::MlService;
 use crate::service::serving_slot::State;
@@ -132,10 +132,7 @@ impl MlService {
         })
     }
 
-    fn forecast_known(
-        &self,
-        read: impl FnOnce() -> Result<KnownDays, Error>,
-    ) -> Result<VolatilityForecast, Error> {
+    fn forecast_known(&self, read: impl FnOnce() -> Result<KnownDays, Error>) -> Result<VolatilityForecast, Error> {
         let span = meter::forecast_span().entered();
         let timer = meter::start();
         let result = read().and_then(|known| {

@@ -28,7 +28,12 @@ pub(crate) struct KnownDays {
 }
 
 impl KnownDays {
-    pub(crate) fn new(days: BTreeMap<Date, SurfaceDay>, mut place: String, todo: String, mut warnings: Vec<String>) -> Self {
+    pub(crate) fn new(
+        days: BTreeMap<Date, SurfaceDay>,
+        mut place: String,
+        todo: String,
+        mut warnings: Vec<String>,
+    ) -> Self {
         let count = days.len();
         let mut kept: Vec<SurfaceDay> = Vec::with_capacity(count);
         for day in days.into_values() {
