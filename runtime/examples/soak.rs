@@ -1,6 +1,6 @@
 //! Many threads, many calls, versions that change all the time, and now and then a broken one.
 //!
-//! `cargo run --release --example soak -- ARTIFACTS SURFACE CALLS`: `ARTIFACTS` holds both models, the signal classifier in
+//! `cargo run --release --features cli --example soak -- ARTIFACTS SURFACE CALLS`: `ARTIFACTS` holds both models, the signal classifier in
 //! at least two versions (it is copied, not changed); `SURFACE` is a surface file with dates. Every answer is held, bit for
 //! bit, against a single-threaded run of the version that it names. Exit 0: no wrong answer and no error.
 
