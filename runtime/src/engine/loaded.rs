@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use crate::artifact::array::Array;
 use crate::artifact::axes::Axes;
 use crate::artifact::golden::{Golden, bind_all};
-use crate::artifact::graph;
 use crate::artifact::manifest::Manifest;
 use crate::artifact::read::Artifact;
 use crate::artifact::version::Version;
@@ -60,15 +59,13 @@ impl Engine {
         loading: &Loading<'_>,
         contract: impl FnOnce(&Manifest) -> Result<(), String>,
     ) -> Result<(Self, Golden), Error> {
-        let artifact = Artifact::read(loading.folder, loading.asked)?;
-        let refuse = |file: &str, reason: String| Error::Artifact { path: artifact.folder.join(file), reason };
-        contract(&artifact.manifest).map_err(|reason| refuse("manifest.json", reason))?;
-        graph::audit(&artifact.graph, artifact.manifest.opset()).map_err(|reason| refuse("model.onnx", reason))?;
+        let artifact = Artifact::checked(loading.folder, loading.asked, contract)?;
+        let refuse = |reason: String| Error::Artifact { path: artifact.folder.join("model.onnx"), reason };
         let layout = Layout::of(&artifact.manifest.inputs, &artifact.manifest.outputs);
         let lanes = (0..loading.lanes.max(1))
             .map(|_| Lane::open(loading.library, &artifact.manifest, layout.as_ref(), &artifact.graph).map(Mutex::new))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|reason| refuse("model.onnx", reason))?;
+            .map_err(refuse)?;
         let Artifact { version, manifest, golden, .. } = artifact;
         Ok((Self { version, manifest, layout, lanes, next: AtomicUsize::new(0) }, golden))
     }
