@@ -10,7 +10,19 @@
 //! let confidence: f64 = classify_signal_quality(&signal);
 //! assert!((0.0..=1.0).contains(&confidence));
 //! ```
-//! and the API behind them: [`MlService`]. Any other compiled model is served by [`Model`].
+//! and the API behind them: [`MlService`]. Any other compiled model is served by [`Model`]. The unit tests of an engine
+//! take [`MlService::fixed`], which needs neither artifacts nor a library.
+//!
+//! # Features
+//! | feature | what it adds |
+//! |---|---|
+//! | `ort` (default) | models are loaded into onnxruntime; without it artifacts are read and checked, and fallback and fake answer |
+//! | `files` | surfaces, signals and rows from files: `surface::read_surface`, `batch`, `any_model::answer_stream` |
+//! | `history` | `history::HistoryStore`, in `SQLite`; with `files` also `observe`, `MlService::forecast` and its drop-in |
+//! | `metrics` | counters and histograms through the `metrics` facade |
+//! | `cli` | the binary; brings `ort`, `files` and `history` with it |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod any_model;
 pub mod artifact;

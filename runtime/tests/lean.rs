@@ -144,7 +144,8 @@ fn quotes_from_memory_and_from_a_file_make_the_same_day_to_the_bit() {
     let mut text = "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume\n".to_owned();
     for quote in quotes() {
         let (strike, kind, moneyness) = (quote.strike, quote.kind, quote.strike / 100.0);
-        writeln!(text, "ABC,{strike},{},{:?},{moneyness:?},{kind:?},10", quote.years, quote.implied_volatility).unwrap();
+        writeln!(text, "ABC,{strike},{},{:?},{moneyness:?},{kind:?},10", quote.years, quote.implied_volatility)
+            .unwrap();
     }
     std::fs::write(&path, text).unwrap();
     let read = dollarbill_ml::surface::read_surface(&path).unwrap();
