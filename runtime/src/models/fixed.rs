@@ -95,6 +95,7 @@ impl MlService {
     /// ```
     #[must_use]
     pub fn fixed(answers: Fixed) -> Self {
+        tracing::warn!("a fake answers, with fixed values: for tests only");
         let mut config = Config::of_checked(&Value::Null, Path::new("."));
         config.fallback = answers.fallback;
         config.confidence_threshold = answers.trade_threshold;
