@@ -164,8 +164,8 @@ impl Model {
         observed(&ready, 1, || answer(&ready, &checked(&ready, row)?, Some(within)))
     }
 
-    /// As [`Model::run_one`], all outputs one after the other into `answer`, widened to float64. Without heap allocation,
-    /// and so without [`Answers::warnings`].
+    /// As [`Model::run_one`], all outputs one after the other into `answer`, widened to float64. Without heap allocation
+    /// (but for the labels of the feature `metrics`), and so without [`Answers::warnings`].
     ///
     /// # Errors
     /// As [`Model::run_one`]; [`Error::Length`] when `answer` does not have
