@@ -115,6 +115,7 @@ test-rust: $(STAMPS)/venv | $(STAMPS)/cargo  ## Rust unit, property, doc and end
 	@echo "== Rust tests"
 	@cargo test --manifest-path runtime/Cargo.toml --release --locked --features cli
 	@cargo test --manifest-path runtime/Cargo.toml --release --locked --features cli,metrics --test observed
+	@cargo test --manifest-path runtime/Cargo.toml --release --locked --no-default-features --test lean
 	@sh runtime/features.sh --short
 
 test-engines: $(STAMPS)/venv | $(STAMPS)/cargo  ## Small engines with their own workspaces, each trading a day through the public API

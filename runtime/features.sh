@@ -47,7 +47,8 @@ case "${1:-}" in
     done
     ;;
 *)
-    cargo clippy --quiet --locked --lib --no-default-features -- -D warnings
+    cargo clippy --quiet --locked --lib --tests --no-default-features -- -D warnings
+    cargo clippy --quiet --locked --lib --tests --examples -- -D warnings
     for features in $alone $combinations; do
         cargo clippy --quiet --locked --lib --bins --no-default-features --features "$features" -- -D warnings
     done
