@@ -39,7 +39,7 @@ $(STAMPS)/python:
 
 $(STAMPS)/cargo:
 	@command -v cargo >/dev/null || \
-	  { echo "error: cargo is needed to build runtime/ and is not on the PATH; install Rust $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' runtime/Cargo.toml) or newer" >&2; exit 2; }
+	  { echo "error: cargo is needed to build runtime/ and is not on the PATH; install Rust $$(sed -n 's/^needs-rust = "\(.*\)"/\1/p' runtime/Cargo.toml) or newer" >&2; exit 2; }
 	@mkdir -p $(STAMPS)
 	@touch $@
 
