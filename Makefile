@@ -39,7 +39,7 @@ $(STAMPS)/python:
 
 $(STAMPS)/cargo:
 	@command -v cargo >/dev/null || \
-	  { echo "error: cargo is needed to build runtime/ and is not on the PATH; install Rust $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' runtime/Cargo.toml) or newer" >&2; exit 2; }
+	  { echo "error: cargo is needed to build runtime/ and is not on the PATH; install Rust $$(sed -n 's/^needs-rust = "\(.*\)"/\1/p' runtime/Cargo.toml) or newer" >&2; exit 2; }
 	@mkdir -p $(STAMPS)
 	@touch $@
 
@@ -65,7 +65,7 @@ $(STAMPS)/venv-docs: requirements-docs.lock $(STAMPS)/venv
 
 $(STAMPS)/binary: $(RUST_SOURCES) | $(STAMPS)/cargo
 	@echo "== Rust release build in runtime/target"
-	@cargo build --release --locked --manifest-path runtime/Cargo.toml
+	@cargo build --release --locked --manifest-path runtime/Cargo.toml --features cli
 	@touch $@
 
 # ------------------------------------------------------------------------------------------ train, export, verify
@@ -94,7 +94,7 @@ $(STAMPS)/verified: $(MODEL_NAMES:%=$(STAMPS)/verify-%)
 
 # ------------------------------------------------------------------------------------------------------------ test
 
-.PHONY: test test-fast check check-python test-python test-rust
+.PHONY: test test-fast check check-python test-python test-rust test-engines features
 test: check test-python test-rust  ## Every check and test, Python and Rust
 
 check-python: $(STAMPS)/venv-dev
@@ -110,7 +110,7 @@ test-fast: check-python  ## Cheap checks and the unit tests of one room, in seco
 
 check: check-python | $(STAMPS)/cargo  ## Format, lint, types, import rules
 	@cargo fmt --manifest-path runtime/Cargo.toml --check
-	@cargo clippy --manifest-path runtime/Cargo.toml --all-targets --release --locked -- -D warnings
+	@cargo clippy --manifest-path runtime/Cargo.toml --all-features --all-targets --release --locked -- -D warnings
 
 test-python: $(STAMPS)/venv-dev $(STAMPS)/binary  ## Python unit, property and end-to-end tests
 	@echo "== Python tests"
@@ -118,8 +118,17 @@ test-python: $(STAMPS)/venv-dev $(STAMPS)/binary  ## Python unit, property and e
 
 test-rust: $(STAMPS)/venv | $(STAMPS)/cargo  ## Rust unit, property, doc and end-to-end tests
 	@echo "== Rust tests"
-	@cargo test --manifest-path runtime/Cargo.toml --release --locked
-	@cargo test --manifest-path runtime/Cargo.toml --release --locked --features metrics --test observed
+	@cargo test --manifest-path runtime/Cargo.toml --release --locked --features cli
+	@cargo test --manifest-path runtime/Cargo.toml --release --locked --features cli,metrics --test observed
+	@cargo test --manifest-path runtime/Cargo.toml --release --locked --no-default-features --test lean
+	@sh runtime/features.sh --short
+
+test-engines: $(STAMPS)/venv | $(STAMPS)/cargo  ## Small engines with their own workspaces, each trading a day through the public API
+	@echo "== mini engines"
+	@sh runtime/tests/engines/run.sh
+
+features: | $(STAMPS)/cargo  ## Lint every combination of the crate's features (MEASURE=1: crates, Rust version, cold build of each)
+	@sh runtime/features.sh $(if $(MEASURE),--measure)
 
 # ------------------------------------------------------------------------------------------------- the long ones
 
@@ -130,13 +139,13 @@ bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, parity beside stock co
 	@$(PY) -m verify.figures stock --out build/stock
 	@export ORT_DYLIB_PATH="$$(ls .venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.* | head -n 1)"; \
 	  export DOLLARBILL_ML_STOCK="$$PWD/build/stock"; \
-	  for bench in serving process stock; do cargo bench --manifest-path runtime/Cargo.toml --locked --bench "$$bench"; done
+	  for bench in serving process stock; do cargo bench --manifest-path runtime/Cargo.toml --locked --features cli --bench "$$bench"; done
 
 fuzz: | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000)
 	@sh runtime/fuzz/run.sh $(or $(RUNS),1000000)
 
 soak: $(STAMPS)/venv | $(STAMPS)/cargo  ## Many threads, calls and reloads, some of broken versions (CALLS=5000000)
-	@cd runtime && cargo run --release --locked --example soak -- tests/fixtures/artifacts ../tests/data/surfaces/dated.csv $(or $(CALLS),5000000)
+	@cd runtime && cargo run --release --locked --features cli --example soak -- tests/fixtures/artifacts ../tests/data/surfaces/dated.csv $(or $(CALLS),5000000)
 
 bundle: $(STAMPS)/verified  ## One folder that runs without Python (TO=build/bundle)
 	@sh runtime/bundle.sh $(or $(TO),build/bundle)

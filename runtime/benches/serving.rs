@@ -1,6 +1,6 @@
 //! How long an answer takes, through the public API. Varied rows: one repeated row flatters caches and branch prediction.
 //!
-//! `cargo bench --bench serving` uses the models of `../config/ml_config.json` (or of `DOLLARBILL_ML_CONFIG`).
+//! `cargo bench --features cli --bench serving` uses the models of `../config/ml_config.json` (or of `DOLLARBILL_ML_CONFIG`).
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 

@@ -1,6 +1,6 @@
 //! Ours beside the stock converters' export of the very same fitted models, on the same onnxruntime, in turn.
 //!
-//! `python -m verify.stock --out DIR` writes the stock exports; `DOLLARBILL_ML_STOCK=DIR cargo bench --bench stock` runs
+//! `python -m verify.stock --out DIR` writes the stock exports; `DOLLARBILL_ML_STOCK=DIR cargo bench --features cli --bench stock` runs
 //! both through the same session path (one thread, outputs allocated once for single rows), so the ratio is the graphs'.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what it is for")]

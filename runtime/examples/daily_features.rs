@@ -1,6 +1,6 @@
 //! Prints the daily features of surface files as CSV, each number in the shortest form that reads back to the same bits.
 //!
-//! `cargo run --release --example daily_features -- ../tests/data/surfaces/dated.csv`
+//! `cargo run --release --features files --example daily_features -- ../tests/data/surfaces/dated.csv`
 
 use std::io::{self, Write};
 use std::path::PathBuf;

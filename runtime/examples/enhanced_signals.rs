@@ -1,6 +1,6 @@
 //! A table of signals with the traditional rule's view and the model's, and a score that weighs both by risk.
 //!
-//! `cargo run --example enhanced_signals -- ../examples/signals.csv`
+//! `cargo run --features files --example enhanced_signals -- ../examples/signals.csv`
 
 use std::io::{self, Write};
 use std::process::ExitCode;

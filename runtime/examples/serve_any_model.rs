@@ -1,6 +1,6 @@
 //! Serves any compiled model: its signature, then answers to the rows of a CSV or JSON file on stdin.
 //!
-//! `cargo run --release --example serve_any_model -- artifacts/signal_classifier < rows.csv`
+//! `cargo run --release --features files --example serve_any_model -- artifacts/signal_classifier < rows.csv`
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Many threads, many calls, versions that change all the time, and now and then a broken one.
 //!
-//! `cargo run --release --example soak -- ARTIFACTS SURFACE CALLS`: `ARTIFACTS` holds both models, the signal classifier in
+//! `cargo run --release --features cli --example soak -- ARTIFACTS SURFACE CALLS`: `ARTIFACTS` holds both models, the signal classifier in
 //! at least two versions (it is copied, not changed); `SURFACE` is a surface file with dates. Every answer is held, bit for
 //! bit, against a single-threaded run of the version that it names. Exit 0: no wrong answer and no error.
 
@@ -85,8 +85,8 @@ fn main() -> Outcome {
         while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
             swaps += 1;
             for (model, versions) in models.iter().zip(&versions) {
-                let turn = usize::from(swaps.is_multiple_of(2));
-                point_to(model, if swaps.is_multiple_of(10) { BROKEN } else { &versions[turn] })?;
+                let turn = usize::from(swaps % 2 == 0);
+                point_to(model, if swaps % 10 == 0 { BROKEN } else { &versions[turn] })?;
             }
             std::thread::sleep(RELOAD);
             if report.elapsed() > Duration::from_secs(2) {
@@ -156,7 +156,7 @@ fn work(
     let mut out = Vec::new();
     for made in 0..calls {
         let start = usize::try_from((made * 7 + thread * 131) % u64::from(SIGNALS)).unwrap_or(0);
-        if made.is_multiple_of(FORECAST_EVERY) {
+        if made % FORECAST_EVERY == 0 {
             match service.forecast_file(surface, None) {
                 Ok(forecast) => {
                     let known = forecast.model_version.and_then(|version| expected.forecasts.get(&version));
@@ -168,7 +168,7 @@ fn work(
             continue;
         }
         // Mostly single signals, now and then a batch.
-        let end = if made.is_multiple_of(17) { signals.len().min(start + 64) } else { start + 1 };
+        let end = if made % 17 == 0 { signals.len().min(start + 64) } else { start + 1 };
         let answered = if end == start + 1 {
             service.classify(&signals[start]).map(|answer| {
                 out.clear();

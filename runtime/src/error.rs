@@ -166,6 +166,14 @@ pub enum Error {
         /// How long was waited.
         within: std::time::Duration,
     },
+    /// The crate was built without what this needs.
+    #[error("{what} needs the feature `{feature}`; add it to `features` of dollarbill-ml in Cargo.toml")]
+    Feature {
+        /// The feature.
+        feature: &'static str,
+        /// What needs it.
+        what: &'static str,
+    },
     /// The model cannot answer, and the policy forbids the fallback.
     #[error("model {model} cannot answer and the fallback is off: {cause}")]
     NoFallback {
@@ -199,6 +207,7 @@ impl Error {
             Self::Surface { .. } => "surface",
             Self::History { .. } => "history",
             Self::Deadline { .. } => "deadline",
+            Self::Feature { .. } => "feature",
             Self::NoFallback { .. } => "no_fallback",
         }
     }

@@ -19,7 +19,19 @@
 //! `tokio::task::spawn_blocking`, on a clone of the service, which is one reference. A `tokio::time::timeout` around it gives
 //! up waiting; the call itself runs to its end.
 //!
-//! Any other compiled model is served by [`Model`].
+//! Any other compiled model is served by [`Model`]. The unit tests of an engine take [`MlService::fixed`], which needs
+//! neither artifacts nor a library.
+//!
+//! # Features
+//! | feature | what it adds |
+//! |---|---|
+//! | `ort` (default) | models are loaded into onnxruntime; without it artifacts are read and checked, and fallback and fake answer |
+//! | `files` | surfaces, signals and rows from files: `surface::read_surface`, `batch`, `any_model::answer_stream` |
+//! | `history` | `history::HistoryStore`, in `SQLite`; with `files` also `observe`, `MlService::forecast` and its drop-in |
+//! | `metrics` | counters and histograms through the `metrics` facade |
+//! | `cli` | the binary; brings `ort`, `files` and `history` with it |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod any_model;
 pub mod artifact;
@@ -31,6 +43,7 @@ pub mod fuzzing;
 mod io;
 mod models;
 mod service;
+#[cfg(feature = "history")]
 mod store;
 pub mod surface;
 mod workshop;
@@ -39,14 +52,17 @@ pub use any_model::{Answers, Model, ModelOptions, Signature};
 pub use artifact::{Array, Axis, Column, Dtype, Task, TensorSpec, Values, Version};
 pub use config::Config;
 pub use error::Error;
+#[cfg(feature = "files")]
 pub use io::atomic::AtomicFile;
 /// A calendar day, as forecasts and the history store take and give it.
 pub use jiff::civil::Date;
 pub use models::*;
 pub use service::{MlService, Source, Watch, Watcher, shared};
+#[cfg(all(feature = "files", feature = "history"))]
 pub use store::{Observed, ObservedSymbol, Observing, observe, observe_as};
 
 /// The history store: one row per symbol and day, in `SQLite`.
+#[cfg(feature = "history")]
 pub mod history {
     pub use crate::store::HistoryStore;
 }

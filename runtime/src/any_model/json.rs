@@ -20,6 +20,7 @@ impl<'a> Nested<'a> {
     }
 
     /// One row without its batch axis.
+    #[cfg(feature = "files")]
     pub(crate) fn row(array: &'a Array, row: usize) -> Self {
         let shape = array.shape.get(1..).unwrap_or_default();
         Self { values: &array.values, shape, start: row * array.row_width() }

@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use crate::any_model::answers::Answers;
-use crate::any_model::inputs::{Wrong, check_row, ordered};
+use crate::any_model::inputs::{check_row, ordered};
+use crate::any_model::ready::{Ready, answer, check_flat, check_one, checked, gathered, observed, refused};
 use crate::any_model::signature::Signature;
-use crate::artifact::array::{Array, Values};
+use crate::artifact::array::Array;
 use crate::artifact::place::version_folder;
-use crate::artifact::tensor::{Axis, TensorSpec};
 use crate::artifact::version::Version;
-use crate::engine::loaded::{Engine, Loading};
 use crate::engine::place::Place;
-use crate::engine::replay::load_proven;
 use crate::error::Error;
+use crate::service::meter;
 use crate::service::serving_slot::is_named;
 use crate::service::watcher::{Watch, sealed};
 
@@ -61,21 +61,6 @@ impl ModelOptions {
         let lanes = self.lanes;
         let ready = Ready::load(&version_folder(&path)?, &place, lanes, None)?;
         Ok(Model(Arc::new(Inner { path, place, lanes, current: ArcSwap::from_pointee(ready) })))
-    }
-}
-
-/// A version that has been proven.
-struct Ready {
-    engine: Engine,
-    signature: Arc<Signature>,
-}
-
-impl Ready {
-    fn load(folder: &Path, place: &Place, lanes: usize, asked: Option<&str>) -> Result<Self, Error> {
-        let library = place.library()?;
-        let (engine, _) = load_proven(&Loading { library: &library, folder, asked, lanes }, |_| Ok(()))?;
-        let signature = Arc::new(Signature::of(&engine.manifest, engine.version));
-        Ok(Self { engine, signature })
     }
 }
 
@@ -167,23 +152,30 @@ impl Model {
     /// ```
     pub fn run_one(&self, row: &[f64]) -> Result<Answers, Error> {
         let ready = self.0.current.load();
-        check_flat(&ready)?;
-        check_row(&ready.engine.manifest.inputs, row)
-            .map_err(|reason| Error::Input { place: "row".to_owned(), reason })?;
-        answer(&ready, &gathered(&ready, row))
+        observed(&ready, 1, || answer(&ready, &checked(&ready, row)?, None))
     }
 
-    /// As [`Model::run_one`], all outputs one after the other into `answer`, widened to float64. Without heap allocation.
+    /// As [`Model::run_one`], but gives up when all lanes stay busy for so long. The run itself is not broken off.
+    ///
+    /// # Errors
+    /// [`Error::Deadline`] besides those of [`Model::run_one`].
+    pub fn run_one_within(&self, row: &[f64], within: Duration) -> Result<Answers, Error> {
+        let ready = self.0.current.load();
+        observed(&ready, 1, || answer(&ready, &checked(&ready, row)?, Some(within)))
+    }
+
+    /// As [`Model::run_one`], all outputs one after the other into `answer`, widened to float64. Without heap allocation
+    /// (but for the labels of the feature `metrics`), and so without [`Answers::warnings`].
     ///
     /// # Errors
     /// As [`Model::run_one`]; [`Error::Length`] when `answer` does not have
     /// [`answer_width`](Signature::answer_width) places.
     pub fn run_one_into(&self, row: &[f64], answer: &mut [f64]) -> Result<(), Error> {
         let ready = self.0.current.load();
-        check_flat(&ready)?;
-        check_row(&ready.engine.manifest.inputs, row)
-            .map_err(|reason| Error::Input { place: "row".to_owned(), reason })?;
-        ready.engine.run_one(row, answer)
+        observed(&ready, 1, || {
+            check_one(&ready, row)?;
+            ready.engine.run_one(row, answer)
+        })
     }
 
     /// Answers flat rows as those of [`Model::run_one`], in order, all by one version.
@@ -192,14 +184,16 @@ impl Model {
     /// As [`Model::run_one`], with the number of the row, counted from 0.
     pub fn run<R: AsRef<[f64]>>(&self, rows: &[R]) -> Result<Answers, Error> {
         let ready = self.0.current.load();
-        check_flat(&ready)?;
-        let mut flat = Vec::new();
-        for (index, row) in rows.iter().enumerate() {
-            check_row(&ready.engine.manifest.inputs, row.as_ref())
-                .map_err(|reason| Error::Input { place: format!("row {index}"), reason })?;
-            flat.extend_from_slice(row.as_ref());
-        }
-        answer(&ready, &gathered(&ready, &flat))
+        observed(&ready, rows.len(), || {
+            check_flat(&ready)?;
+            let mut flat = Vec::new();
+            for (index, row) in rows.iter().enumerate() {
+                check_row(&ready.engine.manifest.inputs, row.as_ref())
+                    .map_err(|reason| Error::Input { place: format!("row {index}"), reason })?;
+                flat.extend_from_slice(row.as_ref());
+            }
+            answer(&ready, &gathered(&ready, &flat), None)
+        })
     }
 
     /// Answers named tensors of any type and shape that the model takes, each input once.
@@ -209,11 +203,16 @@ impl Model {
     /// is not accepted.
     pub fn run_named<'a>(&self, inputs: impl IntoIterator<Item = (&'a str, Array)>) -> Result<Answers, Error> {
         let ready = self.0.current.load();
-        let arrays = ordered(&ready.engine.manifest.inputs, inputs).map_err(|wrong| refused(&ready, wrong))?;
-        answer(&ready, &arrays)
+        let inputs: Vec<_> = inputs.into_iter().collect();
+        let rows = inputs.first().map_or(0, |(_, array)| array.rows());
+        observed(&ready, rows, || {
+            let arrays = ordered(&ready.engine.manifest.inputs, inputs).map_err(|wrong| refused(&ready, wrong))?;
+            answer(&ready, &arrays, None)
+        })
     }
 
     /// A handle that stays on the version in use.
+    #[cfg(feature = "files")]
     pub(crate) fn pinned(&self) -> Self {
         let Inner { path, place, lanes, current } = &*self.0;
         let current = ArcSwap::new(current.load_full());
@@ -228,6 +227,14 @@ impl Model {
     /// # Errors
     /// The new version is refused; the one in use stays.
     pub fn reload(&self) -> Result<Option<Version>, Error> {
+        let before = self.0.current.load();
+        let _span = meter::reload_span(&before.signature.name).entered();
+        let found = self.refresh();
+        meter::reload(&before.label, &found);
+        found
+    }
+
+    fn refresh(&self) -> Result<Option<Version>, Error> {
         let Inner { path, place, lanes, current } = &*self.0;
         let folder = version_folder(path)?;
         let before = current.load();
@@ -243,47 +250,6 @@ impl Model {
         tracing::info!(%version, "model replaced");
         Ok(Some(version))
     }
-}
-
-fn check_flat(ready: &Ready) -> Result<(), Error> {
-    if ready.engine.layout().is_some() {
-        return Ok(());
-    }
-    let reason = "an input or output is of text or has a free axis: give it named tensors, not rows of numbers";
-    Err(Error::Input { place: format!("model {}", ready.signature.name), reason: reason.to_owned() })
-}
-
-fn refused(ready: &Ready, (row, reason): Wrong) -> Error {
-    let place = row.map_or_else(|| format!("model {}", ready.signature.name), |row| format!("row {row}"));
-    Error::Input { place, reason }
-}
-
-/// Checked flat rows as the arrays that the model takes.
-fn gathered(ready: &Ready, flat: &[f64]) -> Vec<Array> {
-    let Some(layout) = ready.engine.layout() else { return Vec::new() };
-    let (mut start, rows) = (0, flat.len() / layout.row_width);
-    let arrays = layout.inputs.iter().map(|part| {
-        let values = part.gather(flat, layout.row_width, start);
-        start += part.width;
-        Array { shape: part.shape_of(rows), values }
-    });
-    arrays.collect()
-}
-
-/// The answer to checked inputs.
-fn answer(ready: &Ready, arrays: &[Array]) -> Result<Answers, Error> {
-    let signature = Arc::clone(&ready.signature);
-    if arrays.first().is_none_or(|array| array.rows() == 0) {
-        let empty = |tensor: &TensorSpec| {
-            let lengths = tensor.shape.iter().map(|axis| match axis {
-                Axis::Fixed(length) => *length,
-                Axis::Free(_) => 0,
-            });
-            Array { shape: lengths.collect(), values: Values::empty(tensor.dtype) }
-        };
-        return Ok(Answers { arrays: signature.outputs.iter().map(empty).collect(), signature });
-    }
-    Ok(Answers { signature, arrays: ready.engine.run_arrays(arrays)? })
 }
 
 impl sealed::Sealed for Model {}

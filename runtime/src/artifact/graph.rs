@@ -60,7 +60,7 @@ fn damaged() -> String {
 }
 
 fn text(bytes: &[u8]) -> Result<&str, String> {
-    str::from_utf8(bytes).map_err(|_| damaged())
+    std::str::from_utf8(bytes).map_err(|_| damaged())
 }
 
 /// Checks the operators, the operator sets and that all data lies in the file.

@@ -231,6 +231,7 @@ impl Manifest {
     }
 
     /// How many threads a session of this model must use.
+    #[cfg(feature = "ort")]
     pub(crate) fn threads(&self) -> usize {
         usize::from(self.session.intra_op_num_threads)
     }

@@ -20,5 +20,5 @@ pub use tensor::{Axis, Column, TensorSpec};
 pub use version::Version;
 
 pub use crate::engine::place::Place;
-pub use crate::workshop::check::{Checked, check, installed};
+pub use crate::workshop::check::{Checked, Inspected, check, inspect, installed};
 pub use crate::workshop::evaluate::Evaluator;

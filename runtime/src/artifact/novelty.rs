@@ -13,6 +13,17 @@ pub(crate) struct NoveltyEntry {
 }
 
 impl NoveltyEntry {
+    /// Whether a row of its width lies farther from the training rows than 99.9 % of themselves.
+    pub(crate) fn is_novel(&self, row: &[f64]) -> bool {
+        let bent: Vec<f64> = row
+            .iter()
+            .zip(self.scale.iter().zip(&self.centre))
+            .map(|(value, (scale, centre))| (value / scale).asinh() - centre)
+            .collect();
+        let lengths = self.whitening.iter().map(|weights| weights.iter().zip(&bent).map(|(w, y)| w * y).sum::<f64>());
+        lengths.map(|length| length * length).sum::<f64>() > self.threshold
+    }
+
     /// Whether it goes with an input of this row shape; the error names the field.
     pub(crate) fn check(&self, row_shape: &[usize]) -> Result<(), String> {
         let width = self.scale.len();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::artifact::golden::Golden;
+use crate::artifact::graph::audit;
 use crate::artifact::manifest::Manifest;
 use crate::artifact::place::{names_of, plain_file};
 use crate::artifact::version::{Version, sha256_hex};
@@ -20,7 +21,20 @@ pub(crate) struct Artifact {
 }
 
 impl Artifact {
-    /// Reads a version folder and checks everything that needs no onnxruntime. `asked`: the model that it must be of.
+    /// As [`read`](Self::read), and holds it against the contract of its model and the operators that are allowed.
+    pub(crate) fn checked(
+        folder: &Path,
+        asked: Option<&str>,
+        contract: impl FnOnce(&Manifest) -> Result<(), String>,
+    ) -> Result<Self, Error> {
+        let artifact = Self::read(folder, asked)?;
+        let refuse = |file: &str, reason: String| Error::Artifact { path: artifact.folder.join(file), reason };
+        contract(&artifact.manifest).map_err(|reason| refuse("manifest.json", reason))?;
+        audit(&artifact.graph, artifact.manifest.opset()).map_err(|reason| refuse("model.onnx", reason))?;
+        Ok(artifact)
+    }
+
+    /// Reads a version folder: names, hashes, manifest and golden cases. `asked`: the model that it must be of.
     pub(crate) fn read(folder: &Path, asked: Option<&str>) -> Result<Self, Error> {
         let refuse = |path: &Path, reason: String| Error::Artifact { path: path.to_path_buf(), reason };
         let manifest_path = plain_file(folder, "manifest.json")?;

@@ -24,11 +24,14 @@ impl fmt::Debug for Version {
 }
 
 impl Version {
+    /// The version that a fake goes by: no manifest hashes to it. See [`MlService::fixed`](crate::MlService::fixed).
+    pub const FAKE: Self = Self([b'0'; 12]);
+
     /// The version as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         // Every byte was checked to be an ASCII digit or letter, so this cannot fail.
-        str::from_utf8(&self.0).unwrap_or("")
+        std::str::from_utf8(&self.0).unwrap_or("")
     }
 
     pub(crate) fn of(manifest: &[u8]) -> Self {

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::config::known_keys::check_all;
 use crate::error::Error;
-use crate::io::decoded::unmarked;
 use crate::io::files::{CONFIG_LIMIT, io_error, read_limited};
 use crate::io::json;
+use crate::io::text::unmarked;
 use crate::models::keys::MODELS;
 
 /// The environment variable that names the config file.
@@ -120,6 +120,11 @@ impl Config {
             return Err("must hold a JSON object with sections such as 'models'".to_owned());
         }
         check_all(value)?;
+        Ok(Self::of_checked(value, root))
+    }
+
+    /// From a value that was checked; whatever it does not say is as usual.
+    pub(crate) fn of_checked(value: &Value, root: &Path) -> Self {
         let found = |path: &str| lookup(value, path);
         let switch = |path: &str, default| found(path).and_then(Value::as_bool).unwrap_or(default);
         let whole = |path: &str| found(path).and_then(Value::as_u64);
@@ -137,7 +142,7 @@ impl Config {
             };
             ((*name).to_owned(), model)
         });
-        Ok(Self {
+        Self {
             path: PathBuf::new(),
             root: root.to_path_buf(),
             models: models.collect(),
@@ -149,7 +154,7 @@ impl Config {
             lanes: whole("runtime.lanes").and_then(|lanes| usize::try_from(lanes).ok()).unwrap_or_else(default_lanes),
             data_dir: path("runtime.data_dir", "data"),
             history_path: path("runtime.history_path", "data/vol_history.sqlite"),
-        })
+        }
     }
 }
 

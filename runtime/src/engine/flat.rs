@@ -33,6 +33,7 @@ impl Layout {
     }
 
     /// Whether a row is what the graph takes, with nothing to cast or to gather.
+    #[cfg(feature = "ort")]
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self.inputs.as_slice(), [Part { dtype: Dtype::Float64, .. }])
     }

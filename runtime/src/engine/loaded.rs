@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 use crate::artifact::array::Array;
 use crate::artifact::axes::Axes;
 use crate::artifact::golden::{Golden, bind_all};
-use crate::artifact::graph;
 use crate::artifact::manifest::Manifest;
 use crate::artifact::read::Artifact;
 use crate::artifact::version::Version;
 use crate::engine::flat::Layout;
 use crate::engine::lane::Lane;
 use crate::engine::library::Library;
-use crate::engine::session::said;
+use crate::engine::session::{Failed, said};
 use crate::error::Error;
 
 /// Rows that go through onnxruntime at a time.
@@ -60,15 +59,13 @@ impl Engine {
         loading: &Loading<'_>,
         contract: impl FnOnce(&Manifest) -> Result<(), String>,
     ) -> Result<(Self, Golden), Error> {
-        let artifact = Artifact::read(loading.folder, loading.asked)?;
-        let refuse = |file: &str, reason: String| Error::Artifact { path: artifact.folder.join(file), reason };
-        contract(&artifact.manifest).map_err(|reason| refuse("manifest.json", reason))?;
-        graph::audit(&artifact.graph, artifact.manifest.opset()).map_err(|reason| refuse("model.onnx", reason))?;
+        let artifact = Artifact::checked(loading.folder, loading.asked, contract)?;
+        let refuse = |reason: String| Error::Artifact { path: artifact.folder.join("model.onnx"), reason };
         let layout = Layout::of(&artifact.manifest.inputs, &artifact.manifest.outputs);
         let lanes = (0..loading.lanes.max(1))
             .map(|_| Lane::open(loading.library, &artifact.manifest, layout.as_ref(), &artifact.graph).map(Mutex::new))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|reason| refuse("model.onnx", reason))?;
+            .map_err(refuse)?;
         let Artifact { version, manifest, golden, .. } = artifact;
         Ok((Self { version, manifest, layout, lanes, next: AtomicUsize::new(0) }, golden))
     }
@@ -103,16 +100,7 @@ impl Engine {
         let layout = self.flat()?;
         check_length("row", layout.row_width, row.len())?;
         check_length("answer", layout.answer_width, answer.len())?;
-        let start = Instant::now();
-        loop {
-            if let Some(mut lane) = self.free_lane() {
-                return lane.run_one(layout, row, answer).map_err(|error| self.failed(&error));
-            }
-            if start.elapsed() >= within {
-                return Err(Error::Deadline { model: self.name().to_owned(), within });
-            }
-            std::thread::sleep(POLL.min(within));
-        }
+        self.lane_within(within)?.run_one(layout, row, answer).map_err(|error| self.failed(&error))
     }
 
     /// Answers any number of rows, in order.
@@ -152,9 +140,19 @@ impl Engine {
         Ok(whole.unwrap_or_default())
     }
 
+    /// As [`run_arrays`](Self::run_arrays) for no more rows than go through at a time, if a lane becomes free in time.
+    pub(crate) fn run_arrays_within(&self, inputs: &[Array], within: Duration) -> Result<Vec<Array>, Error> {
+        self.run_on(self.lane_within(within)?, inputs)
+    }
+
     fn run_some(&self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
+        self.run_on(self.lane(), inputs)
+    }
+
+    fn run_on(&self, mut lane: MutexGuard<'_, Lane>, inputs: &[Array]) -> Result<Vec<Array>, Error> {
         let Manifest { inputs: expected, outputs, .. } = &self.manifest;
-        let answers = self.lane().run_arrays(inputs, outputs).map_err(|error| self.failed(&error))?;
+        let answers = lane.run_arrays(inputs, outputs).map_err(|error| self.failed(&error))?;
+        drop(lane);
         let mut axes = Axes::of_batch(inputs.first().map_or(0, Array::rows));
         bind_all(&mut axes, expected, inputs, |name| format!("input '{name}'"))
             .and_then(|()| bind_all(&mut axes, outputs, &answers, |name| format!("output '{name}'")))
@@ -166,7 +164,7 @@ impl Engine {
         Error::Run { model: self.name().to_owned(), reason: reason.to_owned() }
     }
 
-    fn failed(&self, error: &ort::Error) -> Error {
+    fn failed(&self, error: &Failed) -> Error {
         self.wrong(&said(error))
     }
 
@@ -177,6 +175,20 @@ impl Engine {
             let index = self.next.load(Ordering::Relaxed) % self.lanes.len();
             self.lanes[index].lock().unwrap_or_else(PoisonError::into_inner)
         })
+    }
+
+    /// A lane, if one becomes free in time.
+    fn lane_within(&self, within: Duration) -> Result<MutexGuard<'_, Lane>, Error> {
+        let start = Instant::now();
+        loop {
+            if let Some(lane) = self.free_lane() {
+                return Ok(lane);
+            }
+            if start.elapsed() >= within {
+                return Err(Error::Deadline { model: self.name().to_owned(), within });
+            }
+            std::thread::sleep(POLL.min(within));
+        }
     }
 
     fn free_lane(&self) -> Option<MutexGuard<'_, Lane>> {

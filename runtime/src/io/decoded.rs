@@ -4,10 +4,10 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
+use crate::io::text::MARK;
+
 /// What gzip begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// UTF-8's byte order mark.
-const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// The text in `input`, told by its first bytes and not by a name.
 pub(crate) fn decoded<'a>(input: impl BufRead + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
@@ -18,11 +18,6 @@ pub(crate) fn decoded<'a>(input: impl BufRead + 'a) -> io::Result<Box<dyn BufRea
     let unpacked = BufReader::with_capacity(1 << 16, MultiGzDecoder::new(Cursor::new(start).chain(rest)));
     let (start, rest) = begun(unpacked)?;
     Ok(without_mark(start, rest))
-}
-
-/// The text without the byte order mark.
-pub(crate) fn unmarked(text: &[u8]) -> &[u8] {
-    text.strip_prefix(&MARK).unwrap_or(text)
 }
 
 /// The first bytes, fewer than asked for at the end of the input only.
@@ -44,6 +39,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::io::text::unmarked;
 
     fn packed(text: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

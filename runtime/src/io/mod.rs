@@ -1,10 +1,15 @@
 //! Files, JSON and words: what reads and writes, and knows nothing of models.
 
+#[cfg(feature = "files")]
 pub(crate) mod atomic;
+#[cfg(feature = "files")]
 pub(crate) mod cells;
+#[cfg(feature = "files")]
 pub(crate) mod decoded;
 pub(crate) mod files;
+#[cfg(feature = "files")]
 pub(crate) mod guard;
 pub(crate) mod json;
+#[cfg(feature = "files")]
 pub(crate) mod lines;
 pub(crate) mod text;

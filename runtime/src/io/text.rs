@@ -1,5 +1,13 @@
 //! Small help with words in messages.
 
+/// UTF-8's byte order mark.
+pub(crate) const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
+/// The text without the byte order mark.
+pub(crate) fn unmarked(text: &[u8]) -> &[u8] {
+    text.strip_prefix(&MARK).unwrap_or(text)
+}
+
 /// The candidate that is most like `word`, if any is close enough to be what was meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).max(1);

@@ -1,6 +1,7 @@
 //! The models that have a typed face, one folder each, and what the crate shows of them. A model without a face needs
 //! no file here: it is served as a [`Model`](crate::Model).
 
+pub(crate) mod fixed;
 pub(crate) mod keys;
 pub(crate) mod registry;
 pub(crate) mod signal_classifier;
@@ -9,12 +10,14 @@ pub(crate) mod volatility_predictor;
 #[cfg(test)]
 mod tests;
 
+pub use fixed::Fixed;
 pub use signal_classifier::answer::{Classification, Recommendation, Warning, Warnings};
 pub use signal_classifier::builder::SignalBuilder;
 pub use signal_classifier::drop_in::classify_signal_quality;
 pub use signal_classifier::keys::SIGNAL_CLASSIFIER;
 pub use signal_classifier::signal::TradeSignal;
 pub use volatility_predictor::baseline::Baseline;
+#[cfg(all(feature = "files", feature = "history"))]
 pub use volatility_predictor::drop_in::predict_volatility_change;
 pub use volatility_predictor::forecast::{Direction, HorizonForecast, ShortForecast, VolatilityForecast};
 pub use volatility_predictor::forecast_surface::{ForecastSurface, HorizonSurface};
@@ -30,6 +33,7 @@ pub mod signal {
 }
 
 /// Files of signals, as CSV or as one JSON object a line: answered in a stream, so they may be larger than memory.
+#[cfg(feature = "files")]
 pub mod batch {
     pub use crate::models::signal_classifier::batch::stream::classify_stream;
     pub use crate::models::signal_classifier::batch::summary::Summary;

@@ -59,7 +59,11 @@ impl MlService {
 
     /// Opens the models that are wanted; the fallback answers for the others.
     pub(crate) fn open_some(config: &Config, wanted: impl Fn(&str) -> bool) -> Result<Self, Error> {
-        Ok(Self(Arc::new(Inner { faces: Faces::open(config, wanted)?, config: config.clone() })))
+        Ok(Self::of(config.clone(), Faces::open(config, wanted)?))
+    }
+
+    pub(crate) fn of(config: Config, faces: Faces) -> Self {
+        Self(Arc::new(Inner { config, faces }))
     }
 
     /// The version of a model in use; `None` when the fallback answers, or no model is called so.

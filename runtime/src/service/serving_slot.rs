@@ -19,6 +19,8 @@ use crate::service::meter;
 pub(crate) trait Face: Sized + Send + Sync + 'static {
     /// The model's name.
     const NAME: &'static str;
+    /// What a fake of it answers.
+    type Fixed: Send + Sync;
 
     /// Refuses a manifest that is not of the model this face was written for.
     fn check_contract(manifest: &Manifest) -> Result<(), String>;
@@ -36,9 +38,10 @@ pub(crate) enum Why {
     Refused,
 }
 
-/// Either a model that answers, or the reason why the fallback does.
-pub(crate) enum State<F> {
+/// A model that answers, a fake, or the reason why the fallback does.
+pub(crate) enum State<F: Face> {
     Ready(F),
+    Fixed(F::Fixed),
     Off { why: Why, cause: String },
 }
 
@@ -47,12 +50,13 @@ impl<F: Face> State<F> {
     fn version(&self) -> Option<Version> {
         match self {
             Self::Ready(face) => Some(face.engine().version),
+            Self::Fixed(_) => Some(Version::FAKE),
             Self::Off { .. } => None,
         }
     }
 }
 
-pub(crate) struct ServingSlot<F> {
+pub(crate) struct ServingSlot<F: Face> {
     /// Whether the model is served at all; if not it is never loaded.
     serves: bool,
     current: ArcSwap<State<F>>,
@@ -106,6 +110,12 @@ impl<F: Face> ServingSlot<F> {
         Ok(slot(State::Off { why, cause }))
     }
 
+    /// A fake, which no version can replace; `None`: the fallback answers.
+    pub(crate) fn fixed(answer: Option<F::Fixed>) -> Self {
+        let off = || State::Off { why: Why::Disabled, cause: "the fake was given no answer".to_owned() };
+        Self { serves: false, current: ArcSwap::from_pointee(answer.map_or_else(off, State::Fixed)) }
+    }
+
     /// What is in it now; it stays usable while another version is swapped in.
     pub(crate) fn load(&self) -> Guard<Arc<State<F>>> {
         self.current.load()
@@ -137,7 +147,7 @@ impl<F: Face> Served for ServingSlot<F> {
     fn refused(&self) -> Option<String> {
         match &**self.current.load() {
             State::Off { why: Why::Refused, cause } => Some(cause.clone()),
-            State::Off { .. } | State::Ready(_) => None,
+            State::Off { .. } | State::Ready(_) | State::Fixed(_) => None,
         }
     }
 

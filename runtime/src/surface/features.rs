@@ -24,6 +24,7 @@ const MIN_STRIKES: usize = 3;
 
 pub(super) const NO_TENOR: f64 = -1.0;
 pub(super) const NO_VOLUME: f64 = -1.0;
+#[cfg(feature = "files")]
 pub(super) const UNKNOWN: u8 = 0;
 pub(super) const CALL: u8 = 1;
 pub(super) const PUT: u8 = 2;
@@ -69,6 +70,7 @@ impl Quote {
     }
 
     /// Why the quote is of no use to its day: an index of the judgement's causes.
+    #[cfg(feature = "files")]
     pub(super) fn cause(&self) -> usize {
         if self.is_clean() {
             6

@@ -1,20 +1,31 @@
 //! Reads implied-volatility surface files into daily features.
 //!
-//! The rules, the arithmetic and the messages are those of `train/volatility_predictor/surfaces/csv_reader.py`, `train/volatility_predictor/surfaces/surface_days.py` and
-//! `train/volatility_predictor/surfaces/daily_features.py`: the same file gives the same bits, or the same refusal, on both sides.
+//! The rules, the arithmetic and the messages are those of `csv_reader.py`, `surface_days.py` and `daily_features.py` in
+//! `train/volatility_predictor/surfaces/`: the same file gives the same bits, or the same refusal, on both sides.
 
 pub(crate) mod calendar;
+#[cfg(feature = "files")]
 pub(crate) mod columns;
+#[cfg(feature = "files")]
 pub(crate) mod dates;
 pub(crate) mod day;
 pub(crate) mod features;
+#[cfg(feature = "files")]
 pub(crate) mod history;
+#[cfg(feature = "files")]
 pub(crate) mod judgement;
+#[cfg(feature = "files")]
 pub(crate) mod name;
+#[cfg(feature = "files")]
 pub(crate) mod plausibility;
+pub(crate) mod quotes;
+#[cfg(feature = "files")]
 pub(crate) mod reader;
 pub(crate) mod symbol;
+#[cfg(feature = "files")]
 pub(crate) mod table;
 
 pub use day::{DAILY_FEATURES, N_DAILY, SurfaceDay};
+#[cfg(feature = "files")]
 pub use history::{Reading, SurfaceHistory, read_history, read_history_as, read_surface};
+pub use quotes::{OptionKind, SurfaceQuote};

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+#[cfg(feature = "history")]
 use jiff::civil::Date;
 
+#[cfg(feature = "history")]
 use crate::error::Error;
 
 /// Characters of a date as YYYY-MM-DD.
@@ -89,6 +91,7 @@ fn has_class(symbol: &str) -> bool {
 ///
 /// # Errors
 /// [`Error::Surface`]: the name holds two dates, or one that is no day of the calendar.
+#[cfg(feature = "history")]
 pub(crate) fn date_in_name(path: &Path) -> Result<Option<Date>, Error> {
     let refused = |reason: String| Error::Surface { path: path.to_path_buf(), reason };
     let name = file_name(path);

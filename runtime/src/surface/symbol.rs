@@ -17,6 +17,7 @@ pub(crate) fn checked_symbol(symbol: &str) -> Result<String, Error> {
 }
 
 /// What a symbol is called in the name of a file: in lower case, with a hyphen for the slash that would be a folder.
+#[cfg(any(test, all(feature = "files", feature = "history")))]
 pub(crate) fn name_in_file(symbol: &str) -> String {
     symbol.to_ascii_lowercase().replace('/', "-")
 }

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::artifact::array::Array;
 use crate::artifact::place::version_folder;
+use crate::artifact::read::Artifact;
 use crate::artifact::version::Version;
 use crate::engine::loaded::Loading;
 use crate::engine::place::Place;
@@ -25,6 +27,20 @@ pub struct Checked {
     pub cases: usize,
     /// The largest difference to the original's answers.
     pub largest_difference: f64,
+}
+
+/// What a version folder holds, as far as it can be told without onnxruntime.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inspected {
+    /// The model's name.
+    pub model: String,
+    /// Its version.
+    pub version: Version,
+    /// The version folder.
+    pub folder: PathBuf,
+    /// How many golden cases it brings.
+    pub cases: usize,
 }
 
 /// The models installed below `path`: itself if it is a model or version folder, else the folders in it that are.
@@ -59,6 +75,26 @@ fn is_model_folder(path: &Path) -> bool {
     let holds_version =
         || std::fs::read_dir(path).into_iter().flatten().flatten().any(|entry| is_version(entry.path()));
     path.is_dir() && (named(path).is_some_and(|name| has_face(&name)) || holds_version())
+}
+
+/// All of [`check`] that needs no onnxruntime, and so no feature: hashes, format, operators, and the contract of a model
+/// that has a face here. Whether it answers as its original did is not known then.
+///
+/// # Errors
+/// The artifact is refused.
+///
+/// # Examples
+/// ```
+/// # let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/others/mixed");
+/// let found = dollarbill_ml::artifact::inspect(&path)?;
+/// assert!(found.cases > 0);
+/// # Ok::<(), dollarbill_ml::Error>(())
+/// ```
+pub fn inspect(path: &Path) -> Result<Inspected, Error> {
+    let folder = version_folder(path)?;
+    let Artifact { version, manifest, golden, .. } = Artifact::checked(&folder, None, check_contract)?;
+    let cases = golden.inputs.first().map_or(0, Array::rows);
+    Ok(Inspected { model: manifest.model, version, folder, cases })
 }
 
 /// Integrity, format and golden replay (and the contract of a model that has a face here) of one model folder (its current version), version folder, or `model.onnx`.

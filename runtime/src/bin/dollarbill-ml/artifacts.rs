@@ -81,7 +81,7 @@ pub(crate) fn evaluate(place: &Place, version: &Path, input: &Path, output: &Pat
         buffer.resize(count * evaluator.row_width() * SIZE, 0);
         reader.read_exact(&mut buffer).map_err(|source| cannot("read", input, source))?;
         rows.clear();
-        rows.extend(buffer.as_chunks::<SIZE>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)));
+        rows.extend(buffer.chunks_exact(SIZE).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default())));
         answers.resize(count * evaluator.answer_width(), 0.0);
         evaluator.evaluate(&rows, &mut answers)?;
         for answer in &answers {

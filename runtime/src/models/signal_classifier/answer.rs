@@ -53,6 +53,8 @@ pub enum Warning {
     ThetaPerDay,
     /// Delta is positive and theta that of a put: the sign of delta seems lost.
     PutDeltaUnsigned,
+    /// The answer is a fake's: [`MlService::fixed`](crate::MlService::fixed), for tests.
+    Fake,
 }
 
 impl fmt::Display for Warning {
@@ -76,14 +78,16 @@ impl fmt::Display for Warning {
             Self::PutDeltaUnsigned => {
                 formatter.write_str("delta contradicts theta: it looks like a put's without its sign (-delta)")
             }
+            Self::Fake => formatter.write_str("fake: a fixed answer for tests"),
         }
     }
 }
 
 /// How many warnings there are.
+#[cfg(any(test, feature = "files"))]
 pub(crate) const N_WARNINGS: usize = N_FIELDS + FLAGS.len();
 
-const FLAGS: [Warning; 9] = [
+const FLAGS: [Warning; 10] = [
     Warning::UnlikeTraining,
     Warning::RuleDisagrees,
     Warning::ModelDisabled,
@@ -93,6 +97,7 @@ const FLAGS: [Warning; 9] = [
     Warning::VegaPerPoint,
     Warning::ThetaPerDay,
     Warning::PutDeltaUnsigned,
+    Warning::Fake,
 ];
 
 impl Warning {

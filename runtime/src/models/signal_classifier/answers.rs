@@ -100,6 +100,10 @@ impl MlService {
                     Err(error) => self.by_rule(signal, Warning::ModelFailed, &error.to_string()),
                 }
             }
+            State::Fixed(confidence) => {
+                Limits::contract().check(signal)?;
+                Ok(self.by_fake(signal, *confidence))
+            }
             State::Off { why, cause } => {
                 Limits::contract().check(signal)?;
                 self.by_rule(signal, (*why).into(), cause)
@@ -147,6 +151,14 @@ impl MlService {
         let slot = self.signals().slot.load();
         let done = match &**slot {
             State::Ready(ready) => self.batch_by_model(ready, signals, out),
+            State::Fixed(confidence) => {
+                let limits = Limits::contract();
+                signals.iter().enumerate().try_for_each(|(index, signal)| {
+                    limits.check(signal).map_err(|error| numbered(error, index))?;
+                    out.push(self.by_fake(signal, *confidence));
+                    Ok(())
+                })
+            }
             State::Off { why, cause } => {
                 let limits = Limits::contract();
                 signals.iter().enumerate().try_for_each(|(index, signal)| {
@@ -168,14 +180,14 @@ impl MlService {
         out: &mut Vec<Classification>,
     ) -> Result<(), Error> {
         let SignalModel { engine, limits, .. } = ready;
-        let mut rows = Vec::with_capacity(signals.len() * N_FIELDS);
+        let mut rows = Vec::with_capacity(signals.len());
         for (index, signal) in signals.iter().enumerate() {
-            rows.extend(limits.check(signal).map_err(|error| numbered(error, index))?);
+            rows.push(limits.check(signal).map_err(|error| numbered(error, index))?);
         }
         let mut answers = vec![0.0; signals.len()];
-        let ran = engine.run(&rows, &mut answers);
+        let ran = engine.run(rows.as_flattened(), &mut answers);
         out.reserve(signals.len());
-        for ((signal, row), &answer) in signals.iter().zip(rows.as_chunks::<N_FIELDS>().0).zip(&answers) {
+        for ((signal, row), &answer) in signals.iter().zip(&rows).zip(&answers) {
             out.push(match (&ran, probability(answer)) {
                 (Ok(()), Ok(confidence)) => self.by_model(signal, confidence, ready.warnings(row), engine.version),
                 (Err(error), _) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
@@ -192,6 +204,10 @@ impl MlService {
             warnings = warnings.with(Warning::RuleDisagrees);
         }
         self.classification(confidence, rule, Some(version), warnings)
+    }
+
+    fn by_fake(&self, signal: &TradeSignal, confidence: f64) -> Classification {
+        self.by_model(signal, confidence, Warnings::default().with(Warning::Fake), Version::FAKE)
     }
 
     fn by_rule(&self, signal: &TradeSignal, warning: Warning, cause: &str) -> Result<Classification, Error> {

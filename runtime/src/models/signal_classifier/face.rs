@@ -34,6 +34,13 @@ impl Signals {
     }
 }
 
+impl Signals {
+    /// A fixed confidence in every signal; `None`: the fallback answers.
+    pub(crate) fn fixed(config: &Config, confidence: Option<f64>) -> Self {
+        Self { slot: ServingSlot::fixed(confidence), cache: None, trade_threshold: config.trade_threshold() }
+    }
+}
+
 /// One version of it.
 pub(crate) struct SignalModel {
     pub(crate) engine: Engine,
@@ -43,6 +50,8 @@ pub(crate) struct SignalModel {
 
 impl Face for SignalModel {
     const NAME: &'static str = SIGNAL_CLASSIFIER;
+    /// The confidence.
+    type Fixed = f64;
 
     fn check_contract(manifest: &Manifest) -> Result<(), String> {
         check_contract(manifest)

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod answers;
+#[cfg(feature = "files")]
 pub(crate) mod batch;
 pub(crate) mod builder;
 pub(crate) mod contract;

@@ -7,7 +7,6 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::Error;
 use crate::io::text::nearest;
-use crate::models::signal_classifier::batch::columns::{check_other, missing};
 use crate::models::signal_classifier::contract::{Limits, unit_of};
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_FIELDS};
 use crate::models::signal_classifier::signal::TradeSignal;
@@ -74,8 +73,13 @@ impl RawSignal {
         self.fields(limits)
     }
 
-    /// The signal in a row of a file, where other fields may stand beside it.
-    pub(crate) fn signal_of_row(&self, limits: &Limits) -> Result<TradeSignal, String> {
+    /// The signal in a row of a file, where other fields may stand beside it that `check_other` lets pass.
+    #[cfg(feature = "files")]
+    pub(crate) fn signal_of_row(
+        &self,
+        limits: &Limits,
+        check_other: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<TradeSignal, String> {
         self.check_twice()?;
         self.others.iter().try_for_each(|name| check_other(name))?;
         self.fields(limits)
@@ -103,7 +107,14 @@ impl RawSignal {
     }
 }
 
+/// The message for a field that is not there, with the other name that may be meant for it.
+pub(crate) fn missing(field: &str, others: &[&str]) -> String {
+    let hint = nearest(field, others.iter().copied()).map(|near| format!("; is it '{near}'?")).unwrap_or_default();
+    format!("field '{field}' is missing{hint}")
+}
+
 /// Reads the text fields of a CSV row as a signal; `columns[i]` is the place of field i.
+#[cfg(feature = "files")]
 pub(crate) fn from_text_fields(
     fields: &csv::StringRecord,
     columns: &[usize; N_FIELDS],

@@ -29,6 +29,15 @@ pub(crate) fn persistence(known: &[&SurfaceDay], horizon: u32, cause: String) ->
     Some(answer(known, horizon, horizons, None, vec![cause]))
 }
 
+/// A fake's forecast: `change_percent` from the newest day. Needs at least one known day.
+pub(crate) fn fake(known: &[&SurfaceDay], horizon: u32, change_percent: f64) -> Option<VolatilityForecast> {
+    let current = known.last()?.features[AVERAGE_IV];
+    let (predicted, baseline) = (current * (1.0 + change_percent / 100.0), Baseline::persistence(current));
+    let horizons = vec![HorizonForecast { days: horizon, predicted, lower: None, upper: None, baseline }];
+    let warnings = vec!["fake: a fixed answer for tests".to_owned()];
+    Some(answer(known, horizon, horizons, Some(Version::FAKE), warnings))
+}
+
 /// The model's forecast for the days; at least `minimum_days` of them must be known.
 pub(crate) fn forecast(
     engine: &Engine,
@@ -83,9 +92,8 @@ fn check_limits(window: &[&SurfaceDay], columns: &[Column]) -> Result<(), String
 fn outside_training(day: &SurfaceDay, columns: &[Column]) -> Vec<String> {
     let mut warnings = Vec::new();
     for (value, column) in day.features.iter().zip(columns) {
-        if let (Some(low), Some(high)) = (column.trained_minimum, column.trained_maximum)
-            && (*value < low || *value > high)
-        {
+        let trained = column.trained_minimum.zip(column.trained_maximum);
+        if let Some((low, high)) = trained.filter(|(low, high)| value < low || value > high) {
             warnings.push(format!("{} is {value}, training saw {low}..{high}", column.name));
         }
     }

@@ -1,7 +1,6 @@
 //! Which days a forecast rests on: those observed, a dated file's, and the engine's undated snapshot as the newest one.
 //! `train/volatility_predictor/store/known_days.py` follows the same rules.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,38 +10,16 @@ use jiff::{Timestamp, ToSpan, tz};
 use crate::config::settings::Config;
 use crate::error::Error;
 use crate::io::files::io_error;
+use crate::models::volatility_predictor::known::KnownDays;
 use crate::store::day_cache::{DayCache, Stored};
 use crate::surface::calendar::{is_weekend, no_trading_day};
-use crate::surface::day::{N_DAILY, SurfaceDay, is_copy};
+use crate::surface::day::SurfaceDay;
 use crate::surface::history::{Reading, SurfaceHistory, read_history_as};
 use crate::surface::name::{date_in_name, symbol_of};
 use crate::surface::symbol::{checked_symbol, name_in_file};
 
 /// A modification time counts by this clock: New York's without summer time, whose midnight no trading session crosses.
 const CLOCK: tz::Offset = tz::offset(-5);
-/// Calendar days between two neighbours that no run of holidays explains.
-const LONGEST_GAP: i32 = 10;
-/// The newest days whose gaps and jumps are worth a warning.
-const LOOKED_AT: usize = 10;
-/// Overnight: factors that are odd, and one that no market has, which units have.
-const RISE: f64 = 1.6;
-const FALL: f64 = 0.6;
-const DRASTIC: f64 = 5.0;
-/// Of the usual quotes: the newest day may be cut off.
-const HALF_A_DAY: f64 = 0.6;
-
-/// The days of a forecast, and what to say of them.
-pub(crate) struct KnownDays {
-    /// Oldest first, no day twice.
-    pub(crate) days: Vec<SurfaceDay>,
-    /// Where they come from.
-    pub(crate) place: String,
-    /// What to do if they are too few.
-    pub(crate) todo: String,
-    pub(crate) warnings: Vec<String>,
-    /// How the file was read and what was left out of it.
-    pub(crate) notes: Vec<String>,
-}
 
 /// The days of `symbol`: the store's, and on top of them its file in the data folder.
 pub(crate) fn of_symbol(
@@ -118,49 +95,6 @@ pub(crate) fn of_file(
     Ok(KnownDays { notes: found.notes, ..known })
 }
 
-impl KnownDays {
-    fn new(
-        days: Stored,
-        mut place: String,
-        todo: String,
-        mut warnings: Vec<String>,
-        accept: bool,
-    ) -> Result<Self, Error> {
-        let count = days.len();
-        let mut kept: Vec<SurfaceDay> = Vec::with_capacity(count);
-        for day in days.into_values() {
-            // A holiday's copy, or the snapshot that was observed already.
-            if kept.last().is_none_or(|before| !is_copy(&day, before)) {
-                kept.push(day);
-            }
-        }
-        if kept.len() < count {
-            let _ = write!(place, " (copies of the day before left out: {})", count - kept.len());
-        }
-        for pair in kept[kept.len().saturating_sub(LOOKED_AT)..].windows(2) {
-            if let [SurfaceDay { date: Some(one), .. }, SurfaceDay { date: Some(other), .. }] = pair {
-                let gap = (*other - *one).get_days();
-                if gap > LONGEST_GAP {
-                    warnings.push(format!("{one} and {other} are {gap} days apart and count as neighbours"));
-                }
-            }
-        }
-        warnings.extend(jumps(&kept, &place, accept)?);
-        Ok(Self { days: kept, place, todo, warnings, notes: Vec::new() })
-    }
-
-    /// A forecast for the days after one long past is of no use to somebody who trades today.
-    fn with_age(mut self, today: Date) -> Self {
-        if let Some(newest) = self.days.last().and_then(|day| day.date) {
-            let age = (today - newest).get_days();
-            if age > LONGEST_GAP {
-                self.warnings.push(format!("the newest day known is {newest}, {age} days ago"));
-            }
-        }
-        self
-    }
-}
-
 /// A warning when the last days of the file were of no use: the forecast is for the days after an older one.
 fn dropped_last(found: &SurfaceHistory) -> Option<String> {
     let newest = found.days.last()?.date?.to_string();
@@ -174,40 +108,6 @@ fn dropped_last(found: &SurfaceHistory) -> Option<String> {
     let named = late[..late.len().min(3)].join("; ");
     (!late.is_empty())
         .then(|| format!("the forecast rests on {newest}: the days after it were left out: {named}{more}"))
-}
-
-/// Warnings for what moved overnight as markets seldom do; an error where none ever did.
-fn jumps(kept: &[SurfaceDay], place: &str, accept: bool) -> Result<Vec<String>, Error> {
-    let mut lines = Vec::new();
-    for pair in kept[kept.len().saturating_sub(LOOKED_AT)..].windows(2) {
-        let [
-            SurfaceDay { date: Some(one), features: before, .. },
-            SurfaceDay { date: Some(other), features: after, .. },
-        ] = pair
-        else {
-            continue;
-        };
-        let factor = after[0] / before[0];
-        let change =
-            format!("average implied volatility goes from {:.4} on {one} to {:.4} on {other}", before[0], after[0]);
-        if (factor >= DRASTIC || factor <= 1.0 / DRASTIC) && !accept {
-            let reason = format!("{change}; does its unit change? If it is right, add --accept");
-            return Err(Error::Surface { path: PathBuf::from(place), reason });
-        }
-        if factor >= RISE || factor <= FALL {
-            lines.push(format!("{change} ({:+.0} %)", (factor - 1.0) * 100.0));
-        }
-    }
-    let Some((newest, older)) = kept.split_last() else { return Ok(lines) };
-    let from = older.len().saturating_sub(LOOKED_AT);
-    let mut usual: Vec<f64> = older[from..].iter().map(|day| day.features[N_DAILY - 1]).collect();
-    usual.sort_by(f64::total_cmp);
-    let quotes = newest.features[N_DAILY - 1];
-    let most = usual.get(usual.len() / 2).filter(|most| usual.len() >= 3 && quotes < HALF_A_DAY * **most);
-    if let (Some(most), Some(date)) = (most, newest.date) {
-        lines.push(format!("{date} has {quotes:.0} clean quotes, the days before it {most:.0}: is the file whole?"));
-    }
-    Ok(lines)
 }
 
 fn stored(config: &Config, kept: &DayCache, symbol: &str) -> Result<Stored, Error> {

@@ -9,20 +9,44 @@ use crate::error::Error;
 use crate::models::volatility_predictor::contract::{Settings, check_contract};
 use crate::models::volatility_predictor::keys::VOLATILITY_PREDICTOR;
 use crate::service::serving_slot::{Face, ServingSlot};
+#[cfg(all(feature = "files", feature = "history"))]
 use crate::store::day_cache::DayCache;
 
 /// Its slot, and what all of its versions share.
 pub(crate) struct Forecasts {
     pub(crate) slot: ServingSlot<VolatilityModel>,
+    #[cfg(all(feature = "files", feature = "history"))]
     pub(crate) day_cache: DayCache,
     pub(crate) horizon: u32,
 }
 
 impl Forecasts {
     pub(crate) fn open(config: &Config, wanted: bool) -> Result<Self, Error> {
-        let slot = ServingSlot::open(config, wanted)?;
-        Ok(Self { slot, day_cache: DayCache::default(), horizon: config.prediction_horizon() })
+        Ok(Self::of(ServingSlot::open(config, wanted)?, config))
     }
+
+    /// A fixed forecast of every surface; `None`: the fallback answers.
+    pub(crate) fn fixed(config: &Config, forecast: Option<FixedForecast>) -> Self {
+        Self::of(ServingSlot::fixed(forecast), config)
+    }
+
+    fn of(slot: ServingSlot<VolatilityModel>, config: &Config) -> Self {
+        Self {
+            slot,
+            #[cfg(all(feature = "files", feature = "history"))]
+            day_cache: DayCache::default(),
+            horizon: config.prediction_horizon(),
+        }
+    }
+}
+
+/// What a fake forecasts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FixedForecast {
+    pub(crate) change_percent: f64,
+    /// Of a symbol or a file, which a fake does not read.
+    #[cfg(all(feature = "files", feature = "history"))]
+    pub(crate) average_iv: f64,
 }
 
 /// One version of it.
@@ -33,6 +57,7 @@ pub(crate) struct VolatilityModel {
 
 impl Face for VolatilityModel {
     const NAME: &'static str = VOLATILITY_PREDICTOR;
+    type Fixed = FixedForecast;
 
     fn check_contract(manifest: &Manifest) -> Result<(), String> {
         check_contract(manifest)

@@ -1,24 +1,30 @@
 //! Forecasts of the service: known days in, an answer of the model or of persistence out.
 
+#[cfg(all(feature = "files", feature = "history"))]
 use std::path::Path;
 
+#[cfg(all(feature = "files", feature = "history"))]
 use jiff::civil::Date;
 
 use crate::artifact::version::Version;
 use crate::config::settings::Config;
 use crate::error::Error;
 use crate::models::volatility_predictor::compute;
-use crate::models::volatility_predictor::days::{self, KnownDays};
+#[cfg(all(feature = "files", feature = "history"))]
+use crate::models::volatility_predictor::days;
 use crate::models::volatility_predictor::face::{Forecasts, VolatilityModel};
 use crate::models::volatility_predictor::forecast::VolatilityForecast;
 use crate::models::volatility_predictor::keys::VOLATILITY_PREDICTOR;
+use crate::models::volatility_predictor::known::KnownDays;
 use crate::service::meter;
 use crate::service::ml_service::MlService;
 use crate::service::serving_slot::State;
 use crate::service::source::Source;
+#[cfg(all(feature = "files", feature = "history"))]
 use crate::store::day_cache::DayCache;
 use crate::surface::day::SurfaceDay;
-use crate::surface::history::Reading;
+#[cfg(all(feature = "files", feature = "history"))]
+use crate::surface::{history::Reading, name::symbol_of, symbol::checked_symbol};
 
 impl MlService {
     /// Opens the volatility predictor alone; what the other models would say comes from the fallback.
@@ -64,8 +70,9 @@ impl MlService {
     /// # Errors
     /// [`Error::Symbol`], [`Error::Surface`], [`Error::Io`] or [`Error::History`] when there is no readable data,
     /// [`Error::Days`] when too few days are known, [`Error::NoFallback`] as for [`MlService::classify`].
+    #[cfg(all(feature = "files", feature = "history"))]
     pub fn forecast(&self, symbol: &str) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|config, kept| days::of_symbol(config, kept, symbol, None, false))
+        self.forecast_stored(symbol, |config, kept| days::of_symbol(config, kept, symbol, None, false))
     }
 
     /// As [`MlService::forecast`], the snapshot being of the day `date`.
@@ -73,8 +80,9 @@ impl MlService {
     /// # Errors
     /// As [`MlService::forecast`], and when there is no snapshot without dates, the date is no trading day, or an older
     /// one than the newest day observed.
+    #[cfg(all(feature = "files", feature = "history"))]
     pub fn forecast_on(&self, symbol: &str, date: Date) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|config, kept| days::of_symbol(config, kept, symbol, Some(date), false))
+        self.forecast_stored(symbol, |config, kept| days::of_symbol(config, kept, symbol, Some(date), false))
     }
 
     /// The volatility forecast from a surface file with dates; or from a snapshot without dates and the days of its symbol
@@ -83,6 +91,7 @@ impl MlService {
     ///
     /// # Errors
     /// As [`MlService::forecast_on`].
+    #[cfg(all(feature = "files", feature = "history"))]
     pub fn forecast_file(&self, path: &Path, date: Option<Date>) -> Result<VolatilityForecast, Error> {
         self.forecast_file_as(path, date, &Reading::default())
     }
@@ -91,30 +100,72 @@ impl MlService {
     ///
     /// # Errors
     /// As [`MlService::forecast_on`].
+    #[cfg(all(feature = "files", feature = "history"))]
     pub fn forecast_file_as(
         &self,
         path: &Path,
         date: Option<Date>,
         reading: &Reading,
     ) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|config, kept| days::of_file(config, kept, path, date, reading))
+        let symbol = reading.symbol.clone().unwrap_or_else(|| symbol_of(path));
+        self.forecast_stored(&symbol, |config, kept| days::of_file(config, kept, path, date, reading))
     }
 
     /// As [`MlService::forecast`], or [`MlService::forecast_on`] with a date, of what is not plausible.
     ///
     /// # Errors
     /// As [`MlService::forecast_on`].
+    #[cfg(all(feature = "files", feature = "history"))]
     pub fn forecast_accepted(&self, symbol: &str, date: Option<Date>) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|config, kept| days::of_symbol(config, kept, symbol, date, true))
+        self.forecast_stored(symbol, |config, kept| days::of_symbol(config, kept, symbol, date, true))
     }
 
-    fn forecast_known(
+    /// The volatility forecast from days that the caller holds, all of one symbol, each with its date, oldest first: read
+    /// from files, kept in a store of its own, or made by [`SurfaceDay::from_quotes`]. A day that repeats the one before
+    /// to the bit is left out; what a day does not tell is NaN.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with the number of the day, counted from 0: no date, no trading day, out of order, of another
+    /// symbol, or without a sound `avg_iv`; [`Error::Days`] when they are too few, [`Error::NoFallback`] as for
+    /// [`MlService::classify`].
+    ///
+    /// # Examples
+    /// ```
+    /// use dollarbill_ml::{Fixed, MlService, surface::SurfaceDay};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ml = MlService::fixed(Fixed::default().change_percent(5.0));
+    /// let features = [0.40, 0.38, 0.05, 0.01, f64::NAN, 1200.0, 46.0];
+    /// let day = SurfaceDay { date: Some("2024-03-04".parse()?), symbol: "TSLA".to_owned(), features };
+    /// let forecast = ml.forecast_days(&[day])?;
+    /// assert!((forecast.predicted_avg_iv - 0.42).abs() < 1e-12);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn forecast_days(&self, days: &[SurfaceDay]) -> Result<VolatilityForecast, Error> {
+        self.forecast_known(|| KnownDays::of_memory(days))
+    }
+
+    /// A fake reads nothing: what it is asked for is as it was told.
+    #[cfg(all(feature = "files", feature = "history"))]
+    fn forecast_stored(
         &self,
+        symbol: &str,
         read: impl FnOnce(&Config, &DayCache) -> Result<KnownDays, Error>,
     ) -> Result<VolatilityForecast, Error> {
+        let fake = match &**self.forecasts().slot.load() {
+            State::Fixed(fixed) => Some(fixed.average_iv),
+            _ => None,
+        };
+        self.forecast_known(|| match fake {
+            Some(average_iv) => Ok(KnownDays::of_fake(checked_symbol(symbol)?, average_iv)),
+            None => read(&self.inner().config, &self.forecasts().day_cache),
+        })
+    }
+
+    fn forecast_known(&self, read: impl FnOnce() -> Result<KnownDays, Error>) -> Result<VolatilityForecast, Error> {
         let span = meter::forecast_span().entered();
         let timer = meter::start();
-        let result = read(&self.inner().config, &self.forecasts().day_cache).and_then(|known| {
+        let result = read().and_then(|known| {
             span.record("place", &known.place);
             let mut forecast = self.answer_days(&known.days, &known.place, known.todo)?;
             forecast.warnings.extend(known.warnings);
@@ -144,6 +195,10 @@ impl MlService {
                         cause
                     }
                 }
+            }
+            State::Fixed(fixed) => {
+                return compute::fake(&known, horizon, fixed.change_percent)
+                    .ok_or_else(|| compute::too_few(place.to_owned(), 1, 0, todo));
             }
             State::Off { cause, .. } => cause.clone(),
         };

@@ -1,7 +1,7 @@
 //! Where the fields of a signal stand in a header, however it spells them; whatever else stands there passes through.
 
-use crate::io::text::nearest;
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_FIELDS};
+use crate::models::signal_classifier::raw_signal::missing;
 
 /// What an answer adds to a row.
 pub(crate) const ADDED: [&str; 4] = ["confidence", "recommendation", "source", "warnings"];
@@ -37,12 +37,6 @@ pub(crate) fn columns_of<'a>(header: impl Iterator<Item = &'a str>) -> Result<[u
 pub(crate) fn check_other(name: &str) -> Result<(), String> {
     let added = ADDED.contains(&name.trim());
     if added { Err(format!("'{}' is a column that this adds; leave it out or rename it", name.trim())) } else { Ok(()) }
-}
-
-/// The message for a field that is not there, with the other name that may be meant for it.
-pub(crate) fn missing(field: &str, others: &[&str]) -> String {
-    let hint = nearest(field, others.iter().copied()).map(|near| format!("; is it '{near}'?")).unwrap_or_default();
-    format!("field '{field}' is missing{hint}")
 }
 
 /// A name without what differs from one program to the next: case, spaces, hyphens, underscores.

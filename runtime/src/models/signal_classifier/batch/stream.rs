@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::io::decoded::decoded;
 use crate::io::guard::Guard;
 use crate::models::signal_classifier::answer::Classification;
+use crate::models::signal_classifier::batch::columns::check_other;
 use crate::models::signal_classifier::batch::columns::{ADDED, columns_of};
 use crate::models::signal_classifier::batch::summary::Summary;
 use crate::models::signal_classifier::contract::Limits;
@@ -163,7 +164,7 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
                     continue;
                 }
                 rows.push(row);
-                let signal = RawSignal::parse(line).and_then(|raw| raw.signal_of_row(&limits));
+                let signal = RawSignal::parse(line).and_then(|raw| raw.signal_of_row(&limits, check_other));
                 signals.push(signal.map_err(|reason| signal_error(&name, row, reason))?);
             }
             if signals.is_empty() {

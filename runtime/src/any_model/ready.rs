@@ -1,0 +1,102 @@
+//! A version that answers: what every call of a model has in common.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::any_model::answers::Answers;
+use crate::any_model::inputs::{Wrong, check_row};
+use crate::any_model::signature::Signature;
+use crate::any_model::warnings::warnings;
+use crate::artifact::array::{Array, Values};
+use crate::artifact::tensor::{Axis, TensorSpec};
+use crate::engine::loaded::{Engine, Loading};
+use crate::engine::place::Place;
+use crate::engine::replay::load_proven;
+use crate::error::Error;
+use crate::service::meter::{self, Label};
+use crate::service::source::Source;
+
+/// A version that has been proven.
+pub(crate) struct Ready {
+    pub(crate) engine: Engine,
+    pub(crate) signature: Arc<Signature>,
+    pub(crate) label: Label,
+}
+
+impl Ready {
+    pub(crate) fn load(folder: &Path, place: &Place, lanes: usize, asked: Option<&str>) -> Result<Self, Error> {
+        let library = place.library()?;
+        let (engine, _) = load_proven(&Loading { library: &library, folder, asked, lanes }, |_| Ok(()))?;
+        let signature = Arc::new(Signature::of(&engine.manifest, engine.version));
+        let label = meter::label(engine.name());
+        Ok(Self { engine, signature, label })
+    }
+}
+
+/// A call, with its span and its metrics: every row that is answered counts.
+pub(crate) fn observed<T>(ready: &Ready, rows: usize, call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let span = meter::run_span(&ready.signature.name, rows).entered();
+    let timer = meter::start();
+    let result = call();
+    let version = ready.signature.version;
+    meter::answered(&span, result.as_ref().map(|_| (Source::Model, Some(version))));
+    meter::call(&ready.label, timer, [rows, 0], result.as_ref().err());
+    result
+}
+
+pub(crate) fn check_one(ready: &Ready, row: &[f64]) -> Result<(), Error> {
+    check_flat(ready)?;
+    check_row(&ready.engine.manifest.inputs, row).map_err(|reason| Error::Input { place: "row".to_owned(), reason })
+}
+
+/// One flat row as the arrays that the model takes.
+pub(crate) fn checked(ready: &Ready, row: &[f64]) -> Result<Vec<Array>, Error> {
+    check_one(ready, row)?;
+    Ok(gathered(ready, row))
+}
+
+pub(crate) fn check_flat(ready: &Ready) -> Result<(), Error> {
+    if ready.engine.layout().is_some() {
+        return Ok(());
+    }
+    let reason = "an input or output is of text or has a free axis: give it named tensors, not rows of numbers";
+    Err(Error::Input { place: format!("model {}", ready.signature.name), reason: reason.to_owned() })
+}
+
+pub(crate) fn refused(ready: &Ready, (row, reason): Wrong) -> Error {
+    let place = row.map_or_else(|| format!("model {}", ready.signature.name), |row| format!("row {row}"));
+    Error::Input { place, reason }
+}
+
+/// Checked flat rows as the arrays that the model takes.
+pub(crate) fn gathered(ready: &Ready, flat: &[f64]) -> Vec<Array> {
+    let Some(layout) = ready.engine.layout() else { return Vec::new() };
+    let (mut start, rows) = (0, flat.len() / layout.row_width);
+    let arrays = layout.inputs.iter().map(|part| {
+        let values = part.gather(flat, layout.row_width, start);
+        start += part.width;
+        Array { shape: part.shape_of(rows), values }
+    });
+    arrays.collect()
+}
+
+/// The answer to checked inputs; with a deadline only to a single row.
+pub(crate) fn answer(ready: &Ready, arrays: &[Array], within: Option<Duration>) -> Result<Answers, Error> {
+    let signature = Arc::clone(&ready.signature);
+    if arrays.first().is_none_or(|array| array.rows() == 0) {
+        let empty = |tensor: &TensorSpec| {
+            let lengths = tensor.shape.iter().map(|axis| match axis {
+                Axis::Fixed(length) => *length,
+                Axis::Free(_) => 0,
+            });
+            Array { shape: lengths.collect(), values: Values::empty(tensor.dtype) }
+        };
+        return Ok(Answers::new(signature.outputs.iter().map(empty).collect(), Vec::new(), signature));
+    }
+    let answered = match within {
+        None => ready.engine.run_arrays(arrays)?,
+        Some(within) => ready.engine.run_arrays_within(arrays, within)?,
+    };
+    Ok(Answers::new(answered, warnings(&ready.engine.manifest, arrays), signature))
+}
