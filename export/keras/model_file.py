@@ -1,6 +1,8 @@
 """A .keras file: recognised by its content, and refused before anything in it is loaded if it holds code."""
 
 import json
+import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,10 @@ def load_keras_file(path: Path) -> Any:
     import keras
 
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with tempfile.TemporaryDirectory() as folder:
+            named = Path(folder) / "model.keras"  # Keras goes by the name's ending
+            shutil.copyfile(path, named)
+            return keras.saving.load_model(named, compile=False, safe_mode=True)
     except Exception as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
         raise PipelineError(
@@ -78,9 +83,7 @@ def _config(path: Path) -> Any:
             entries = archive.infolist()
             sizes = {entry.filename: entry.file_size for entry in entries}
             if len(entries) > MOST_ENTRIES or sizes.get(CONFIG, 0) > MOST_CONFIG_BYTES:
-                raise PipelineError(
-                    f"{path}: a .keras file of {len(entries)} entries, {CONFIG} of {sizes.get(CONFIG)} bytes"
-                )
+                raise PipelineError(f"{path}: {len(entries)} entries, {CONFIG} of {sizes.get(CONFIG)} bytes: too large")
             if sum(sizes.values()) > MOST_WEIGHT_BYTES:
                 raise PipelineError(f"{path}: {sum(sizes.values()):,} bytes unpacked, at most {MOST_WEIGHT_BYTES:,}")
             with archive.open(CONFIG) as file:

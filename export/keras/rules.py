@@ -34,8 +34,8 @@ class Rule:
         fields: of the config, that `lower` looks at.
         arguments: of the call, that `lower` takes.
         inert: fields and arguments that change no answer outside training.
-        casts: whether float inputs are cast to the layer's type, as Keras does; a layer that moves numbers may keep more
-            digits than Keras, where the next one asks for them.
+        casts: whether float inputs are cast to the layer's type, as Keras does; one that moves numbers may keep
+            more digits than Keras, where the next one asks for them.
     """
 
     lower: Lower

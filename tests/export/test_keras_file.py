@@ -116,7 +116,7 @@ def test_a_mean_over_the_batch_is_refused_by_name() -> None:
 
     entry = days()
     with pytest.raises(PipelineError, match=r"Mean 'mean.*over the batch"):
-        compile_keras(keras.Model(entry, keras.layers.Add()([entry, keras.ops.mean(entry)])), name="m")
+        compile_keras(keras.Model(entry, keras.ops.add(entry, keras.ops.mean(entry))), name="m")
 
 
 def test_half_precision_is_refused_by_name() -> None:
@@ -169,7 +169,7 @@ def test_a_lambda_a_class_and_a_function_of_the_users_are_refused_before_loading
 
     for layer, said in (
         (keras.layers.Lambda(lambda x: x), "Lambda: code inside a file is not run"),
-        (Mine(), "Mine of 'theirs>Mine' is not of Keras|is not of Keras"),
+        (Mine(), "Mine of .* is not of Keras"),
         (keras.layers.Dense(1, activation=bend), "function: code inside"),
         (keras.layers.Dense(1, activation=lambda x: x), "__lambda__: code inside"),
     ):

@@ -63,10 +63,6 @@ def simple_rnn(
     to: Lowering, op: Any, result: Any, sequences: str, initial_state: Any = None, mask: Any = None
 ) -> list[str]:
     """One gate."""
-    import keras
-
-    if op.activation is keras.activations.softsign:
-        raise refuse(op, "activation 'softsign' is off by 1e-5 in onnxruntime's operator: no lowering")
     cell = op.cell
     bias = np.asarray(cell.bias) if op.use_bias else np.zeros(op.units)
     kernels = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
