@@ -13,6 +13,8 @@ use crate::engine::library_version;
 use crate::error::Error;
 use crate::io::files::{io_error, open_regular};
 
+/// From `runtime/target/release/` to the root of the checkout, and one more.
+const MOST_ABOVE: usize = 5;
 /// The environment variable that names the library.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 /// The key of the config that names the library.
@@ -73,20 +75,14 @@ fn locate(configured: Option<&Path>, root: &Path) -> Result<PathBuf, Error> {
         Some(path) => return named(root.join(path), KEY),
         None => tried.push(format!("{KEY} in the config (not set)")),
     }
-    let environments = root.join(".venv").join("lib");
-    tried.push(environments.join("python3*/site-packages/onnxruntime/capi").display().to_string());
-    let mut folders: Vec<PathBuf> = entries(&environments)
-        .into_iter()
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python3")))
-        .map(|path| path.join("site-packages/onnxruntime/capi"))
-        .collect();
-    if let Ok(program) = std::env::current_exe()
-        && let Some(folder) = program.parent()
-    {
-        for folder in [folder.join("lib"), folder.to_path_buf()] {
-            tried.push(folder.display().to_string());
-            folders.push(folder);
-        }
+    // The virtual environment beside `config/`, then that of the checkout which the program was built in.
+    let program = std::env::current_exe().unwrap_or_default();
+    let homes = std::iter::once(root).chain(program.ancestors().skip(1).take(MOST_ABOVE));
+    let mut folders: Vec<PathBuf> = homes.flat_map(environments).collect();
+    tried.push(root.join(".venv/lib/python3*/site-packages/onnxruntime/capi").display().to_string());
+    if let Some(folder) = program.parent() {
+        tried.push(format!("{} and .venv in the folders above", folder.display()));
+        folders.extend([folder.join("lib"), folder.to_path_buf()]);
     }
     for folder in folders {
         let found = entries(&folder).into_iter().find(|path| is_library(path));
@@ -95,6 +91,15 @@ fn locate(configured: Option<&Path>, root: &Path) -> Result<PathBuf, Error> {
         }
     }
     Err(Error::LibraryMissing { tried: tried.join(", ") })
+}
+
+/// Where Python's onnxruntime keeps its library in a virtual environment below `home`.
+fn environments(home: &Path) -> Vec<PathBuf> {
+    entries(&home.join(".venv").join("lib"))
+        .into_iter()
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python3")))
+        .map(|path| path.join("site-packages/onnxruntime/capi"))
+        .collect()
 }
 
 fn named(path: PathBuf, who: &str) -> Result<PathBuf, Error> {
