@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 use std::io::Read;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -406,7 +407,13 @@ fn a_library_older_than_the_operators_it_needs_is_refused_before_it_is_loaded() 
 #[test]
 fn the_library_of_the_config_is_used_and_never_passed_over() {
     let house = House::new();
-    let run = |house: &House| outcome(house.command().args(["classify", SIGNAL]).env_remove("ORT_DYLIB_PATH"), b"");
+    // A copy of the program: the one that is tested finds the library of its own checkout.
+    let program = house.path("dollarbill-ml");
+    support::install(Path::new(house.command().get_program()), &program);
+    let run = |house: &House| {
+        let mut command = Command::new(&program);
+        outcome(command.args(["classify", SIGNAL]).env_remove("ORT_DYLIB_PATH").current_dir(house.path(".")), b"")
+    };
     run(&house).refused("no onnxruntime library: looked at ORT_DYLIB_PATH (not set), runtime.onnxruntime_library");
     house.configure(|config| config["runtime"] = json!({"onnxruntime_library": library()}));
     run(&house).good();
@@ -423,6 +430,21 @@ fn the_library_of_the_virtual_environment_is_found() {
     fs::write(folder.join("libonnxruntime_providers_shared.so"), "").unwrap();
     std::os::unix::fs::symlink(fs::canonicalize(library()).unwrap(), folder.join("libonnxruntime.so.1.99.0")).unwrap();
     outcome(house.command().args(["classify", SIGNAL]).env_remove("ORT_DYLIB_PATH"), b"").good();
+}
+
+#[test]
+#[cfg(unix)]
+fn the_library_of_the_checkout_that_the_program_was_built_in_is_found_from_any_folder() {
+    let (house, elsewhere) = (House::new(), House::new());
+    let folder = house.path(".venv/lib/python3.13/site-packages/onnxruntime/capi");
+    fs::create_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink(fs::canonicalize(library()).unwrap(), folder.join("libonnxruntime.so.1.99.0")).unwrap();
+    let built = house.path("runtime/target/release");
+    fs::create_dir_all(&built).unwrap();
+    support::install(Path::new(house.command().get_program()), &built.join("dollarbill-ml"));
+    let mut command = Command::new(built.join("dollarbill-ml"));
+    command.args(["classify", SIGNAL]).env_remove("ORT_DYLIB_PATH").current_dir(elsewhere.path("."));
+    outcome(&mut command, b"").good();
 }
 
 #[test]

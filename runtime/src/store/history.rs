@@ -1,4 +1,5 @@
-//! The history store: one row per symbol and day, in `SQLite`; `train/volatility_predictor/store/history.py` reads and writes the same file.
+//! The history store: one row per symbol and day, in `SQLite`; `store/history.py` of the training reads and writes the same
+//! file.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

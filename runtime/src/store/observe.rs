@@ -1,4 +1,5 @@
-//! Files and folders of snapshots -> days for the history store; the rules of `train/volatility_predictor/store/observe.py`, in its words.
+//! Files and folders of snapshots -> days for the history store; the rules of `store/observe.py` of the training, in
+//! its words.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

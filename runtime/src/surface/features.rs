@@ -1,5 +1,5 @@
 //! One day's quotes -> the seven daily features. What they mean and where they come from is written in
-//! `train/volatility_predictor/surfaces/daily_features.py`; this repeats it operation by operation, with correctly rounded operators only.
+//! `surfaces/daily_features.py` of the training; this repeats it operation by operation, with correctly rounded operators only.
 
 #![expect(clippy::float_cmp, reason = "equal numbers of a file are equal to the bit")]
 

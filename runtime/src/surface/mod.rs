@@ -1,7 +1,7 @@
 //! Reads implied-volatility surface files into daily features.
 //!
-//! The rules, the arithmetic and the messages are those of `csv_reader.py`, `surface_days.py` and `daily_features.py` in
-//! `train/volatility_predictor/surfaces/`: the same file gives the same bits, or the same refusal, on both sides.
+//! The rules, the arithmetic and the messages are those of `csv_reader.py`, `surface_days.py` and `daily_features.py` in the
+//! room `surfaces/` of the training: the same file gives the same bits, or the same refusal, on both sides.
 
 pub(crate) mod calendar;
 #[cfg(feature = "files")]

@@ -1,4 +1,5 @@
-//! What the name of a surface file says of its symbol and its day; the rules of `train/volatility_predictor/surfaces/file_name.py`.
+//! What the name of a surface file says of its symbol and its day; the rules of `surfaces/file_name.py` of the
+//! training.
 
 use std::path::Path;
 

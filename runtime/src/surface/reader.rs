@@ -1,5 +1,4 @@
-//! Surface and index files -> checked rows; the rules of `train/volatility_predictor/surfaces/csv_reader.py`,
-//! in its words.
+//! Surface and index files -> checked rows; the rules of `surfaces/csv_reader.py` of the training, in its words.
 //!
 //! A file is read twice, a row at a time: first its spellings are settled by the whole file (dates, decimal marks,
 //! symbols), then its rows are read.

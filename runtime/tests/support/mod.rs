@@ -194,6 +194,17 @@ pub fn sha256(bytes: &[u8]) -> String {
     })
 }
 
+/// Puts a program at another place, ready to be run.
+pub fn install(program: &Path, place: &Path) {
+    if fs::hard_link(program, place).is_err() {
+        fs::copy(program, place).unwrap();
+        // A child that another test has just forked may still hold the file open for writing.
+        while Command::new(place).arg("--version").output().is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+}
+
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
