@@ -314,3 +314,15 @@ def test_layers_without_a_lowering_are_refused_by_name() -> None:
             refused += 1
             break
     assert refused >= 10
+
+
+def test_the_table_of_layers_and_activations_in_the_documents_is_what_is_lowered() -> None:
+    import re
+
+    from export.keras.activations import WRITERS
+    from tests.support.places import ROOT
+
+    text = (ROOT / "docs/own_model.md").read_text().split("<!-- keras layers -->")[1].split("\n## ")[0]
+    table, activations = text.split("Activations:")
+    assert set(re.findall(r"`(\w+)`", table)) == set(LAYERS)
+    assert set(re.findall(r"`(\w+)`", activations.split("refused")[0])) == {*WRITERS, "linear"}
