@@ -38,8 +38,8 @@ def run_compare_network(options: argparse.Namespace) -> int:
     wanted = set(named_answers(network, output_structure(network)))
     if given != wanted:
         raise PipelineError(
-            f"{options.onnx}: gives {sorted(given)}, {options.original} {sorted(wanted)}: compare a graph made from this "
-            "very network, by `python -m export --original`"
+            f"{options.onnx}: gives {sorted(given)}, {options.original} {sorted(wanted)}: compare a graph made from "
+            "this very network, by `python -m export --original`"
         )
     kinds = families(network, seed=options.seed, rows=10, extreme=EXTREME)
     rows = max(1, min(MOST_ROWS, options.rows // len(kinds)))
