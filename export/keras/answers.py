@@ -27,6 +27,12 @@ def keras_answers(model: Any, batch: Mapping[str, Array]) -> dict[str, Array]:
     return {name: np.asarray(value) for name, value in named_answers(model, answers).items()}
 
 
+def output_structure(model: Any) -> Any:
+    """The tensors that a model gives, in the structure that it gives them."""
+    structure = getattr(model, "_outputs_struct", None)
+    return model.outputs if structure is None else structure
+
+
 def named_answers(model: Any, answers: Any) -> dict[str, Any]:
     """Answers by the names of the graph's outputs: the keys of a dict, else the layers that make them, each once."""
     import keras

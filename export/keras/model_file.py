@@ -68,7 +68,7 @@ def check_keras_file(path: Path) -> None:
         own_name = registered not in (None, "", kind) and not str(registered).startswith("keras")
         if not _of_keras(module) or own_name:
             raise PipelineError(
-                f"{path}: {place}: {kind} of {module or registered!r} is not of Keras: a class of its own is not loaded; "
+                f"{path}: {place}: {kind} of {module or registered!r} is not of Keras: its code is not loaded; "
                 "build it from layers of Keras"
             )
 

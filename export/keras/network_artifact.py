@@ -92,7 +92,7 @@ def _input(model: Any, value: Any) -> Tensor:
         raise PipelineError(f"input {value.name!r} of {value.dtype}: an artifact has {', '.join(DTYPES)}")
     if any(size is None for size in value.shape[1:]):
         raise PipelineError(
-            f"input {value.name!r} has a free axis beside the batch: not yet proven as an artifact; give it a length or "
+            f"input {value.name!r} has a free axis: not yet proven as an artifact; give it a length, or "
             "take the graph alone: -o MODEL.onnx"
         )
     axes = ("batch", *(f"axis_{i}" for i in range(1, len(value.shape))))

@@ -6,6 +6,7 @@ import onnx
 from rich.table import Table
 
 from export.keras.agreement import Disagreement, check_agreement
+from export.keras.answers import named_answers, output_structure
 from export.keras.model_file import load_keras_file
 from export.keras.seeded_batch import EXTREME, families
 from train.core import cli
@@ -33,6 +34,13 @@ def run_compare_network(options: argparse.Namespace) -> int:
     taken = [entry.name for entry in graph.graph.input if entry.name not in initial]
     if sorted(taken) != sorted(value.name for value in network.inputs):
         raise PipelineError(f"{options.onnx}: takes {taken}, {options.original} {[v.name for v in network.inputs]}")
+    given = {entry.name for entry in graph.graph.output}
+    wanted = set(named_answers(network, output_structure(network)))
+    if given != wanted:
+        raise PipelineError(
+            f"{options.onnx}: gives {sorted(given)}, {options.original} {sorted(wanted)}: compare a graph made from "
+            "this very network, by `python -m export --original`"
+        )
     kinds = families(network, seed=options.seed, rows=10, extreme=EXTREME)
     rows = max(1, min(MOST_ROWS, options.rows // len(kinds)))
     out, problem = console(), ""
