@@ -526,3 +526,22 @@ def test_the_page_on_adding_a_model_names_all_that_the_protocol_has() -> None:
     said = set(inline_code((ROOT / "docs/add_a_model.md").read_text()))
     members = {name for name in (*vars(Model), *Model.__annotations__) if not name.startswith("_")}
     assert members - said == set()
+
+
+def compiled_names(text: str) -> set[str]:
+    """The classes in the table of scikit-learn estimators."""
+    table = text.split("<!-- scikit-learn estimators -->")[1].split("\n\n")[0]
+    return set(re.findall(r"`(\w+)`", table))
+
+
+def test_the_table_of_estimators_holds_what_the_compiler_takes_and_nothing_else() -> None:
+    from export.sklearn.columns.preprocess import supported_transformers
+    from export.sklearn.compile import CLASSIFIERS, REGRESSORS
+
+    known = {kind.__name__ for kind in (*CLASSIFIERS, *REGRESSORS)} | {"Pipeline", "FrozenEstimator"}
+    known |= set(supported_transformers().split(", and ")[0].split(", "))
+    assert compiled_names((ROOT / "docs/own_model.md").read_text()) == known
+
+
+def test_a_class_that_is_missing_from_the_table_is_found() -> None:
+    assert compiled_names("<!-- scikit-learn estimators -->\n| trees | `A`, `B` |\n\nand `C`") == {"A", "B"}
