@@ -167,7 +167,7 @@ fn columns_that_the_model_does_not_know_pass_through_and_are_named_once() {
 fn what_is_no_model_is_one_line() {
     let house = House::new();
     house.run(&["run", "nowhere", ROW]).refused("nowhere: no artifact here");
-    house.run(&["run", "config", ROW]).refused("holds no current.json");
+    house.run(&["run", "config", ROW]).refused("is no model folder");
     house.run(&["run", "config/ml_config.json", ROW]).refused("must be a model folder");
     house.run(&["run", "others/mixed", "nowhere.csv"]).refused("cannot read nowhere.csv");
     house.run(&["run", "others/mixed", "config"]).refused("cannot read config");

@@ -68,8 +68,9 @@ pub(crate) fn answer_csv(mut stream: Stream<'_>, input: impl Read, output: &mut 
 fn places_of(header: &StringRecord, rows: &Rows<'_>, added: &[String]) -> Result<(Vec<usize>, Vec<String>), String> {
     let mut found = vec![None; rows.fields.len()];
     let mut others = Vec::new();
-    for (place, name) in header.iter().enumerate() {
-        let name = name.trim();
+    for (place, written) in header.iter().enumerate() {
+        // A model may have been fitted on a column whose name has spaces around it.
+        let name = if rows.place_of(written).is_ok() { written } else { written.trim() };
         match rows.place_of(name) {
             Ok(field) if found[field].replace(place).is_some() => {
                 return Err(format!("field '{name}' stands twice; keep one"));

@@ -67,14 +67,20 @@ impl Work<'_> {
     fn objects<R: Read>(&mut self, reader: &mut Deserializer<IoRead<R>>) -> Result<(), Error> {
         // What is left is looked at without being taken.
         while reader.end().is_err() {
-            RowSeed(self).deserialize(&mut *reader).map_err(|error| self.failed(&error))?;
+            let before = self.row;
+            RowSeed(self).deserialize(&mut *reader).map_err(|error| {
+                // Text that is not even the beginning of a row is the next one.
+                self.row = self.row.max(before + 1);
+                self.failed(&error)
+            })?;
         }
         Ok(())
     }
 
     fn failed(&mut self, error: &serde_json::Error) -> Error {
         let failure = self.failure.take();
-        failure.unwrap_or_else(|| self.stream.refuse(Some(self.row.max(1)), &format!("not JSON rows: {error}")))
+        let row = self.row.max(1);
+        failure.unwrap_or_else(|| self.stream.refuse(Some(row), &format!("not JSON rows: {error}")))
     }
 
     fn keep(&mut self) -> Result<(), Error> {

@@ -76,10 +76,13 @@ fn facts(column: &Column) -> String {
     let mut facts = Vec::new();
     let unit = column.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
     match (column.minimum, column.maximum) {
-        (Some(minimum), Some(maximum)) => facts.push(format!("{minimum} to {maximum}{unit}")),
-        (Some(minimum), None) => facts.push(format!("at least {minimum}{unit}")),
-        (None, Some(maximum)) => facts.push(format!("at most {maximum}{unit}")),
+        (Some(minimum), Some(maximum)) => facts.push(format!("{} to {}{unit}", short(minimum), short(maximum))),
+        (Some(minimum), None) => facts.push(format!("at least {}{unit}", short(minimum))),
+        (None, Some(maximum)) => facts.push(format!("at most {}{unit}", short(maximum))),
         (None, None) => facts.extend(column.unit.clone()),
+    }
+    if let (Some(low), Some(high)) = (column.trained_minimum, column.trained_maximum) {
+        facts.push(format!("{} to {} in training", short(low), short(high)));
     }
     if column.integer {
         facts.push("whole".to_owned());
@@ -91,4 +94,10 @@ fn facts(column: &Column) -> String {
         facts.push(column.meaning.clone());
     }
     if facts.is_empty() { String::new() } else { format!(": {}", facts.join(", ")) }
+}
+
+/// A number as a person writes it: 1e30 and not its thirty digits.
+fn short(number: f64) -> String {
+    let plain = number == 0.0 || (1e-4..1e15).contains(&number.abs());
+    if plain { number.to_string() } else { format!("{number:e}") }
 }

@@ -78,8 +78,16 @@ pub(crate) fn version_folder(path: &Path) -> Result<PathBuf, Error> {
     }
     let pointer = path.join("current.json");
     if !pointer.exists() {
-        let reason = "holds no current.json; run `python -m verify` to make an exported version current".to_owned();
-        return Err(refuse(path, reason));
+        let is_version =
+            |entry: fs::DirEntry| entry.file_name().to_str().is_some_and(|name| name.parse::<Version>().is_ok());
+        let versions = fs::read_dir(path).is_ok_and(|entries| entries.flatten().any(is_version));
+        let reason = if versions || path.join("candidate.json").exists() {
+            "holds no current.json; run `python -m verify` to make an exported version current (on the folder, with \
+             --original, for a model of your own)"
+        } else {
+            "is no model folder: it holds neither current.json nor a manifest.json; export a model to it first"
+        };
+        return Err(refuse(path, reason.to_owned()));
     }
     let pointer = plain_file(path, "current.json")?;
     let bytes = read_limited(&pointer, POINTER_LIMIT)?;

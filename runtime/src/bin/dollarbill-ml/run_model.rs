@@ -30,6 +30,10 @@ fn open(rows: &str) -> Result<(String, Box<dyn BufRead>), Error> {
     if rows.trim_start().starts_with(['{', '[']) {
         return Ok(("arguments".to_owned(), Box::new(io::Cursor::new(rows.to_owned().into_bytes()))));
     }
+    if rows.is_empty() {
+        let reason = "an empty text is no rows; give a file, `-` for stdin, or JSON".to_owned();
+        return Err(Error::Rows { place: "arguments".to_owned(), reason });
+    }
     let file = File::open(rows).map_err(|source| cannot("read", rows, source))?;
     if file.metadata().is_ok_and(|found| found.is_dir()) {
         return Err(cannot("read", rows, io::Error::other("is a folder")));
