@@ -48,14 +48,19 @@ $(PY): | $(STAMPS)/python $(STAMPS)/cargo
 	@echo "== virtual environment in .venv"
 	@"$(PYTHON)" -m venv .venv
 
+# On all cores, which pip does not do; without it every process compiles scikit-learn anew where Python may not write.
+COMPILE = $(PY) -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
+
 $(STAMPS)/venv: requirements.lock | $(PY)
 	@echo "== Python packages from requirements.lock (some minutes the first time)"
 	@$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements.lock | { grep -v '^Requirement already' || true; }
+	@$(COMPILE)
 	@touch $@
 
 $(STAMPS)/venv-dev: requirements-dev.lock $(STAMPS)/venv
 	@echo "== development packages from requirements-dev.lock"
 	@$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements-dev.lock | { grep -v '^Requirement already' || true; }
+	@$(COMPILE)
 	@touch $@
 
 $(STAMPS)/venv-docs: requirements-docs.lock $(STAMPS)/venv
