@@ -9,9 +9,10 @@ mkdir -p "$folder/lib" "$folder/config"
 cp "$root/runtime/target/release/dollarbill-ml" "$folder/"
 cp "$library" "$folder/lib/"
 cp "$root/config/ml_config.json" "$folder/config/"
-for model in signal_classifier volatility_predictor; do
-    version=$(sed -n 's/.*"version": *"\([0-9a-f]\{12\}\)".*/\1/p' "$root/artifacts/$model/current.json")
+for pointer in "$root"/artifacts/*/current.json; do
+    model=$(basename "$(dirname "$pointer")")
+    version=$(sed -n 's/.*"version": *"\([0-9a-f]\{12\}\)".*/\1/p' "$pointer")
     mkdir -p "$folder/artifacts/$model"
-    cp -R "$root/artifacts/$model/$version" "$root/artifacts/$model/current.json" "$folder/artifacts/$model/"
+    cp -R "$root/artifacts/$model/$version" "$pointer" "$folder/artifacts/$model/"
 done
-cd "$folder" && env -i ./dollarbill-ml check
+cd "$folder" && env -i ./dollarbill-ml check artifacts

@@ -32,12 +32,13 @@ def names_in(text: str, names: list[str]) -> list[str]:
     ]
 
 
+SCRIPTS = [*(ROOT / ".ci").iterdir(), *sorted((ROOT / "runtime").glob("*.sh"))]
 SHARED = [path for path in python_files() if not is_of_a_model(path)]
 
 
 @pytest.mark.parametrize(
     "path",
-    [*SHARED, ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / ".ci/run"],
+    [*SHARED, *SCRIPTS, ROOT / "Makefile", ROOT / "pyproject.toml"],
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_no_file_outside_a_models_folder_names_a_model(path: Path) -> None:
