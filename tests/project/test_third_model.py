@@ -91,3 +91,26 @@ def test_a_folder_without_a_model_stops_every_command_with_its_name(checkout: Pa
         assert done.returncode == 2
         assert "a model's folder needs a model.py" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def changed(checkout: Path, place: Path, before: str, after: str) -> Path:
+    """A copy of the checkout with one change of the model."""
+    shutil.copytree(checkout, place, symlinks=True)
+    path = place / "train" / NAME / "model.py"
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+    return place
+
+
+def test_a_contract_with_other_names_than_the_graphs_is_refused_at_export(proven: Path, tmp_path: Path) -> None:
+    house = changed(proven, tmp_path / "house", '    "features",', '    "quote",')
+    for command in ("train", "export"):
+        done = run(house, sys.executable, "-m", command, NAME)
+    assert done.returncode == 2
+    assert "calls the inputs quote, the compiled graph has features" in done.stderr
+
+
+def test_data_for_a_model_that_reads_none_is_refused(checkout: Path) -> None:
+    done = run(checkout, sys.executable, "-m", "train", NAME, "--data", "trades.csv")
+    assert done.returncode == 2
+    assert "leave --data out" in done.stderr

@@ -1,16 +1,20 @@
 """`verify DIR --original FILE`: a stranger's artifact is proven against the very file it was compiled from."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
 
 from export.__main__ import main as export
 from export.artifact.version_folder import CANDIDATE, CURRENT, version_folder
+from tests.support.places import ROOT
 from tests.support.verified import run_verify
 from train.core.skops_files import save_skops
+from verify.runtimes.open import BINARY, onnxruntime_environment
 
 X = np.random.default_rng(0).normal(size=(300, 4))
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
@@ -91,3 +95,46 @@ def test_a_folder_without_an_artifact_is_named(tmp_path: Path, monkeypatch, caps
     done = run_verify([str(tmp_path)], monkeypatch, capsys)
     assert done.code == 2
     assert str(tmp_path) in done.err
+
+
+def rust(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(ROOT / BINARY), *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env=onnxruntime_environment()
+    )
+
+
+@pytest.fixture
+def spaced(tmp_path: Path) -> Path:
+    """An artifact whose first column has spaces around its name, by version folder."""
+    table = pd.DataFrame({" first ": X[:, 0], "second": X[:, 1]})
+    save_skops(RandomForestClassifier(3, random_state=0).fit(table, Y), tmp_path / "model.skops")
+    table.head(3).to_csv(tmp_path / "rows.csv", index=False)
+    assert export(["--original", str(tmp_path / "model.skops"), "--artifact", str(tmp_path / "arts" / "mine")]) == 0
+    folder = version_folder(tmp_path / "arts" / "mine", CANDIDATE)
+    assert folder is not None
+    return folder
+
+
+def test_a_column_with_spaces_around_its_name_is_given_as_csv(spaced: Path) -> None:
+    done = rust("run", str(spaced), str(spaced.parents[2] / "rows.csv"))
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+
+
+def test_the_signature_writes_limits_short(spaced: Path) -> None:
+    assert "-3.4028234663852886e38 to 3.4028234663852886e38" in rust("run", str(spaced)).stdout
+
+
+def test_text_behind_good_rows_is_the_next_row(spaced: Path) -> None:
+    row = json.dumps({" first ": 1, "second": 2})
+    (spaced.parent / "rows.ndjson").write_text(f"{row}\n\n{row}\nbroken\n")
+    done = rust("run", str(spaced), str(spaced.parent / "rows.ndjson"))
+    assert done.returncode == 2
+    assert "row 3: not JSON rows" in done.stderr
+
+
+def test_a_candidate_without_a_proof_is_named_for_what_it_is(spaced: Path) -> None:
+    done = rust("run", str(spaced.parent))
+    assert done.returncode == 2
+    assert "holds no current.json; run `python -m verify`" in done.stderr
