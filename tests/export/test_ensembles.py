@@ -26,6 +26,7 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from skops import io as skops_io
@@ -82,6 +83,7 @@ CASES = {f"{name}, {target}": (make, *TARGETS[target]) for name, make in ONE_LAB
 CASES |= {
     "threshold": (lambda: FixedThresholdClassifier(forest(), threshold=0.3), X, TWO),
     "threshold, named": (lambda: FixedThresholdClassifier(logistic(), threshold=0.3, pos_label="no"), X, NAMED),
+    "self training": (lambda: SelfTrainingClassifier(forest()), X, TWO),
     "tuned threshold": (lambda: TunedThresholdClassifierCV(forest()), X, TWO),
     "forest of several": (forest, X, SEVERAL),
     "side by side": (lambda: MultiOutputClassifier(forest()), X, SEVERAL),
