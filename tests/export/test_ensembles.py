@@ -1,11 +1,13 @@
 """Models made of models answer as scikit-learn's own, outputs and labels, ties, missing values and text included."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris, make_classification
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -25,7 +27,7 @@ from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, Tune
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -80,6 +82,20 @@ ONE_LABEL = {
 }
 TARGETS = {"two": (X, TWO), "three": (FOUR, THREE), "named": (X, NAMED)}
 CASES = {f"{name}, {target}": (make, *TARGETS[target]) for name, make in ONE_LABEL.items() for target in TARGETS}
+BEHIND = {
+    "values, scaled target": {"transformer": StandardScaler()},
+    "values, squeezed target": {"transformer": MinMaxScaler()},
+    "values, logarithm": {"func": np.log, "inverse_func": np.exp},
+    "values, square": {"func": np.square, "inverse_func": np.sqrt},
+}
+CASES |= {
+    name: (
+        partial(TransformedTargetRegressor, DecisionTreeRegressor(max_depth=5), **options),
+        X,
+        np.abs(VALUES[:, 0]) + 1.0,
+    )
+    for name, options in BEHIND.items()
+}
 CASES |= {
     "threshold": (lambda: FixedThresholdClassifier(forest(), threshold=0.3), X, TWO),
     "threshold, named": (lambda: FixedThresholdClassifier(logistic(), threshold=0.3, pos_label="no"), X, NAMED),

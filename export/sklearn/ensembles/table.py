@@ -1,5 +1,6 @@
 """The estimators of this room, for the registry."""
 
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     AdaBoostClassifier,
     AdaBoostRegressor,
@@ -28,6 +29,7 @@ from export.sklearn.ensembles.several import (
     stacked_value,
     values_side_by_side,
 )
+from export.sklearn.ensembles.target import target_is_exact, target_value, target_width
 from export.sklearn.ensembles.threshold import Threshold
 from export.sklearn.estimators.registry import Regressor, register, value_width
 
@@ -51,6 +53,7 @@ def fill() -> None:
                 stacked_value, exact=stack_is_exact, width=lambda model: value_width(model.final_estimator_)
             ),
             MultiOutputRegressor: Regressor(values_side_by_side, exact=all_members_exact, width=one_each),
+            TransformedTargetRegressor: Regressor(target_value, exact=target_is_exact, width=target_width),
             RegressorChain: Regressor(chained_values, exact=all_members_exact, width=one_each),
         },
         several={
