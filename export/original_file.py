@@ -82,6 +82,8 @@ def graph_of_file(original: OriginalFile, *, name: str, labels: bool = False) ->
     from export.sklearn.compile import compile_sklearn
 
     graph = compile_sklearn(original.model, name=name, labels=labels)
+    if labels and all(output.name != "label" for output in graph.graph.output):
+        raise PipelineError(f"--labels: a {type(original.model).__name__} gives values and no labels; leave it out")
     check_sklearn(original.model, graph)
     return graph
 

@@ -224,6 +224,13 @@ def test_labels_of_another_model_are_found_before_a_graph_is_written() -> None:
         check_sklearn(model, compile_sklearn(other, name="model", labels=True), X)
 
 
+def test_labels_of_a_regressor_are_refused(tmp_path: Path) -> None:
+    skops_io.dump(LinearRegression().fit(X, VALUES), tmp_path / "model.skops")
+
+    with pytest.raises(PipelineError, match="gives values and no labels"):
+        main(["--original", str(tmp_path / "model.skops"), "-o", str(tmp_path / "model.onnx"), "--labels"])
+
+
 def test_the_command_line_writes_labels(tmp_path: Path) -> None:
     model = forest().fit(X, NAMED)
     skops_io.dump(model, tmp_path / "model.skops")
