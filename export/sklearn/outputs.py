@@ -115,7 +115,8 @@ def _several(estimator: Any, scope: ColumnScope, *, labels: bool) -> list[Output
 
 def several_classes(estimator: Any) -> list[Any]:
     """The classes of each output of a classifier with several."""
-    if getattr(innermost(estimator), "multilabel_", False):
+    final = innermost(estimator)
+    if getattr(final, "multilabel_", False) or not isinstance(final.classes_, list):
         return [np.array([0, 1])] * len(estimator.classes_)
     return [np.asarray(classes) for classes in estimator.classes_]
 
