@@ -10,8 +10,8 @@ from export.sklearn.columns.preprocess import refuse
 _NAMES = """
     C Cs activation algorithm alpha alpha_1 alpha_2 alpha_init alpha_per_target alphas average assume_centered
     batch_size beta_1 beta_2 binarize break_ties cache_size class_prior class_weight coef0 compute_score constant
-    contamination copy copy_X copy_X_train covariance_estimator cv decision_function_shape degree dual early_stopping
-    eps epsilon estimator eta0 fit_intercept fit_path fit_prior force_alpha gamma gcv_mode hidden_layer_sizes
+    contamination copy copy_X copy_X_train covariance_estimator criterion cv decision_function_shape degree dual
+    early_stopping eps epsilon estimator eta0 fit_intercept fit_path fit_prior force_alpha gamma gcv_mode hidden_layer_sizes
     increasing intercept_scaling is_data_valid is_model_valid jitter kernel kernel_params l1_ratio l1_ratios lambda_1
     lambda_2 lambda_init learning_rate learning_rate_init link loss max_fun max_iter max_n_alphas max_skips
     max_subpopulation max_trials metric min_categories min_samples momentum multi_class n_alphas n_components

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from export.graph import GraphBuilder
 from export.sklearn.columns.preprocess import refuse
-from export.sklearn.smooth.sums import differences, squared_distance
+from export.sklearn.smooth.sums import differences, expanded_distance, squared_distance
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def pairwise_kernel(estimator: Any, build: GraphBuilder, seen: str) -> str:
     if kind == "cosine":
         return _cosine(build, seen, points)
     if kind == "rbf":
-        distance = squared_distance(build, seen, points)
+        distance = expanded_distance(build, seen, points)
     elif kind == "laplacian":
         distance = _city_block(build, seen, points)
     else:

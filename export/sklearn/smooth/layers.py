@@ -8,6 +8,7 @@ from typing_extensions import override
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
+from export.sklearn.estimators.logistic import sigmoid
 from export.sklearn.estimators.registry import SeveralOutputs, lower_classifier
 from export.sklearn.smooth.accounted import finite, require_accounted
 from export.sklearn.smooth.linear import affine
@@ -31,6 +32,8 @@ def activated(estimator: Any, name: str, scope: ColumnScope, values: str) -> str
     """An activation of scikit-learn's by name."""
     if name not in _ACTIVATIONS:
         raise refuse(estimator, f"its activation is {name!r}", supported=", ".join(_ACTIVATIONS))
+    if name == "logistic":
+        return sigmoid(scope.builder, values)
     return scope.builder.node(_ACTIVATIONS[name], values) if _ACTIVATIONS[name] else values
 
 
@@ -46,7 +49,7 @@ class Perceptrons(ClassifierGraph):
         super().__init__(estimator, scope, lower)
         self.output = output
         self.n_classes = self.n_classes if output is None else 2
-        if (output is None and self.n_classes == 2) != (estimator.out_activation_ == "logistic" and output is None):
+        if estimator.out_activation_ != ("logistic" if self.n_classes == 2 else "softmax"):
             raise refuse(estimator, f"its last activation is {estimator.out_activation_!r}", supported="the usual one")
 
     @override
@@ -54,7 +57,7 @@ class Perceptrons(ClassifierGraph):
         build = self.build
         if self.n_classes != 2:
             return super().positive()
-        table = build.node("Sigmoid", last_layer(self.estimator, self.scope))
+        table = sigmoid(build, last_layer(self.estimator, self.scope))
         if self.output is None:
             return table
         return build.node("Gather", table, build.constant([self.output], np.int64), axis=1)

@@ -11,7 +11,7 @@ from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.smooth.accounted import finite, require_accounted
-from export.sklearn.smooth.sums import row_sum, squared_distance
+from export.sklearn.smooth.sums import expanded_distance, row_sum
 
 Floats = npt.NDArray[np.float64]
 
@@ -130,7 +130,7 @@ class QuadraticDiscriminant(Likelihoods):
 
 
 class NearestCentroids(Likelihoods):
-    """NearestCentroid, euclidean: distances from differences, where scikit-learn expands the square."""
+    """NearestCentroid, euclidean, with its roots and squares of distances."""
 
     softmax_first = True
 
@@ -162,7 +162,8 @@ class NearestCentroids(Likelihoods):
         e, build = self.estimator, self.build
         centroids = finite(e, "centroids_", e.centroids_) / spread
         seen = build.node("Div", self.scope.matrix(), build.constant(spread))
-        return build.node("Sub", build.constant(start), squared_distance(build, seen, centroids))
+        distance = build.node("Sqrt", expanded_distance(build, seen, centroids))
+        return build.node("Sub", build.constant(start), build.node("Mul", distance, distance))
 
 
 def difference_of_two(graph: ClassifierGraph, scores: str) -> str:

@@ -8,6 +8,7 @@ from typing_extensions import override
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
+from export.sklearn.estimators.logistic import sigmoid
 from export.sklearn.estimators.registry import SeveralOutputs, lower_classifier
 from export.sklearn.smooth.accounted import finite, require_accounted
 from export.sklearn.smooth.linear import affine, linear_value
@@ -30,7 +31,7 @@ class LinearScores(ClassifierGraph):
     @override
     def positive(self) -> str:
         self.require_probabilities()
-        return self.build.node("Sigmoid", self.decision()) if self.n_classes == 2 else super().positive()
+        return sigmoid(self.build, self.decision()) if self.n_classes == 2 else super().positive()
 
     @override
     def probabilities(self) -> str:
@@ -66,7 +67,7 @@ class StochasticScores(LinearScores):
         self.require_probabilities()
         build = self.build
         huber = self.estimator.loss == "modified_huber"
-        each = self._clipped() if huber else build.node("Sigmoid", self.decision())
+        each = self._clipped() if huber else sigmoid(build, self.decision())
         total = build.node("ReduceSum", each, build.constant([1], np.int64), keepdims=1)
         shares = build.node("Div", each, total)
         if not huber:

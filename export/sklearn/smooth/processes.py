@@ -15,19 +15,25 @@ from export.sklearn.smooth.kernels import pairwise_kernel, power, spread_of_expa
 from export.sklearn.smooth.sums import squared_distance
 
 Floats = npt.NDArray[np.float64]
-CERTAIN = 2.5e-13
-"""What scikit-learn's own rounding may make of an answer before 1e-12 is no longer certain."""
+SUMS, PRODUCTS, EXPANSIONS = 2e-12, 1e-14, 1e-10
+"""The largest bounds on scikit-learn's own rounding with which 1e-12 was kept on every row that was tried.
+
+Of sums of bounded kernel values (they use a tenth of the bound), of sums of products with columns, which grow with the
+row, and of distances squared by expansion (a hundredth: the bound adds every weight up).
+"""
 
 
 def ridge_value(estimator: Any, scope: ColumnScope) -> str:
     """`predict` of KernelRidge, float64 [batch, output]."""
     require_accounted(estimator)
     dual = finite(estimator, "dual_coef_", estimator.dual_coef_)
+    limit = SUMS if estimator.kernel in ("rbf", "laplacian", "sigmoid") else PRODUCTS
+    require_summable(estimator, estimator._get_kernel(estimator.X_fit_), dual, limit=limit)
     if estimator.kernel == "rbf":
         points = np.asarray(estimator.X_fit_, dtype=np.float64)
         gamma = 1.0 / points.shape[1] if estimator.gamma is None else float(estimator.gamma)
         error = gamma * spread_of_expansion(points) * float(np.abs(dual).sum(axis=0).max())
-        require_certain(estimator, error, "it squares distances by expansion, where large columns cancel")
+        require_certain(estimator, error, EXPANSIONS, "it squares distances by expansion, where large columns cancel")
     build = scope.builder
     kernel = pairwise_kernel(estimator, build, scope.matrix())
     return build.node("MatMul", kernel, build.constant(dual.reshape(len(dual), -1)))
@@ -38,14 +44,25 @@ def ridge_width(estimator: Any) -> int:
     return 1 if np.ndim(estimator.dual_coef_) == 1 else int(np.shape(estimator.dual_coef_)[1])
 
 
-def require_certain(estimator: Any, error: float, why: str) -> None:
+def require_certain(estimator: Any, error: float, limit: float, why: str) -> None:
     """Refuse where the original's own rounding is larger than what we answer for."""
-    if not error <= CERTAIN:
+    if not error <= limit:
         raise refuse(
             estimator,
             f"{why}: its own answers are known to {error:.1e} only",
             supported="columns scaled before it (StandardScaler), or a larger alpha: smaller dual weights",
         )
+
+
+def require_summable(
+    estimator: Any, kernel: Floats, dual: Floats, *, scale: Any = 1.0, offset: Any = 0.0, limit: float = SUMS
+) -> None:
+    """Refuse sums of kernel values and dual weights that cancel among the rows of the fit themselves."""
+    weights = dual.reshape(len(dual), -1)
+    sizes = np.abs(kernel) @ np.abs(weights) * scale
+    answers = np.abs(kernel @ weights * scale + offset)
+    error = float(np.finfo(np.float64).eps) * float(np.max(sizes / (1.0 + answers), initial=0.0))
+    require_certain(estimator, error, limit, "its dual weights are so large that their sum cancels")
 
 
 def process_value(estimator: Any, scope: ColumnScope) -> str:
@@ -59,13 +76,16 @@ def process_value(estimator: Any, scope: ColumnScope) -> str:
         np.ravel(np.asarray(v, dtype=np.float64)) for v in (estimator._y_train_std, estimator._y_train_mean)
     )
     kernel = estimator.kernel_
-    largest = float(np.max(kernel.diag(points), initial=0.0)) * float(np.abs(dual).sum(axis=0).max())
-    size = max(1.0, float(np.abs(mean).max()))
-    rounding = float(np.finfo(np.float64).eps) * largest * float(spread.max()) / size
-    require_certain(estimator, rounding, "its dual weights are so large that their sum cancels")
+    limit = SUMS if not _has_products(kernel) else PRODUCTS
+    require_summable(estimator, kernel(points, points), dual, scale=spread, offset=mean, limit=limit)
     values = process_kernel(estimator, kernel, build, scope.matrix(), points)
     product = build.node("MatMul", values, build.constant(dual))
     return build.node("Add", build.node("Mul", product, build.constant(spread)), build.constant(mean))
+
+
+def _has_products(kernel: Any) -> bool:
+    parts = [getattr(kernel, name) for name in ("k1", "k2", "kernel") if hasattr(kernel, name)]
+    return isinstance(kernel, gp.DotProduct) or any(_has_products(part) for part in parts)
 
 
 def process_width(estimator: Any) -> int:

@@ -73,3 +73,15 @@ def differences(build: GraphBuilder, seen: str, points: Floats) -> list[str]:
         )
         for index in range(points.shape[1])
     ]
+
+
+def expanded_distance(build: GraphBuilder, seen: str, points: Floats) -> str:
+    """Squared euclidean distances as `sklearn.metrics.pairwise.euclidean_distances` has them, float64 [batch, point].
+
+    They are |x|^2 - 2xv + |v|^2, never below 0: where rows are long the rounding is the same, cancellation and all.
+    """
+    product = build.node("MatMul", seen, build.constant(points.T))
+    own = build.node("ReduceSumSquare", seen, build.constant([1], np.int64), keepdims=1)
+    total = build.node("Add", build.node("Mul", product, build.constant(-2.0)), own)
+    lengths = np.einsum("ij,ij->i", points, points)
+    return build.node("Max", build.node("Add", total, build.constant(lengths)), build.constant(0.0))
