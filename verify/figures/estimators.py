@@ -1,7 +1,7 @@
-"""`verify.figures estimators`: scikit-learn's own classifiers, regressors, outlier detectors and transformers, by grade.
+"""`verify.figures estimators`: what becomes of every estimator of scikit-learn, by grade.
 
-Every one is fitted with its defaults on scikit-learn's own small data, compiled, and compared; a transformer stands in
-front of a linear model.
+Classifiers, regressors, outlier detectors and transformers are fitted with their defaults on scikit-learn's own small
+data, compiled and compared; a transformer stands in front of a linear model.
 """
 
 import argparse
@@ -154,7 +154,7 @@ def _made(kind: str, name: str, made: Any) -> Any:
         return made([("tree", tree), ("linear", LogisticRegression() if classifies else LinearRegression())])
     if name in ("FixedThresholdClassifier", "TunedThresholdClassifierCV"):
         return made(LogisticRegression())
-    if "estimator" in _required(made):
+    if "estimator" in _required(made) or name == "SelfTrainingClassifier":
         return made(LogisticRegression() if classifies else LinearRegression())
     return made(random_state=0) if "random_state" in made().get_params() else made()
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from export.graph import GraphBuilder
 from export.sklearn.columns.preprocess import refuse
-from export.sklearn.smooth.sums import differences, expanded_distance, squared_distance
+from export.sklearn.smooth.sums import city_block, expanded_distance, squared_distance
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def pairwise_kernel(estimator: Any, build: GraphBuilder, seen: str) -> str:
     if kind == "rbf":
         distance = expanded_distance(build, seen, points)
     elif kind == "laplacian":
-        distance = _city_block(build, seen, points)
+        distance = city_block(build, seen, points)
     else:
         name = kind if isinstance(kind, str) else "a function"
         raise refuse(
@@ -68,14 +68,6 @@ def pairwise_kernel(estimator: Any, build: GraphBuilder, seen: str) -> str:
             supported="kernel='linear', 'poly', 'polynomial', 'sigmoid', 'cosine', 'rbf' or 'laplacian'",
         )
     return build.node("Exp", build.node("Mul", distance, build.constant(-gamma)))
-
-
-def _city_block(build: GraphBuilder, seen: str, points: Floats) -> str:
-    total = ""
-    for difference in differences(build, seen, points):
-        size = build.node("Abs", difference)
-        total = build.node("Add", total, size) if total else size
-    return total
 
 
 def _cosine(build: GraphBuilder, seen: str, points: Floats) -> str:

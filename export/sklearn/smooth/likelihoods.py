@@ -11,7 +11,7 @@ from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.smooth.accounted import finite, require_accounted
-from export.sklearn.smooth.sums import expanded_distance, row_sum
+from export.sklearn.smooth.sums import city_block, row_sum
 
 Floats = npt.NDArray[np.float64]
 
@@ -129,41 +129,32 @@ class QuadraticDiscriminant(Likelihoods):
         return difference_of_two(self, self.joint())
 
 
-class NearestCentroids(Likelihoods):
-    """NearestCentroid, euclidean, with its roots and squares of distances."""
-
-    softmax_first = True
+class NearestCentroids(ClassifierGraph):
+    """NearestCentroid by city blocks, which are added column by column; it has no probabilities."""
 
     def __init__(self, estimator: Any, scope: ColumnScope, lower: Lower) -> None:
         super().__init__(estimator, scope, lower)
-        if estimator.metric != "euclidean":
-            raise refuse(estimator, f"metric={estimator.metric!r}", supported="metric='euclidean'")
-
-    @override
-    def joint(self) -> str:
-        e = self.estimator
-        spread = finite(e, "within_class_std_dev_", e.within_class_std_dev_)
-        spread = np.where(spread == 0.0, 1.0, spread)
-        return self._scores(spread, 2.0 * np.log(np.asarray(e.class_prior_)))
-
-    @override
-    def decision(self) -> str:
-        return difference_of_two(self, self.joint())
+        require_accounted(estimator)
+        if estimator.metric != "manhattan":
+            raise refuse(
+                estimator,
+                f"metric={estimator.metric!r}: scikit-learn squares distances by expansion, and in rows that are far "
+                "from all centroids its label is what the rounding leaves",
+                supported="metric='manhattan', or LinearDiscriminantAnalysis",
+            )
 
     @override
     def label(self) -> str:
-        # With equal priors scikit-learn measures plain distances, without the spread of the columns.
-        e = self.estimator
-        if np.isclose(e.class_prior_, 1 / self.n_classes).all():
-            return self.label_by_largest(self._scores(np.ones(e.centroids_.shape[1]), np.zeros(self.n_classes)))
-        return super().label()
-
-    def _scores(self, spread: Floats, start: Floats) -> str:
         e, build = self.estimator, self.build
-        centroids = finite(e, "centroids_", e.centroids_) / spread
-        seen = build.node("Div", self.scope.matrix(), build.constant(spread))
-        distance = build.node("Sqrt", expanded_distance(build, seen, centroids))
-        return build.node("Sub", build.constant(start), build.node("Mul", distance, distance))
+        seen, centroids = self.scope.matrix(), finite(e, "centroids_", e.centroids_)
+        if np.isclose(e.class_prior_, 1 / self.n_classes).all():
+            # With equal priors scikit-learn measures without the spread of the columns.
+            return build.node("ArgMin", city_block(build, seen, centroids), axis=1, keepdims=0)
+        spread = finite(e, "within_class_std_dev_", e.within_class_std_dev_)
+        spread = np.where(spread == 0.0, 1.0, spread)
+        distance = city_block(build, build.node("Div", seen, build.constant(spread)), centroids / spread)
+        priors = build.constant(2.0 * np.log(np.asarray(e.class_prior_)))
+        return self.label_by_largest(build.node("Sub", priors, build.node("Mul", distance, distance)))
 
 
 def difference_of_two(graph: ClassifierGraph, scores: str) -> str:

@@ -1,5 +1,6 @@
 """Linear models: a product of the columns with coefficients, a link behind it for generalised linear models."""
 
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -61,6 +62,13 @@ def consensus_width(estimator: Any) -> int:
 
 
 def isotonic_value(estimator: IsotonicRegression, scope: ColumnScope) -> str:
-    """An isotonic regression, which takes one column."""
+    """An isotonic regression, which takes one column; what it refuses outside its knots is clipped here."""
     require_accounted(estimator)
-    return interpolate(estimator, scope.matrix(), scope.builder)
+    build, seen, clipped = scope.builder, scope.matrix(), copy(estimator)
+    clipped.out_of_bounds = "clip"
+    inner = interpolate(clipped, seen, build)
+    if estimator.out_of_bounds != "nan":
+        return inner
+    below = build.node("Less", seen, build.constant(float(estimator.X_min_)))
+    above = build.node("Greater", seen, build.constant(float(estimator.X_max_)))
+    return build.node("Where", build.node("Or", below, above), build.constant(np.nan), inner)

@@ -51,7 +51,10 @@ class LinearScores(ClassifierGraph):
 
 
 class StochasticScores(LinearScores):
-    """SGDClassifier: with several classes each has a probability of its own, and all are divided by their sum."""
+    """SGDClassifier: with several classes each has a probability of its own, and all are divided by their sum.
+
+    Where that is 0, every class has the same share.
+    """
 
     @override
     def positive(self) -> str:
@@ -70,8 +73,6 @@ class StochasticScores(LinearScores):
         each = self._clipped() if huber else sigmoid(build, self.decision())
         total = build.node("ReduceSum", each, build.constant([1], np.int64), keepdims=1)
         shares = build.node("Div", each, total)
-        if not huber:
-            return shares
         nothing = build.node("Equal", total, build.constant(0.0))
         return build.node("Where", nothing, build.constant(1.0 / self.n_classes), shares)
 

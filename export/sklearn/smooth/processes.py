@@ -26,6 +26,8 @@ row, and of distances squared by expansion (a hundredth: the bound adds every we
 def ridge_value(estimator: Any, scope: ColumnScope) -> str:
     """`predict` of KernelRidge, float64 [batch, output]."""
     require_accounted(estimator)
+    build = scope.builder
+    kernel = pairwise_kernel(estimator, build, scope.matrix())
     dual = finite(estimator, "dual_coef_", estimator.dual_coef_)
     limit = SUMS if estimator.kernel in ("rbf", "laplacian", "sigmoid") else PRODUCTS
     require_summable(estimator, estimator._get_kernel(estimator.X_fit_), dual, limit=limit)
@@ -34,8 +36,6 @@ def ridge_value(estimator: Any, scope: ColumnScope) -> str:
         gamma = 1.0 / points.shape[1] if estimator.gamma is None else float(estimator.gamma)
         error = gamma * spread_of_expansion(points) * float(np.abs(dual).sum(axis=0).max())
         require_certain(estimator, error, EXPANSIONS, "it squares distances by expansion, where large columns cancel")
-    build = scope.builder
-    kernel = pairwise_kernel(estimator, build, scope.matrix())
     return build.node("MatMul", kernel, build.constant(dual.reshape(len(dual), -1)))
 
 

@@ -85,3 +85,12 @@ def expanded_distance(build: GraphBuilder, seen: str, points: Floats) -> str:
     total = build.node("Add", build.node("Mul", product, build.constant(-2.0)), own)
     lengths = np.einsum("ij,ij->i", points, points)
     return build.node("Max", build.node("Add", total, build.constant(lengths)), build.constant(0.0))
+
+
+def city_block(build: GraphBuilder, seen: str, points: Floats) -> str:
+    """City block distances, float64 [batch, point]."""
+    total = ""
+    for difference in differences(build, seen, points):
+        size = build.node("Abs", difference)
+        total = build.node("Add", total, size) if total else size
+    return total
