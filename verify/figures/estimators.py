@@ -18,6 +18,7 @@ import numpy.typing as npt
 from rich.progress import track
 from rich.table import Table
 from sklearn import datasets
+from sklearn.feature_selection import f_regression
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -65,6 +66,8 @@ def grade_of(kind: str, name: str, made: type, *, rows: int = ROWS) -> Row:
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
+        if kind == "transformer" and name in NOT_ALONE:
+            return Row(name, kind, NOT_FITTED, NOT_ALONE[name])
         try:
             estimator, seen = _fitted(kind, name, made)
         except Exception as error:  # noqa: BLE001 - whatever scikit-learn refuses to be fitted with is a row too
@@ -129,7 +132,8 @@ def _data(kind: str, name: str) -> Data:
     if name.startswith("MultiTask") or name in ("MultiOutputRegressor", "RegressorChain", "PLSCanonical", "CCA"):
         return X, np.column_stack([y, X[:, 0] * 50.0 + y**0.5])
     if kind == "transformer":
-        return np.abs(X), y
+        holes = np.random.default_rng(0).random(X.shape) < 0.1
+        return (np.where(holes, np.nan, X) if name == "MissingIndicator" else np.abs(X)), y
     return X, y
 
 
@@ -137,7 +141,17 @@ SPECIAL: dict[str, Callable[[type], Any]] = {
     "ColumnTransformer": lambda made: made([("scaled", StandardScaler(), [0, 1, 2])]),
     "FeatureUnion": lambda made: made([("scaled", StandardScaler())]),
     "SparseCoder": lambda made: made(np.eye(10)),
+    "PLSSVD": lambda made: made(1),
+    **dict.fromkeys(("GaussianRandomProjection", "SparseRandomProjection"), lambda made: made(5, random_state=0)),
+    **dict.fromkeys(("SelectFdr", "SelectFwe"), lambda made: made(f_regression)),
 }
+NOT_ALONE = {
+    **dict.fromkeys(("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer"), "it transforms labels"),
+    **dict.fromkeys(("DictVectorizer", "FeatureHasher", "HashingVectorizer", "PatchExtractor"), "it takes no table"),
+    "TSNE": "it transforms no further rows",
+    "KernelCenterer": "it takes a kernel matrix",
+}
+"""Transformers that cannot stand in front of a model of a table of numbers."""
 SELECTORS = ("RFE", "RFECV", "SelectFromModel", "SequentialFeatureSelector")
 
 
