@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from export.graph import GraphBuilder, finish, tensor
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import input_columns, input_width
+from export.sklearn.ensembles import table as _ensembles
 from export.sklearn.estimators import table as _estimators
 from export.sklearn.estimators.registry import (
     CLASSIFIERS,
@@ -29,7 +30,7 @@ __all__ += ["INPUT", "unwrapped"]
 INPUT = "features"
 """Name of the one input, float64 [batch, n_features_in_]."""
 
-for _room in (_estimators, _smooth):
+for _room in (_estimators, _ensembles, _smooth):
     _room.fill()
 
 

@@ -253,6 +253,18 @@ def test_several_labels_a_row_are_one_table(estimator):
     close(table, fitted.predict_proba(rows) if hasattr(fitted, "predict_proba") else label.astype(float))
 
 
+def test_a_dummy_of_several_outputs_has_a_table_for_each():
+    y = np.array([["a", "x"], ["b", "y"], ["b", "z"]] * 20)
+    for estimator in (DummyClassifier(), DummyClassifier(strategy="constant", constant=["a", "z"])):
+        fitted = scaled(estimator).fit(TWO[0][:60], y)
+
+        first, second, label = outputs(fitted, TWO[0], labels=True)
+
+        for found, expected in zip((first, second), fitted.predict_proba(TWO[0]), strict=True):
+            assert np.array_equal(found, expected)
+        assert np.array_equal(label, fitted.predict(TWO[0]))
+
+
 @pytest.mark.parametrize(
     "estimator",
     [

@@ -57,11 +57,13 @@ class SeveralOutputs:
 
     Attributes:
         graphs: of the outputs, in order.
+        classes: the labels of each output.
         joined: `predict_proba` is one table [batch, output] with each output's probability of its second class; else it
             is a list of tables.
     """
 
     graphs: tuple[ClassifierGraph, ...]
+    classes: tuple[Any, ...]
     joined: bool = False
 
 

@@ -67,4 +67,5 @@ class ConstantClassifier(ClassifierGraph):
 def several_constants(estimator: Any, scope: ColumnScope) -> SeveralOutputs:
     """A graph for each output of a DummyClassifier."""
     numbers = range(estimator.n_outputs_)
-    return SeveralOutputs(tuple(ConstantClassifier(estimator, scope, lower_classifier, output=k) for k in numbers))
+    graphs = tuple(ConstantClassifier(estimator, scope, lower_classifier, output=k) for k in numbers)
+    return SeveralOutputs(graphs, tuple(np.asarray(classes) for classes in estimator.classes_))

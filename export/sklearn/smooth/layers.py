@@ -79,4 +79,4 @@ class Perceptrons(ClassifierGraph):
 def several_perceptrons(estimator: Any, scope: ColumnScope) -> SeveralOutputs:
     """A graph for each label of an MLPClassifier fitted on several labels a row."""
     graphs = tuple(Perceptrons(estimator, scope, lower_classifier, output=k) for k in range(estimator.n_outputs_))
-    return SeveralOutputs(graphs, joined=True)
+    return SeveralOutputs(graphs, tuple(np.array([0, 1]) for _ in graphs), joined=True)

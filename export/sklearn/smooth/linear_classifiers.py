@@ -104,4 +104,5 @@ def several_ridges(estimator: Any, scope: ColumnScope) -> SeveralOutputs:
     """A graph for each label of a RidgeClassifier fitted on several labels a row."""
     require_accounted(estimator)
     numbers = range(len(estimator.coef_))
-    return SeveralOutputs(tuple(OneScore(estimator, scope, lower_classifier, output=k) for k in numbers), joined=True)
+    graphs = tuple(OneScore(estimator, scope, lower_classifier, output=k) for k in numbers)
+    return SeveralOutputs(graphs, tuple(np.array([0, 1]) for _ in numbers), joined=True)
