@@ -12,7 +12,6 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
-    IsolationForest,
     RandomForestClassifier,
     VotingClassifier,
     VotingRegressor,
@@ -85,7 +84,6 @@ REFUSED: dict[str, tuple[Any, Any, list[str], list[str]]] = {
         ["ends in 'passthrough'"],
     ),
     "clustering": (KMeans(2, n_init=1), y, ["KMeans", "clustering"], ["KMeans", "clustering"]),
-    "outliers": (IsolationForest(n_estimators=2), y, ["IsolationForest", "outlier"], ["IsolationForest", "outlier"]),
     "weighted columns": (
         make_pipeline(COLUMNS, forest()),
         y,
