@@ -21,6 +21,7 @@ from export.sklearn.estimators.registry import (
     unwrapped,
 )
 from export.sklearn.outputs import all_exact, confidence_of, outputs_of
+from export.sklearn.smooth import table as _smooth
 from train.core.errors import PipelineError
 
 __all__ = ["CLASSIFIERS", "REGRESSORS", "compile_sklearn", "is_bit_exact", "lower_classifier", "lower_value"]
@@ -29,7 +30,7 @@ __all__ += ["INPUT", "unwrapped"]
 INPUT = "features"
 """Name of the one input, float64 [batch, n_features_in_]."""
 
-for _room in (_estimators, _ensembles):
+for _room in (_estimators, _ensembles, _smooth):
     _room.fill()
 
 

@@ -19,6 +19,14 @@ def one_job() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except IndexError as error:
+        raise ValueError(str(error)) from error
+
+
 def original_input(estimator: Any, rows: Floats) -> Any:
     """`rows` in the form the estimator was fitted on: a DataFrame when it knows column names, else the array."""
     names = getattr(estimator, "feature_names_in_", None)
@@ -34,8 +42,12 @@ def answers(estimator: Any, rows: Floats) -> Floats:
 
     A classifier without probabilities gives a one for the label that it predicts. Of several outputs the tables stand
     side by side. An outlier detector gives its score and its decision.
+
+    Raises:
+        ValueError: it does not take these rows; also where scikit-learn stumbles (CategoricalNB over a category that
+            it has not seen).
     """
-    with one_job():
+    with one_job(), _refusing():
         seen = original_input(estimator, rows)
         if hasattr(estimator, "predict_proba"):
             found = estimator.predict_proba(seen)

@@ -150,6 +150,9 @@ def has_several_outputs(estimator: Any) -> bool:
     """Whether a fitted classifier answers several questions at once."""
     if getattr(estimator, "multilabel_", False):
         return True
+    binarizer = getattr(estimator, "_label_binarizer", None)  # ridge and perceptrons with several labels a row
+    if str(getattr(binarizer, "y_type_", "")).startswith("multilabel"):
+        return True
     classes = estimator.classes_
     return isinstance(classes, list) and bool(classes) and np.ndim(classes[0]) != 0
 
