@@ -11,6 +11,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
+from export.errors import NoExactForm
 from train.core.column_expressions import (
     DescribesColumns,
     Expression,
@@ -30,22 +31,22 @@ T = TypeVar("T")
 Columns = tuple[Expression, ...]
 
 
-def refuse(what: object, reason: str, *, supported: str) -> PipelineError:
+def refuse(what: object, reason: str, *, supported: str) -> NoExactForm:
     """The one form in which the compiler says no: class name, reason, what it can do instead."""
     name = what if isinstance(what, str) else type(what).__name__
-    return PipelineError(f"cannot compile {name} exactly: {reason}; supported: {supported}")
+    return NoExactForm(f"cannot compile {name} exactly: {reason}; supported: {supported}")
 
 
 def inside(owner: object, part: str, lower: Callable[[], T]) -> T:
     """What `lower` gives; an error in it also names the estimator around it.
 
     Raises:
-        PipelineError: with the owner's class and the part in front.
+        PipelineError: of the same class, with the owner's class and the part in front.
     """
     try:
         return lower()
     except PipelineError as error:
-        raise PipelineError(f"{type(owner).__name__}, {part}: {error}") from error
+        raise type(error)(f"{type(owner).__name__}, {part}: {error}") from error
 
 
 def input_width(estimator: Any) -> int:
