@@ -16,6 +16,7 @@ from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import input_columns, input_width, refuse
 from export.sklearn.compile import lower_classifier, lower_value
 from export.sklearn.estimators.classifier import has_probabilities
+from export.sklearn.estimators.registry import value_width
 from train.core.errors import PipelineError
 
 _ALIAS = "DollarbillExact"
@@ -137,7 +138,7 @@ def _check_inputs(operator: Any) -> None:
             raise PipelineError(f"input {variable.raw_name}: expected DoubleTensorType, got {variable.type}")
     batch = operator.inputs[0].get_first_dimension()
     if not hasattr(model, "classes_"):
-        operator.outputs[0].type = DoubleTensorType([batch, 1])
+        operator.outputs[0].type = DoubleTensorType([batch, value_width(model)])
         return
     operator.outputs[0].type.shape = [batch]
     operator.outputs[1].type = DoubleTensorType([batch, len(model.classes_)])

@@ -7,8 +7,6 @@ from sklearn import datasets
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
-    AdaBoostClassifier,
-    BaggingClassifier,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -202,8 +200,6 @@ def test_regression_agrees_relative_to_its_size(estimator):
 
 REFUSED = {
     "KNeighborsClassifier": scaled(KNeighborsClassifier()),
-    "AdaBoostClassifier": AdaBoostClassifier(n_estimators=2),
-    "BaggingClassifier": BaggingClassifier(n_estimators=2),
     "SVC.*kernel": scaled(SVC(kernel="poly")),
     "GradientBoostingClassifier.*init is a LogisticRegression": gradient(init=LogisticRegression()),
     "CalibratedClassifierCV.*temperature": CalibratedClassifierCV(forest(), method="temperature"),
@@ -222,13 +218,6 @@ def test_what_has_no_exact_form_is_refused_by_name_with_what_is_supported(reason
 
     with pytest.raises(PipelineError, match=f"cannot compile {reason}.*supported: "):
         compiled(estimator.fit(X, y))
-
-
-def test_several_outputs_are_refused():
-    X, y = TWO
-
-    with pytest.raises(PipelineError, match=r"RandomForestClassifier.*several outputs"):
-        compiled(RandomForestClassifier(2).fit(X, np.column_stack([y, y])))
 
 
 def test_an_unfitted_estimator_is_refused():

@@ -536,8 +536,12 @@ def compiled_names(text: str) -> set[str]:
 def test_the_table_of_estimators_holds_what_the_compiler_takes_and_nothing_else() -> None:
     from export.sklearn.columns.preprocess import supported_transformers
     from export.sklearn.compile import CLASSIFIERS, REGRESSORS
+    from export.sklearn.estimators.registry import DETECTORS, SEVERAL
 
-    known = {kind.__name__ for kind in (*CLASSIFIERS, *REGRESSORS)} | {"Pipeline", "FrozenEstimator"}
+    known = {kind.__name__ for kind in (*CLASSIFIERS, *REGRESSORS, *SEVERAL, *DETECTORS)} | {
+        "Pipeline",
+        "FrozenEstimator",
+    }
     known |= set(supported_transformers().split(", and ")[0].split(", "))
     assert compiled_names((ROOT / "docs/own_model.md").read_text()) == known
 

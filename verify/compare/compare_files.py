@@ -55,6 +55,9 @@ def _same_answers(original: Original, graph: ForeignGraph) -> tuple[Original, st
     given = 1 if len(shape) == 1 else shape[-1]
     classes = getattr(original.estimator, "classes_", None)
     asked = 1 if classes is None else len(classes)
+    several = isinstance(classes, list) or getattr(original.estimator, "multilabel_", False)
+    if several or graph.more_names or classes is None:
+        return original, ""  # another number of answers shows in the comparison
     if classes is not None and given == 1 and asked == 2 and hasattr(original.estimator, "predict_proba"):
         about = f" (output {graph.answer_name!r} beside the probability of class {classes[1]})"
         return second_class_of(original), about
