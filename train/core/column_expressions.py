@@ -246,6 +246,20 @@ def columns_of(expression: Expression) -> frozenset[int]:
     return frozenset(found)
 
 
+def operations_of(expression: Expression) -> frozenset[str]:
+    """The names of all operations in it."""
+    found: set[str] = set()
+    seen: set[Expression] = {expression}
+    waiting = [expression]
+    while waiting:
+        one = waiting.pop()
+        found.add(one.op)
+        fresh = [argument for argument in one.args if argument not in seen]
+        seen.update(fresh)
+        waiting.extend(fresh)
+    return frozenset(found)
+
+
 def to_json(expression: Expression) -> list[Any]:
     """Nested lists of names and numbers, `["div", ["column", 0], ["const", 2.0]]`; numbers round-trip to the bit."""
     if expression.op == "column":

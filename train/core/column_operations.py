@@ -158,3 +158,6 @@ OPERATIONS: dict[str, Operation] = {
     "cos": Operation(1, np.cos),
 }
 """Every operation. What is neither exact nor monotone is within rounding errors alone: never in front of a tree."""
+
+INEXACT: frozenset[str] = frozenset({"dot", "sin", "cos"})
+"""Whose last bits depend on how many rows are asked at once, or that no other library has."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import Normalizer, PolynomialFeatures
 
-from export.sklearn.columns.transformers.common import Columns, Lower
+from export.sklearn.columns.transformers.common import Columns, Lower, weighted
 from train.core.column_expressions import Expression, absolute, const, maximum, operation, sqrt
 
 
@@ -33,7 +33,8 @@ def _normalizer(normalizer: Any, columns: Columns) -> Columns:
     elif normalizer.norm == "l1":
         norm = _reduced(Expression.__add__, tuple(absolute(x) for x in columns))
     else:
-        norm = sqrt(_reduced(Expression.__add__, tuple(x * x for x in columns)))
+        # NumPy's sum of squares runs in lanes: within rounding errors.
+        norm = sqrt(weighted(tuple(x * x for x in columns), [1.0] * len(columns)))
     # Scikit-learn takes a norm for 0 that is next to it.
     tiny = float(10.0 * np.finfo(np.float64).eps)
     small = const(1.0) - operation("step", norm, table=[[tiny]])
