@@ -84,25 +84,12 @@ REFUSED: dict[str, tuple[Any, Any, list[str], list[str]]] = {
         ["ends in 'passthrough'"],
     ),
     "clustering": (KMeans(2, n_init=1), y, ["KMeans", "clustering"], ["KMeans", "clustering"]),
-    "weighted columns": (
-        make_pipeline(COLUMNS, forest()),
-        y,
-        ["ColumnTransformer", "transformer_weights"],
-        ["weights"],
-    ),
-    "weighted union": (
-        make_pipeline(FeatureUnion([("a", StandardScaler())], transformer_weights=WEIGHTS), forest()),
-        y,
-        ["FeatureUnion", "transformer_weights"],
-        ["transformer_weights"],
-    ),
     "function": (
-        make_pipeline(FunctionTransformer(np.abs), forest()),
+        make_pipeline(FunctionTransformer(np.tan), forest()),
         y,
-        ["FunctionTransformer", "absolute"],
+        ["FunctionTransformer", "tan"],
         ["FunctionTransformer"],
     ),
-    "polynomials": (make_pipeline(PolynomialFeatures(2), forest()), y, ["PolynomialFeatures"], ["PolynomialFeatures"]),
 }
 
 
@@ -137,6 +124,9 @@ WORKS = {
     "union with passthrough": make_pipeline(FeatureUnion([("a", StandardScaler()), ("b", "passthrough")]), forest()),
     "union with drop": make_pipeline(FeatureUnion([("a", StandardScaler()), ("b", "drop")]), forest()),
     "a function transformer without a function": make_pipeline(FunctionTransformer(), forest()),
+    "weighted columns": make_pipeline(COLUMNS, forest()),
+    "weighted union": make_pipeline(FeatureUnion([("a", StandardScaler())], transformer_weights=WEIGHTS), forest()),
+    "polynomials": make_pipeline(PolynomialFeatures(2), forest()),
     "the best columns": make_pipeline(SelectKBest(k=2), StandardScaler(), forest()),
     "columns that vary": make_pipeline(VarianceThreshold(), forest()),
     "a target of one column": make_pipeline(StandardScaler(), LinearRegression()),

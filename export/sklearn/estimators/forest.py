@@ -17,8 +17,8 @@ from typing_extensions import override
 from export.graph import ML_DOMAIN
 from export.sklearn.columns.derived_columns import beside_input
 from export.sklearn.columns.graph_columns import ColumnScope
-from export.sklearn.columns.preprocess import refuse
-from export.sklearn.columns.thresholds import Cast, Chain, chains_of, fold, to_float32
+from export.sklearn.columns.preprocess import maker_of, refuse
+from export.sklearn.columns.thresholds import Cast, Chain, chain_of, fold, to_float32
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.estimators.registry import SeveralOutputs, lower_classifier
 from train.core.column_expressions import Expression, columns_of
@@ -118,7 +118,8 @@ def sum_of_trees(trees: Sequence[Tree], terms: Sequence[Term], scope: ColumnScop
                 f"column {index} that it sees is another model's answer, equal to 1e-12 and not to the last bit",
                 supported="trees, forests and labels in front of a tree",
             )
-    folded, cores = fold_trees(trees, chains_of(scope.columns), n_inputs=scope.n_inputs, cast=cast)
+    chains = [chain_of(e, made_by=lambda op: maker_of(op, scope.behind)) for e in scope.columns]
+    folded, cores = fold_trees(trees, chains, n_inputs=scope.n_inputs, cast=cast)
     features, places = beside_input(scope, cores)
     column = np.array([*range(scope.n_inputs), *places, -1])  # a leaf's -1 stays what it is
     folded = [replace(tree, feature=column[tree.feature]) for tree in folded]

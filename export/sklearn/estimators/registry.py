@@ -186,10 +186,10 @@ def unwrapped(estimator: Any, scope: ColumnScope) -> tuple[Any, ColumnScope]:
         if is_search(estimator):
             estimator = _best_of(estimator)
             continue
-        columns = scope.columns
-        for _, step in estimator.steps[:-1]:
+        columns, steps = scope.columns, [step for _, step in estimator.steps]
+        for step in steps[:-1]:
             columns = transform_columns(step, columns)
-        scope, estimator = scope.replaced(columns), estimator.steps[-1][1]
+        scope, estimator = scope.replaced(columns, by=steps[:-1]), steps[-1]
     return estimator, scope
 
 
