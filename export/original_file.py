@@ -17,6 +17,7 @@ from export.artifact.version_folder import Draft
 from train.core.contract import Column, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
+from train.core.model_table import table_of
 from train.core.record import DataRecord, TrainingRecord, library_versions
 from train.core.skops_files import load_skops
 from train.model import Library
@@ -65,8 +66,22 @@ def load_original_file(path: Path) -> Any:
     return open_original_file(path).model
 
 
-def graph_of_file(original: OriginalFile, *, name: str, labels: bool = False) -> onnx.ModelProto:
-    """The graph of what a file holds, which has answered as the original; `labels`: also what `predict` answers.
+def graph_of_file(
+    original: OriginalFile,
+    *,
+    name: str,
+    labels: bool = False,
+    inputs: str | None = None,
+    numbers: str | None = None,
+) -> onnx.ModelProto:
+    """The graph of what a file holds, which has answered as the original.
+
+    Args:
+        original: the file.
+        name: the graph's.
+        labels: also what `predict` answers.
+        inputs: "table" or "columns", see `export.sklearn.graph_inputs`; None as the model needs.
+        numbers: "float64" or "float32", the type of the inputs; None is float64.
 
     Raises:
         PipelineError: it has no exact form (named, with the reason), or the graph answers otherwise.
@@ -74,14 +89,17 @@ def graph_of_file(original: OriginalFile, *, name: str, labels: bool = False) ->
     if original.library == "keras":
         from export.keras.compile import compile_keras
 
-        if labels:
-            raise PipelineError("--labels is of scikit-learn's classifiers; a network has none")
+        if labels or inputs or numbers:
+            raise PipelineError(
+                "--labels, --inputs and --input are of scikit-learn's models; a network has inputs of its own"
+            )
 
         return compile_keras(original.model, name=name)
     from export.sklearn.agreement import check_sklearn
     from export.sklearn.compile import compile_sklearn
 
-    graph = compile_sklearn(original.model, name=name, labels=labels)
+    form: dict[str, Any] = {"inputs": inputs, "numbers": numbers or "float64"}
+    graph = compile_sklearn(original.model, name=name, labels=labels, **form)
     if labels and all(output.name != "label" for output in graph.graph.output):
         raise PipelineError(f"--labels: a {type(original.model).__name__} gives values and no labels; leave it out")
     check_sklearn(original.model, graph)
@@ -127,6 +145,12 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
             "output of numbers; `-o model.onnx` compiles the graph alone"
         )
     width = input_width(estimator)
+    texts = [column.name for column in table_of(estimator, width) if column.kind == "text"]
+    if texts:
+        raise PipelineError(
+            f"{path}: column {texts[0]!r} holds text, an artifact takes numbers; `-o model.onnx` compiles the graph "
+            "alone"
+        )
     if width > LONGEST_AXIS:
         raise PipelineError(
             f"{path}: takes {width:,} columns, an artifact holds at most {LONGEST_AXIS:,}; "
