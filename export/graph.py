@@ -31,6 +31,7 @@ class GraphBuilder:
         self.initializers: list[onnx.TensorProto] = []
         self._prefix = prefix
         self._known: dict[bytes, str] = {}
+        self._public: dict[str, str] = {}
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float64) -> str:
         """Name of an initializer that holds `value` as `dtype`."""
@@ -63,9 +64,9 @@ class GraphBuilder:
         readers = [node for node in self.nodes if tensor in node.input]
         makers = [node for node in self.nodes if tensor in node.output]
         if readers or not makers:
-            self.nodes.append(helper.make_node("Identity", [tensor], [name], name=name))
+            self.nodes.append(helper.make_node("Identity", [self._public.get(tensor, tensor)], [name], name=name))
         else:
-            makers[0].output[0] = name
+            makers[0].output[0] = self._public[tensor] = name
 
 
 def tensor(name: str, dtype: int, shape: Sequence[str | int]) -> onnx.ValueInfoProto:

@@ -224,13 +224,6 @@ def test_what_has_no_exact_form_is_refused_by_name_with_what_is_supported(reason
         compiled(estimator.fit(X, y))
 
 
-def test_several_outputs_are_refused():
-    X, y = TWO
-
-    with pytest.raises(PipelineError, match=r"RandomForestClassifier.*several outputs"):
-        compiled(RandomForestClassifier(2).fit(X, np.column_stack([y, y])))
-
-
 def test_an_unfitted_estimator_is_refused():
     with pytest.raises(PipelineError, match="RandomForestClassifier is not fitted"):
         compiled(RandomForestClassifier())
