@@ -18,6 +18,7 @@ from train.core.contract import Column, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.core.record import DataRecord, TrainingRecord, library_versions
+from train.core.sklearn_answers import has_classes
 from train.core.skops_files import load_skops
 from train.model import Library
 from train.registry import trusted_types
@@ -203,7 +204,7 @@ def _accepts(estimator: Any, rows: Floats) -> bool:
 
 def _answer(estimator: Any) -> tuple[Task, Tensor]:
     """The kind of model, and its one output as `compile_sklearn` names it."""
-    if not hasattr(estimator, "classes_"):
+    if not has_classes(estimator):
         return "regressor", Tensor(VALUE, ("batch", "value"), (Column(VALUE, meaning="predict(X)"),))
     classes = [str(label) for label in np.asarray(estimator.classes_).tolist()]
     if len(set(classes)) < len(classes):

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import onnx
 
 from export.graph import to_bytes
+from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.compile import is_bit_exact
 from export.sklearn.sample_rows import starting_rows
@@ -16,7 +17,6 @@ from train.core.sklearn_answers import answers
 Floats = npt.NDArray[np.float64]
 SCALES = (1.0, 1e-3, 1e3)
 MOST_ROWS = 400
-CLOSE = 1e-12
 
 
 def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = None) -> None:
@@ -40,7 +40,7 @@ def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = 
     except Exception as error:  # onnxruntime's own exception types have no common public base
         reason = str(error).strip().splitlines()[0]
         raise PipelineError(f"graph {graph.graph.name}: onnxruntime cannot load it: {reason}") from error
-    bound = 0.0 if is_bit_exact(estimator) else CLOSE
+    bound = 0.0 if is_bit_exact(estimator) else closeness(estimator)
     for some in _kinds(estimator, rows):
         expected = _answered(estimator, some)
         if expected is None:

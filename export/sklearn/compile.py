@@ -8,6 +8,7 @@ import sklearn
 from onnx import TensorProto, helper
 
 from export.graph import GraphBuilder, finish, tensor
+from export.sklearn.boosters import table as _boosters
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import input_columns, input_width
 from export.sklearn.estimators import table as _estimators
@@ -97,6 +98,7 @@ def is_bit_exact(estimator: Any) -> bool:
 
 def _require_fitted(estimator: Any) -> int:
     """Number of input columns; the estimator must be fitted, by the release that is installed."""
+    _boosters.fill()  # of libraries imported since
     innermost(estimator)  # a search without its best estimator is refused as such
     n_features = input_width(estimator)
     fitted_with = getattr(estimator, "_sklearn_version", None) or sklearn.__version__

@@ -29,6 +29,12 @@ def original_input(estimator: Any, rows: Floats) -> Any:
     return pd.DataFrame(rows, columns=list(names))
 
 
+def has_classes(estimator: Any) -> bool:
+    """Whether it is a fitted classifier; CatBoost gives every model of its own classes, a regressor none."""
+    classes = getattr(estimator, "classes_", None)
+    return classes is not None and len(classes) > 0
+
+
 def answers(estimator: Any, rows: Floats) -> Floats:
     """A classifier's `predict_proba` [row, class], a regressor's `predict` [row, 1]; float64.
 
@@ -38,7 +44,7 @@ def answers(estimator: Any, rows: Floats) -> Floats:
         seen = original_input(estimator, rows)
         if hasattr(estimator, "predict_proba"):
             found = estimator.predict_proba(seen)
-        elif hasattr(estimator, "classes_"):
+        elif has_classes(estimator):
             found = np.asarray(estimator.predict(seen))[:, None] == np.asarray(estimator.classes_)
         else:
             found = estimator.predict(seen)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from export.boosters.trees import BoostedTrees, Link, TreeArrays
+from export.sklearn.boosters.trees import BoostedTrees, Link, TreeArrays
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.forest import Tree
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from export.boosters.trees import BoostedTrees, CategorySets, Floats, Link, TreeArrays, seen_by_trees, walk
+from export.sklearn.boosters.trees import BoostedTrees, CategorySets, Floats, Link, TreeArrays, seen_by_trees, walk
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.forest import Tree
 from train.core.errors import PipelineError

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from export.boosters.trees import BoostedTrees, CategorySets, Link, TreeArrays, ZeroAsMissing
+from export.sklearn.boosters.trees import BoostedTrees, CategorySets, Link, TreeArrays, ZeroAsMissing
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.forest import Tree
 
@@ -41,7 +41,7 @@ def describe_lightgbm(booster: Any) -> BoostedTrees:
     objective, *options = str(dump.get("objective", "")).split()
     if objective not in LINKS:
         raise refuse(f"LightGBM objective {objective!r}", "its link is not known", supported=", ".join(LINKS))
-    if "linear_tree: 1" in booster.model_to_string(num_iteration=1) or _linear(dump):
+    if "\nis_linear=1" in booster.model_to_string():
         raise refuse("LightGBM linear_tree", "a leaf is a linear model", supported="leaves of one number")
     sets = CategorySets(n_features, inside_goes_right=False, above=-1, keeps_missing=False)
     holes: dict[int, None] = {}
@@ -68,16 +68,6 @@ def describe_lightgbm(booster: Any) -> BoostedTrees:
         derived=(*derived, *(ZeroAsMissing(feature) for feature in holes)),
         names=tuple(dump["feature_names"]),
     )
-
-
-def _linear(dump: Any) -> bool:
-    waiting = [tree["tree_structure"] for tree in dump["tree_info"]]
-    while waiting:
-        node = waiting.pop()
-        if "leaf_coeff" in node:
-            return True
-        waiting += [node[side] for side in ("left_child", "right_child") if side in node]
-    return False
 
 
 def _tree(root: Any, sets: CategorySets, holes: dict[int, None]) -> Tree:
