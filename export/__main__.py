@@ -44,7 +44,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("model", nargs="?", choices=[*models(), "all"], help="default: all")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     command.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR")
-    command.add_argument("--original", type=Path, metavar="MODEL", help="compile one fitted model, .skops or .keras")
+    command.add_argument(
+        "--original",
+        type=Path,
+        metavar="MODEL",
+        help="compile one fitted model: .skops, .keras, or of XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm, .json)",
+    )
     command.add_argument("--artifact", type=Path, metavar="DIR", help="the model's folder that --original becomes")
     command.add_argument("-o", "--output", type=Path, metavar="MODEL.onnx", help="the graph that --original becomes")
     command.add_argument("--data", type=Path, metavar="ROWS.csv", help="of --artifact: rows like its training data")

@@ -46,10 +46,16 @@ def open_original_file(path: Path) -> OriginalFile:
     """
     if not path.is_file():
         raise PipelineError(
-            f"{path}: no such file; --original names a model saved by skops.io.dump or keras.Model.save"
+            f"{path}: no such file; --original names a model saved by skops.io.dump, keras.Model.save, or a booster"
         )
     from export.keras.model_file import is_keras_file, load_keras_file
 
+    from export.sklearn.boosters.files import booster_of, load_booster
+
+    library = booster_of(path)
+    if library is not None:
+        model = load_booster(path, library)
+        return OriginalFile("scikit-learn", model, f"a model of {library}: {model.says}")
     if is_keras_file(path):
         network = load_keras_file(path)
         return OriginalFile("keras", network, f"a Keras network of {len(network.layers)} layers")
@@ -112,6 +118,7 @@ def draft_of_file(path: Path, *, name: str, rows: Floats | None = None, original
 
 def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | None) -> Draft:
     from export.sklearn.agreement import check_sklearn
+    from export.sklearn.boosters.table import closeness
     from export.sklearn.columns.preprocess import input_width
     from export.sklearn.compile import compile_sklearn, is_bit_exact
     from export.sklearn.sample_rows import largest_size, missing_columns, starting_rows
@@ -163,8 +170,8 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
         outputs=[tensor_entry(output, ["batch", outputs.shape[1]], {})],
         parity=ParityEntry(
             reference=f"scikit-learn {method}",
-            absolute=0.0 if exact else 1e-12,
-            relative=0.0 if exact else 1e-12,
+            absolute=0.0 if exact else closeness(estimator),
+            relative=0.0 if exact else closeness(estimator),
         ),
         golden_inputs={INPUT: inputs},
         golden_outputs={output.name: outputs},

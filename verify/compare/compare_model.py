@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.sample_rows import starting_rows
-from train.core.sklearn_answers import one_job, original_input
+from train.core.sklearn_answers import has_classes, one_job, original_input
 from verify.compare.onnx_file import ForeignGraph
 from verify.comparison.causes import Cause, name_causes
 from verify.comparison.parity import ParityResult, Tolerance, absolute_difference, agreement, compare, label
@@ -70,7 +71,10 @@ class PairResult:
 
 def tolerance_of(original: Original) -> Tolerance:
     """Bit for bit for a forest or a tree, else a relative and absolute 1e-12."""
-    return Tolerance() if _plain_trees(original) else Tolerance(absolute=1e-12, relative=1e-12)
+    if _plain_trees(original):
+        return Tolerance()
+    close = closeness(original.estimator)
+    return Tolerance(absolute=close, relative=close)
 
 
 def pair_probes(original: Original, base: Floats | None, *, seed: int = 0) -> Probes:
@@ -114,7 +118,7 @@ def compare_pair(
     if probes is None:
         probes = pair_probes(original, base, seed=seed)
     families = dict(probes.families)
-    if hasattr(original.estimator, "classes_"):
+    if has_classes(original.estimator):
         families[NEAR_A_TIE] = tie_rows(original.answer, probes.source, seed=seed)
     found = PairResult(tolerance, proof=probes.proof)
     wrong: list[tuple[Floats, Floats, Floats]] = []
@@ -130,7 +134,7 @@ def compare_pair(
             expected,
             answers,
             groups=groups,
-            probabilities=hasattr(original.estimator, "classes_"),
+            probabilities=has_classes(original.estimator),
             answer=original.answer,
             graph=graph,
             share=found.total.result.mismatched / max(found.total.result.rows, 1),

@@ -11,6 +11,12 @@ from export.sklearn.boosters.trees import BoostedTrees, Link, TreeArrays
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.forest import Tree
 
+RAW = (
+    *("RMSE", "MAE", "Quantile", "MultiQuantile", "Expectile", "MAPE", "SMAPE", "Huber", "Lq"),
+    *("MultiRMSE", "MSLE", "MedianAbsoluteError", "QueryRMSE", "PairLogit", "PairLogitPairwise", "YetiRank"),
+    *("YetiRankPairwise", "QuerySoftMax", "LambdaMart", "StochasticRank", "QueryCrossEntropy", "StochasticFilter"),
+)
+"""Losses whose answers are the raw scores."""
 LINKS = {
     "Logloss": "logistic",
     "CrossEntropy": "logistic",
@@ -18,12 +24,7 @@ LINKS = {
     "MultiClassOneVsAll": "logistic",
     "MultiLogloss": "logistic",
     "MultiCrossEntropy": "logistic",
-    **dict.fromkeys(
-        "RMSE MAE Quantile MultiQuantile LogLinQuantile Expectile MAPE SMAPE Huber Lq MultiRMSE MSLE MedianAbsoluteError "
-        "QueryRMSE PairLogit PairLogitPairwise YetiRank YetiRankPairwise QuerySoftMax LambdaMart StochasticRank "
-        "QueryCrossEntropy StochasticFilter".split(),
-        "identity",
-    ),
+    **dict.fromkeys(RAW, "identity"),
     "Poisson": "exp",
     "Tweedie": "exp",
 }

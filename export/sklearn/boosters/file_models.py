@@ -31,6 +31,13 @@ class FileModel(BaseEstimator):  # type: ignore[misc]
         if trees.names:
             self.feature_names_in_ = np.array(trees.names, dtype=object)
 
+    @property
+    def says(self) -> str:
+        """What the file holds, in words."""
+        trees = self.trees
+        said = f"{len(trees.trees):,} trees, {trees.n_scores} raw score{'s' * (trees.n_scores > 1)}, {trees.link.kind}"
+        return f"{said}; {trees.note}" if trees.note else said
+
     def _asked(self, X: Any) -> npt.NDArray[Any]:
         rows = np.ascontiguousarray(np.asarray(X, dtype=np.float64))
         try:

@@ -32,7 +32,9 @@ def booster_of(path: Path) -> str | None:
     if head.startswith((b"{L", b"{l", b"{U", b"{i", b"{$")) and b"learner" in head + _more(path):
         return "xgboost"
     if head.startswith(b"binf"):
-        raise PipelineError(f"{path}: XGBoost's old binary format; load it with an old release and save it as .json or .ubj")
+        raise PipelineError(
+            f"{path}: XGBoost's old binary format; load it with an old release and save it as .json or .ubj"
+        )
     return _json_of(path) if head.lstrip()[:1] == b"{" else None
 
 

@@ -33,7 +33,9 @@ def raw_scores(model: BoostedTrees, scope: ColumnScope) -> str:
         PipelineError: a column in front of the trees is no exact operation.
     """
     if model.n_features > len(scope.columns):
-        raise refuse(model.library, f"it takes {model.n_features} columns, it gets {len(scope.columns)}", supported="all")
+        raise refuse(
+            model.library, f"it takes {model.n_features} columns, it gets {len(scope.columns)}", supported="all"
+        )
     if model.derived:
         scope = _beside(model, scope)
     trees = [_start(value) for value in model.start] + list(model.trees)

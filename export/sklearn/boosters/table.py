@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto
 from typing_extensions import override
 
 from export.sklearn.boosters.file_models import FileClassifier, FileRegressor
@@ -67,7 +66,7 @@ def _xgboost(estimator: Any) -> BoostedTrees:
 
     if not np.isnan(estimator.missing):
         raise refuse(estimator, f"missing is {estimator.missing!r}", supported="missing=NaN")
-    return describe_xgboost(estimator.get_booster(), best_only=True)
+    return describe_xgboost(estimator.get_booster(), best_only=True, in_place=True)
 
 
 def _lightgbm(estimator: Any) -> BoostedTrees:
@@ -117,9 +116,6 @@ class BoosterGraph(ClassifierGraph):
         if self.model.n_scores == 1:
             one = build.constant(1.0, np.float32 if self.model.single_sums else np.float64)
             answer = build.node("Concat", build.node("Sub", one, answer), answer, axis=1)
-        elif self.model.link.kind == "logistic" and self.model.library == "lightgbm":
-            # LGBMClassifier leaves the probabilities of one against the rest as they are.
-            pass
         return as_double(self.model, answer, build)
 
 
@@ -139,4 +135,3 @@ def _width(estimator: Any) -> int:
 
 
 _REGRESSOR = Regressor(_value, exact=_exact, width=_width)
-_ = TensorProto

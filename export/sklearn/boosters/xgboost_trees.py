@@ -38,13 +38,15 @@ MARGIN_BY_LOG = ("count:poisson", "survival:cox", "survival:aft", "reg:gamma", "
 PROBE_ROWS = 256
 
 
-def describe_xgboost(booster: Any, *, best_only: bool) -> BoostedTrees:
+def describe_xgboost(booster: Any, *, best_only: bool, in_place: bool = False) -> BoostedTrees:
     """The trees of a Booster.
 
     Args:
         booster: xgboost.Booster.
         best_only: after early stopping only the trees up to the best iteration answer, as in XGBClassifier.predict;
             Booster.predict takes all of them.
+        in_place: of DART, what XGBClassifier.predict gives: it asks each tree with the base score, which is taken off
+            again, and so has other last bits than Booster.predict.
 
     Raises:
         PipelineError: linear boosters, vector leaves, own objectives and categories by name have no exact form.
@@ -72,27 +74,33 @@ def describe_xgboost(booster: Any, *, best_only: bool) -> BoostedTrees:
     sets = CategorySets(
         int(learner["learner_model_param"]["num_feature"]), inside_goes_right=True, above=0, keeps_missing=True
     )
+    scores = np.array(model["tree_info"][:used], dtype=np.int64)
+    start = _start(learner)
+    one = np.float32(1.0)
     trees = [
-        _tree(tree, np.float32(1.0) if weights is None else weights[number], sets)
+        _tree(
+            tree,
+            one if weights is None else weights[number],
+            sets,
+            around=start[scores[number]] if in_place and weights is not None else None,
+        )
         for number, tree in enumerate(model["trees"][:used])
     ]
-    return _assembled(booster, learner, trees, np.array(model["tree_info"][:used], dtype=np.int64), sets, note)
+    return _assembled(booster, learner, trees, scores, sets, note, in_place=in_place and weights is not None)
 
 
 def _assembled(
-    booster: Any, learner: Any, trees: list[Tree], scores: Any, sets: CategorySets, note: str
+    booster: Any, learner: Any, trees: list[Tree], scores: Any, sets: CategorySets, note: str, *, in_place: bool
 ) -> BoostedTrees:
     parameters, objective = learner["learner_model_param"], learner["objective"]["name"]
     n_features = int(parameters["num_feature"])
-    n_scores = max(int(parameters["num_class"]), 1) * max(int(parameters.get("num_target", 1)), 1)
-    base = np.atleast_1d(np.array(json.loads(parameters["base_score"]), dtype=np.float32))
     derived, places = sets.memberships()
     found = BoostedTrees(
         library="xgboost",
         n_features=n_features,
         trees=tuple(_placed(tree, places, n_features) for tree in trees),
         scores=scores,
-        start=_margins(np.broadcast_to(base, (n_scores,)), objective).astype(np.float64),
+        start=_start(learner).astype(np.float64),
         link=Link(LINKS[objective]),
         single_input=True,
         single_sums=True,
@@ -100,7 +108,15 @@ def _assembled(
         names=tuple(learner.get("feature_names", [])),
         note=note,
     )
-    return _with_own_margins(booster, found)
+    return _with_own_margins(booster, found, in_place=in_place)
+
+
+def _start(learner: Any) -> Any:
+    """The base score as raw scores, float32 [score]."""
+    parameters = learner["learner_model_param"]
+    n_scores = max(int(parameters["num_class"]), 1) * max(int(parameters.get("num_target", 1)), 1)
+    base = np.atleast_1d(np.array(json.loads(parameters["base_score"]), dtype=np.float32))
+    return _margins(np.broadcast_to(base, (n_scores,)), learner["objective"]["name"])
 
 
 def _placed(tree: Tree, places: Any, n_features: int) -> Tree:
@@ -111,11 +127,14 @@ def _placed(tree: Tree, places: Any, n_features: int) -> Tree:
     return Tree(feature, tree.threshold, tree.true, tree.false, tree.missing_true, tree.value)
 
 
-def _tree(tree: Any, weight: np.float32, sets: CategorySets) -> Tree:
+def _tree(tree: Any, weight: np.float32, sets: CategorySets, *, around: Any = None) -> Tree:
     if int(tree["tree_param"]["size_leaf_vector"]) > 1:
-        raise refuse("XGBoost multi_output_tree", "a leaf holds a vector", supported="multi_strategy='one_output_per_tree'")
+        raise refuse(
+            "XGBoost multi_output_tree", "a leaf holds a vector", supported="multi_strategy='one_output_per_tree'"
+        )
     left, right = tree["left_children"], tree["right_children"]
     conditions = np.array(tree["split_conditions"], dtype=np.float32)
+    leaves = conditions if around is None else (around + conditions) - around
     codes = dict(
         zip(
             tree.get("categories_nodes", []),
@@ -133,7 +152,7 @@ def _tree(tree: Any, weight: np.float32, sets: CategorySets) -> Tree:
     while waiting:
         node = waiting.pop()
         if left[node] < 0:
-            number[node] = found.leaf(float(conditions[node] * weight))
+            number[node] = found.leaf(float(leaves[node] * weight))
             continue
         missing = bool(tree["default_left"][node])
         feature = int(tree["split_indices"][node])
@@ -157,7 +176,7 @@ def _margins(base: Any, objective: str) -> Any:
         return np.log(base) if objective in MARGIN_BY_LOG else base
 
 
-def _with_own_margins(booster: Any, model: BoostedTrees) -> BoostedTrees:
+def _with_own_margins(booster: Any, model: BoostedTrees, *, in_place: bool) -> BoostedTrees:
     """The start values that give the library's own raw scores to the last bit: NumPy's logarithm may be a bit off.
 
     Raises:
@@ -172,9 +191,17 @@ def _with_own_margins(booster: Any, model: BoostedTrees) -> BoostedTrees:
     iterations = (0, 0)
     if model.note:
         iterations = (0, int(booster.attributes()["best_iteration"]) + 1)
-    wanted = booster.predict(data, output_margin=True, iteration_range=iterations).reshape(len(rows), -1)
+    if in_place:
+        found = booster.inplace_predict(
+            rows, predict_type="margin", iteration_range=iterations, validate_features=False
+        )
+    else:
+        found = booster.predict(data, output_margin=True, iteration_range=iterations)
+    wanted = np.asarray(found).reshape(len(rows), -1)
     if wanted.shape[1] != model.n_scores:
-        raise PipelineError(f"XGBoost: {wanted.shape[1]} raw scores, its file says {model.n_scores}; please report this")
+        raise PipelineError(
+            f"XGBoost: {wanted.shape[1]} raw scores, its file says {model.n_scores}; please report this"
+        )
     seen = seen_by_trees(model, rows)
     leaves = np.array([tree.value[walk(tree, seen), 0] for tree in model.trees], dtype=np.float32)
     start = np.array(model.start, dtype=np.float32)
