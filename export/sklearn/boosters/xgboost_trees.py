@@ -75,18 +75,20 @@ def describe_xgboost(booster: Any, *, best_only: bool, in_place: bool = False) -
         int(learner["learner_model_param"]["num_feature"]), inside_goes_right=True, above=0, keeps_missing=True
     )
     scores = np.array(model["tree_info"][:used], dtype=np.int64)
-    start = _start(learner)
+    in_place = in_place and weights is not None
+    # What is taken off again must be right to the last bit.
+    start = describe_xgboost(booster, best_only=best_only).start.astype(np.float32) if in_place else None
     one = np.float32(1.0)
     trees = [
         _tree(
             tree,
             one if weights is None else weights[number],
             sets,
-            around=start[scores[number]] if in_place and weights is not None else None,
+            around=None if start is None else start[scores[number]],
         )
         for number, tree in enumerate(model["trees"][:used])
     ]
-    return _assembled(booster, learner, trees, scores, sets, note, in_place=in_place and weights is not None)
+    return _assembled(booster, learner, trees, scores, sets, note, in_place=in_place)
 
 
 def _assembled(
