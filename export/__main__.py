@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--original",
         type=Path,
         metavar="MODEL",
-        help="compile one fitted model: .skops, .keras, or of XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm, .json)",
+        help="compile one model: .skops, .keras, XGBoost's .json or .ubj, LightGBM's .txt, CatBoost's .cbm or .json",
     )
     command.add_argument("--artifact", type=Path, metavar="DIR", help="the model's folder that --original becomes")
     command.add_argument("-o", "--output", type=Path, metavar="MODEL.onnx", help="the graph that --original becomes")

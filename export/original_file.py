@@ -49,7 +49,6 @@ def open_original_file(path: Path) -> OriginalFile:
             f"{path}: no such file; --original names a model saved by skops.io.dump, keras.Model.save, or a booster"
         )
     from export.keras.model_file import is_keras_file, load_keras_file
-
     from export.sklearn.boosters.files import booster_of, load_booster
 
     library = booster_of(path)

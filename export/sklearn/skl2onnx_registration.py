@@ -46,7 +46,7 @@ def register_with_skl2onnx(classifiers: Iterable[type], regressors: Iterable[typ
     regressor `variable` (double). Float inputs are widened to double first, so that the graph answers what
     scikit-learn answers for `X.astype(float64)`.
     """
-    global _strict  # noqa: PLW0603 - skl2onnx's own tables are global too
+    global _strict
     _strict = strict
     kinds = (*classifiers, *regressors)
     for kind in (*kinds, Pipeline):

@@ -1,1 +1,1 @@
-"""XGBoost, LightGBM and CatBoost models as exact graphs; each library reads its own files, and is asked for its trees."""
+"""XGBoost, LightGBM and CatBoost models as exact graphs; each library reads its own files."""

@@ -1,4 +1,4 @@
-"""CatBoost: `float32(x) > border` sets a bit, the bits name a leaf; leaves are added as doubles, then scale and bias."""
+"""CatBoost: `float32(x) > border` sets a bit, the bits name a leaf; leaves are added as doubles."""
 
 import json
 import tempfile

@@ -12,13 +12,12 @@ from export.sklearn.boosters.trees import (
     BoostedTrees,
     Floats,
     Memberships,
-    Tree,
     ZeroAsMissing,
 )
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import input_columns, refuse
 from export.sklearn.columns.thresholds import to_float32
-from export.sklearn.estimators.forest import Term, merge_equal_leaves, pack, sum_of_trees
+from export.sklearn.estimators.forest import Term, Tree, merge_equal_leaves, pack, sum_of_trees
 from train.core.column_expressions import MONOTONE, Expression
 
 LESS_THAN = 1
