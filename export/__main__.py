@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--artifact", type=Path, metavar="DIR", help="the model's folder that --original becomes")
     command.add_argument("-o", "--output", type=Path, metavar="MODEL.onnx", help="the graph that --original becomes")
+    command.add_argument("--labels", action="store_true", help="of -o: also the output `label`, what predict answers")
     command.add_argument("--data", type=Path, metavar="ROWS.csv", help="of --artifact: rows like its training data")
     return command
 
@@ -88,7 +89,7 @@ def _compile_file(options: argparse.Namespace) -> int:
         from export.original_file import graph_of_file, open_original_file
 
         opened = open_original_file(original)
-        graph = graph_of_file(opened, name=original.stem)
+        graph = graph_of_file(opened, name=original.stem, labels=options.labels)
         write_atomic(options.output, graph.SerializeToString(deterministic=True))
         cli.show(
             f"{original}: {opened.says}\n"
@@ -96,6 +97,8 @@ def _compile_file(options: argparse.Namespace) -> int:
             f"--original {original} --onnx {options.output}"
         )
         return cli.EXIT_GOOD
+    if options.labels:
+        raise PipelineError("--labels belongs to -o MODEL.onnx; an artifact holds one output of numbers")
     from export.artifact.version_folder import write_artifact
     from export.original_file import draft_of_file, open_original_file
 

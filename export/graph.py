@@ -59,6 +59,13 @@ class GraphBuilder:
             self.nodes.append(node)
         return self._known[key]
 
+    def two_outputs(self, op_type: str, *inputs: str, **attributes: Any) -> tuple[str, str]:
+        """Append an operator with two outputs and return their names."""
+        first = f"{self._prefix}{op_type.lower()}{len(self.nodes)}"
+        names = (first, f"{first}_second")
+        self.nodes.append(helper.make_node(op_type, list(inputs), list(names), name=first, **attributes))
+        return names
+
     def output(self, tensor: str, name: str) -> None:
         """Give `tensor` the public name `name`: the node that makes it is renamed, or an Identity is added."""
         readers = [node for node in self.nodes if tensor in node.input]

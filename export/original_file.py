@@ -71,8 +71,8 @@ def load_original_file(path: Path) -> Any:
     return open_original_file(path).model
 
 
-def graph_of_file(original: OriginalFile, *, name: str) -> onnx.ModelProto:
-    """The graph of what a file holds, which has answered as the original.
+def graph_of_file(original: OriginalFile, *, name: str, labels: bool = False) -> onnx.ModelProto:
+    """The graph of what a file holds, which has answered as the original; `labels`: also what `predict` answers.
 
     Raises:
         PipelineError: it has no exact form (named, with the reason), or the graph answers otherwise.
@@ -80,11 +80,16 @@ def graph_of_file(original: OriginalFile, *, name: str) -> onnx.ModelProto:
     if original.library == "keras":
         from export.keras.compile import compile_keras
 
+        if labels:
+            raise PipelineError("--labels is of scikit-learn's classifiers; a network has none")
+
         return compile_keras(original.model, name=name)
     from export.sklearn.agreement import check_sklearn
     from export.sklearn.compile import compile_sklearn
 
-    graph = compile_sklearn(original.model, name=name)
+    graph = compile_sklearn(original.model, name=name, labels=labels)
+    if labels and all(output.name != "label" for output in graph.graph.output):
+        raise PipelineError(f"--labels: a {type(original.model).__name__} gives values and no labels; leave it out")
     check_sklearn(original.model, graph)
     return graph
 
@@ -122,13 +127,18 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
     from export.sklearn.compile import compile_sklearn, is_bit_exact
     from export.sklearn.sample_rows import largest_size, missing_columns, starting_rows
 
+    graph = compile_sklearn(estimator, name=name)
+    if len(graph.graph.output) > 1:
+        raise PipelineError(
+            f"{path}: it answers {', '.join(output.name for output in graph.graph.output)}, and an artifact holds one "
+            "output of numbers; `-o model.onnx` compiles the graph alone"
+        )
     width = input_width(estimator)
     if width > LONGEST_AXIS:
         raise PipelineError(
             f"{path}: takes {width:,} columns, an artifact holds at most {LONGEST_AXIS:,}; "
             "`-o model.onnx` compiles the graph alone"
         )
-    graph = compile_sklearn(estimator, name=name)
     if rows is not None and rows.shape[1] != width:
         raise PipelineError(f"--data: {rows.shape[1]} columns, {path} takes {width}")
     given = starting_rows(estimator, width) if rows is None else rows
@@ -142,7 +152,7 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
         for column, may in zip(names, missing, strict=True)
     )
     seen = {} if rows is None else _ranges(names, rows)
-    task, output = _answer(estimator)
+    task, output = _answer(estimator, outputs.shape[1])
     record = TrainingRecord(
         model=name,
         estimator=_described(estimator),
@@ -208,10 +218,14 @@ def _accepts(estimator: Any, rows: Floats) -> bool:
     return True
 
 
-def _answer(estimator: Any) -> tuple[Task, Tensor]:
+def _answer(estimator: Any, width: int) -> tuple[Task, Tensor]:
     """The kind of model, and its one output as `compile_sklearn` names it."""
     if not has_classes(estimator):
-        return "regressor", Tensor(VALUE, ("batch", "value"), (Column(VALUE, meaning="predict(X)"),))
+        names = [VALUE] if width == 1 else [f"{VALUE}_{number}" for number in range(width)]
+        return "regressor", Tensor(VALUE, ("batch", "value"), tuple(Column(n, meaning="predict(X)") for n in names))
+    if isinstance(estimator.classes_, list) or getattr(estimator, "multilabel_", False):
+        chance = tuple(Column(f"output {k}", "probability", meaning=f"of output {k}") for k in range(width))
+        return "classifier", Tensor(PROBABILITIES, ("batch", "output"), chance)
     classes = [str(label) for label in np.asarray(estimator.classes_).tolist()]
     if len(set(classes)) < len(classes):
         raise PipelineError(f"two classes have one name: {', '.join(classes)}; use labels that read differently")

@@ -10,9 +10,10 @@ from export.graph import to_bytes
 from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.compile import is_bit_exact
+from export.sklearn.outputs import LABEL
 from export.sklearn.sample_rows import starting_rows
 from train.core.errors import PipelineError
-from train.core.sklearn_answers import answers
+from train.core.sklearn_answers import answers, labels
 
 Floats = npt.NDArray[np.float64]
 SCALES = (1.0, 1e-3, 1e3)
@@ -48,10 +49,20 @@ def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = 
             expected = _answered(estimator, some) if len(some) else None
         if expected is None:
             continue
-        found = np.asarray(session.run(None, {session.get_inputs()[0].name: some})[0]).reshape(expected.shape)
+        tensors = session.run(None, {session.get_inputs()[0].name: some})
+        by_name = dict(zip([output.name for output in session.get_outputs()], tensors, strict=True))
+        given = by_name.pop(LABEL, None)
+        found = np.concatenate([np.asarray(t).reshape(len(some), -1) for t in by_name.values()], axis=1)
+        if found.shape != expected.shape:
+            raise PipelineError(
+                f"{type(estimator).__name__}: the graph answers {found.shape[1]} numbers a row, the original "
+                f"{expected.shape[1]}; please report this"
+            )
         with np.errstate(invalid="ignore"):
             near = np.abs(found - expected) <= bound + bound * np.abs(expected)
         right = (near | (found == expected) | (np.isnan(found) & np.isnan(expected))).all(axis=1)
+        if given is not None:
+            right &= _same_labels(np.asarray(given), labels(estimator, some))
         if not right.all():
             first = int(np.flatnonzero(~right)[0])
             raise PipelineError(
@@ -59,6 +70,14 @@ def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = 
                 f"{int((~right).sum())} of {len(right)} seeded rows; the first: {some[first].tolist()[:12]}: original "
                 f"{expected[first].tolist()[:6]}, graph {found[first].tolist()[:6]}; please report this"
             )
+
+
+def _same_labels(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Row by row; text is compared as text."""
+    if found.dtype == object:
+        found, expected = found.astype(str), expected.astype(str)
+    same: npt.NDArray[np.bool_] = (found == expected).reshape(len(found), -1).all(axis=1)
+    return same
 
 
 def _kinds(estimator: Any, rows: Floats | None) -> list[Floats]:

@@ -11,6 +11,7 @@ from export.graph import GraphBuilder, finish, tensor
 from export.sklearn.boosters import table as _boosters
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import input_columns, input_width
+from export.sklearn.ensembles import table as _ensembles
 from export.sklearn.estimators import table as _estimators
 from export.sklearn.estimators.registry import (
     CLASSIFIERS,
@@ -21,6 +22,7 @@ from export.sklearn.estimators.registry import (
     unwrapped,
 )
 from export.sklearn.outputs import all_exact, confidence_of, outputs_of
+from export.sklearn.smooth import table as _smooth
 from train.core.errors import PipelineError
 
 __all__ = ["CLASSIFIERS", "REGRESSORS", "compile_sklearn", "is_bit_exact", "lower_classifier", "lower_value"]
@@ -29,7 +31,7 @@ __all__ += ["INPUT", "unwrapped"]
 INPUT = "features"
 """Name of the one input, float64 [batch, n_features_in_]."""
 
-for _room in (_estimators,):
+for _room in (_estimators, _ensembles, _smooth):
     _room.fill()
 
 

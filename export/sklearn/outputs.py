@@ -85,7 +85,7 @@ def _is_exact(graph: ClassifierGraph, soft: bool) -> bool:
 def _one(estimator: Any, scope: ColumnScope, *, labels: bool) -> list[Output]:
     graph = lower_classifier(estimator, scope)
     outputs = [Output(PROBABILITIES, _table(estimator, graph), TensorProto.DOUBLE, graph.n_classes)]
-    if labels:
+    if labels or getattr(graph, "own_rule", False):  # a threshold of its own is seen in the label alone
         dtype, names = label_values(estimator, np.asarray(estimator.classes_), scope.builder)
         outputs.append(Output(LABEL, scope.builder.node("Gather", names, graph.label(), axis=0), dtype, None))
     return outputs
@@ -94,7 +94,9 @@ def _one(estimator: Any, scope: ColumnScope, *, labels: bool) -> list[Output]:
 def _several(estimator: Any, scope: ColumnScope, *, labels: bool) -> list[Output]:
     build, several = scope.builder, lower_several(estimator, scope)
     if several.joined:
-        columns = [g.positive() if has_probabilities(estimator) else _label_column(g) for g in several.graphs]
+        soft = has_probabilities(estimator)
+        pairs = zip(several.graphs, several.classes, strict=True)
+        columns = [graph.positive() if soft else _label_column(graph, classes) for graph, classes in pairs]
         outputs = [Output(PROBABILITIES, build.node("Concat", *columns, axis=1), TensorProto.DOUBLE, len(columns))]
     else:
         outputs = [
@@ -102,8 +104,7 @@ def _several(estimator: Any, scope: ColumnScope, *, labels: bool) -> list[Output
             for number, graph in enumerate(several.graphs)
         ]
     if labels:
-        classes = several_classes(estimator)
-        tables = [label_values(estimator, each, build) for each in classes]
+        tables = [label_values(estimator, each, build) for each in several.classes]
         if len({dtype for dtype, _ in tables}) > 1:
             raise refuse(estimator, "its outputs have labels of several kinds", supported="numbers or text everywhere")
         parts = [
@@ -114,16 +115,9 @@ def _several(estimator: Any, scope: ColumnScope, *, labels: bool) -> list[Output
     return outputs
 
 
-def several_classes(estimator: Any) -> list[Any]:
-    """The classes of each output of a classifier with several."""
-    if getattr(innermost(estimator), "multilabel_", False):
-        return [np.array([0, 1])] * len(estimator.classes_)
-    return [np.asarray(classes) for classes in estimator.classes_]
-
-
-def _label_column(graph: ClassifierGraph) -> str:
+def _label_column(graph: ClassifierGraph, classes: Any) -> str:
     build = graph.build
-    label = build.node("Cast", graph.label(), to=TensorProto.DOUBLE)
+    label = build.node("Gather", build.constant(classes), graph.label(), axis=0)
     return build.node("Unsqueeze", label, build.constant([1], np.int64))
 
 

@@ -19,7 +19,9 @@ from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import input_columns, input_width, refuse
 from export.sklearn.compile import lower_classifier, lower_value
 from export.sklearn.estimators.classifier import has_probabilities
+from export.sklearn.estimators.registry import value_width
 from train.core.errors import PipelineError
+from train.core.sklearn_answers import has_classes
 
 _ALIAS = "DollarbillExact"
 _HANDS_THROUGH = ("GridSearchCV", "RandomizedSearchCV", "MultiOutputClassifier", "MultiOutputRegressor", "Pipeline")
@@ -95,7 +97,7 @@ def _parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> A
         return _stock_parse(scope, model, inputs, custom_parsers)
     operator = scope.declare_local_operator(f"{_ALIAS}{type(model).__name__}", model)
     operator.inputs = inputs
-    if hasattr(model, "classes_"):
+    if has_classes(model):
         operator.outputs.append(scope.declare_local_variable("label", _label_type(model)()))
         operator.outputs.append(scope.declare_local_variable("probabilities", DoubleTensorType()))
     else:
@@ -204,8 +206,8 @@ def _check_inputs(operator: Any) -> None:
         if not isinstance(variable.type, (DoubleTensorType, FloatTensorType, Int64TensorType)):
             raise PipelineError(f"input {variable.raw_name}: expected DoubleTensorType, got {variable.type}")
     batch = operator.inputs[0].get_first_dimension()
-    if not hasattr(model, "classes_"):
-        operator.outputs[0].type = DoubleTensorType([batch, 1])
+    if not has_classes(model):
+        operator.outputs[0].type = DoubleTensorType([batch, value_width(model)])
         return
     operator.outputs[0].type.shape = [batch]
     operator.outputs[1].type = DoubleTensorType([batch, len(model.classes_)])
@@ -266,7 +268,7 @@ def _require_opsets(container: Any) -> None:
 
 
 def _results(model: Any, columns: ColumnScope) -> list[str]:
-    if not hasattr(model, "classes_"):
+    if not has_classes(model):
         return [lower_value(model, columns)]
     build, graph = columns.builder, lower_classifier(model, columns)
     index = graph.label()

@@ -12,7 +12,6 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
-    IsolationForest,
     RandomForestClassifier,
     VotingClassifier,
     VotingRegressor,
@@ -21,7 +20,6 @@ from sklearn.feature_selection import SelectKBest, VarianceThreshold
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
 from skops import io as skops_io
@@ -56,12 +54,6 @@ COLUMNS = ColumnTransformer([("a", StandardScaler(), [0, 1])], transformer_weigh
 # name: estimator, target, and what the message must say, in the same process and from a skops file.
 REFUSED: dict[str, tuple[Any, Any, list[str], list[str]]] = {
     "KNeighbors": (KNeighborsClassifier(), y, ["compile KNeighborsClassifier"], ["KNeighborsClassifier holds types"]),
-    "MLP": (
-        MLPClassifier(max_iter=3, tol=1e9, n_iter_no_change=1),
-        y,
-        ["compile MLPClassifier"],
-        ["MLPClassifier holds types"],
-    ),
     "soft vote": (vote("soft"), y, ["VotingClassifier, member 'near'", "KNeighbors"], ["VotingClassifier > KNeigh"]),
     "hard vote": (vote("hard"), y, ["VotingClassifier, member 'near'", "KNeighbors"], ["VotingClassifier > KNeigh"]),
     "calibrated": (
@@ -92,7 +84,6 @@ REFUSED: dict[str, tuple[Any, Any, list[str], list[str]]] = {
         ["ends in 'passthrough'"],
     ),
     "clustering": (KMeans(2, n_init=1), y, ["KMeans", "clustering"], ["KMeans", "clustering"]),
-    "outliers": (IsolationForest(n_estimators=2), y, ["IsolationForest", "outlier"], ["IsolationForest", "outlier"]),
     "weighted columns": (
         make_pipeline(COLUMNS, forest()),
         y,

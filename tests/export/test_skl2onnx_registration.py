@@ -1,5 +1,7 @@
 """After `register()` a stock skl2onnx call compiles exactly."""
 
+import warnings
+
 import numpy as np
 import onnxruntime as ort
 import pandas as pd
@@ -164,11 +166,26 @@ HOLDERS = {
 
 
 @pytest.mark.parametrize("name", HOLDERS)
-def test_an_estimator_that_holds_one_of_ours_is_left_to_skl2onnx(name):
+def test_an_estimator_made_of_others_compiles_as_a_whole(name):
     model = HOLDERS[name].fit(X, Y)
+    soft = hasattr(model, "predict_proba")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NotExact)
+        graph = skl2onnx.to_onnx(model, X[:1], options={"zipmap": False} if soft else None)
+
+    found = outputs(graph, X)
+    wanted = model.predict_proba(X) if soft else model.predict(X)[:, None]
+    assert np.abs(found[-1] - wanted).max() < 1e-12
+    assert not soft or np.array_equal(found[0], model.predict(X))
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_behind_what_is_not_exact_it_is_left_to_skl2onnx(name):
+    model = make_pipeline(PCA(3), HOLDERS[name]).fit(X, Y)
     narrow = X.astype(np.float32)
 
-    with pytest.warns(NotExact, match="estimator around it|cannot compile|no exact form"):
+    with pytest.warns(NotExact, match="PCA"):
         graph = skl2onnx.to_onnx(model, narrow[:1], options=None if "Regressor" in name else {"zipmap": False})
 
     assert len(outputs(graph, narrow)[0]) == len(X)

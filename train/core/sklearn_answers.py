@@ -19,6 +19,14 @@ def one_job() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except IndexError as error:
+        raise ValueError(str(error)) from error
+
+
 def original_input(estimator: Any, rows: Floats) -> Any:
     """`rows` in the form the estimator was fitted on: a DataFrame when it knows column names, else the array."""
     names = getattr(estimator, "feature_names_in_", None)
@@ -36,19 +44,42 @@ def has_classes(estimator: Any) -> bool:
 
 
 def answers(estimator: Any, rows: Floats) -> Floats:
-    """A classifier's `predict_proba` [row, class], a regressor's `predict` [row, 1]; float64.
+    """A classifier's `predict_proba` [row, class], a regressor's `predict` [row, output]; float64.
 
-    A classifier without probabilities gives a one for the label that it predicts.
+    A classifier without probabilities gives a one for the label that it predicts. Of several outputs the tables stand
+    side by side. An outlier detector gives its score and its decision.
+
+    Raises:
+        ValueError: it does not take these rows; also where scikit-learn stumbles (CategoricalNB over a category that
+            it has not seen).
     """
-    with one_job():
+    with one_job(), _refusing():
         seen = original_input(estimator, rows)
         if hasattr(estimator, "predict_proba"):
             found = estimator.predict_proba(seen)
+            found = np.concatenate(found, axis=1) if isinstance(found, list) else found
         elif has_classes(estimator):
-            found = np.asarray(estimator.predict(seen))[:, None] == np.asarray(estimator.classes_)
+            found = _votes(np.asarray(estimator.predict(seen)), estimator)
+        elif hasattr(estimator, "score_samples") and hasattr(estimator, "decision_function"):
+            found = np.column_stack([estimator.score_samples(seen), estimator.decision_function(seen)])
         else:
             found = estimator.predict(seen)
     return np.asarray(found, dtype=np.float64).reshape(len(rows), -1)
+
+
+def _votes(labels: npt.NDArray[Any], estimator: Any) -> Any:
+    """A one for each label; the labels themselves where several outputs are one table."""
+    if labels.ndim == 1:
+        return labels[:, None] == np.asarray(estimator.classes_)
+    if hasattr(estimator, "order_") or not isinstance(estimator.classes_, list):
+        return labels
+    return np.concatenate([labels[:, [k]] == each for k, each in enumerate(estimator.classes_)], axis=1)
+
+
+def labels(estimator: Any, rows: Floats) -> npt.NDArray[Any]:
+    """What `predict` answers, [row] or [row, output]."""
+    with one_job():
+        return np.asarray(estimator.predict(original_input(estimator, rows)))
 
 
 def second_class(estimator: Any, rows: Floats) -> Floats:

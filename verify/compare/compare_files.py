@@ -9,6 +9,7 @@ from export.sklearn.columns.preprocess import input_width
 from export.sklearn.table_file import read_rows
 from train.core import cli
 from train.core.errors import PipelineError
+from train.core.sklearn_answers import has_classes
 from verify.compare.compare_model import PairResult, compare_pair
 from verify.compare.onnx_file import ForeignGraph, open_foreign
 from verify.report.tables import console, figures, print_unproven
@@ -55,6 +56,9 @@ def _same_answers(original: Original, graph: ForeignGraph) -> tuple[Original, st
     given = 1 if len(shape) == 1 else shape[-1]
     classes = getattr(original.estimator, "classes_", None)
     asked = 1 if classes is None else len(classes)
+    several = isinstance(classes, list) or getattr(original.estimator, "multilabel_", False)
+    if several or graph.more_names or classes is None:
+        return original, ""  # another number of answers shows in the comparison
     if classes is not None and given == 1 and asked == 2 and hasattr(original.estimator, "predict_proba"):
         about = f" (output {graph.answer_name!r} beside the probability of class {classes[1]})"
         return second_class_of(original), about
@@ -72,7 +76,7 @@ def _name_note(original: Original, graph: ForeignGraph) -> str:
     if original.second_class_only:
         ours, who = "confidence", "a trading artifact"
     else:
-        ours = "probabilities" if hasattr(original.estimator, "classes_") else "variable"
+        ours = "probabilities" if has_classes(original.estimator) else "variable"
         who = "python -m export"
     if graph.answer_name == ours:
         return ""

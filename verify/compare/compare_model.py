@@ -161,9 +161,11 @@ def compare_rows(
         reason = str(error).strip().splitlines()[0]
         lost = ParityResult(rows=len(rows), mismatched=len(rows), problem=f"no answers: {reason}")
         return FamilyResult(lost, len(rows), len(rows), refused, reason)
-    decisions = {"label": label} if labels is None and expected.shape[1] > 1 else {}
+    classes = getattr(original.estimator, "classes_", None)
+    one = isinstance(classes, np.ndarray) and not getattr(original.estimator, "multilabel_", False)
+    decisions = {"label": label} if labels is None and expected.shape[1] > 1 and one else {}
     result = compare(expected, answers, inputs=rows, tolerance=tolerance, decisions=decisions)
-    flipped = result.flipped.get("label", 0) if labels is None else int((_labels(original, rows) != labels).sum())
+    flipped = result.flipped.get("label", 0) if labels is None else _flipped(_labels(original, rows), labels)
     if result.problem:
         return FamilyResult(result, len(rows), flipped, refused)
     apart = absolute_difference(expected, answers).max(axis=1)
@@ -173,6 +175,13 @@ def compare_rows(
     if len(off):
         wrong.append((rows[off], expected[off], answers[off]))
     return FamilyResult(result, int((~(apart <= VISIBLE)).sum()), flipped, refused)
+
+
+def _flipped(expected: npt.NDArray[np.generic], found: npt.NDArray[np.generic]) -> int:
+    """Rows whose labels differ; text is compared as text."""
+    if found.dtype == object:
+        found, expected = found.astype(str), expected.astype(str)
+    return int((found.reshape(len(found), -1) != expected.reshape(len(found), -1)).any(axis=1).sum())
 
 
 def _labels(original: Original, rows: Floats) -> npt.NDArray[np.generic]:
@@ -189,6 +198,8 @@ def _plain_trees(original: Original) -> bool:
     while hasattr(estimator, "steps"):
         estimator = estimator[-1]
     members = np.asarray(getattr(estimator, "estimators_", [estimator]), dtype=object).reshape(-1)
+    if hasattr(estimator, "offset_") or (hasattr(estimator, "estimator_weights_") and hasattr(estimator, "classes_")):
+        return False  # their trees are behind an exponential
     return not hasattr(estimator, "init_") and all(hasattr(member, "tree_") for member in members)
 
 

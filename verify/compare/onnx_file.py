@@ -31,6 +31,7 @@ class ForeignGraph:
         answer_name: the output with the probabilities or the value.
         label_name: the output with the label, None when there is none.
         answer_type: "float" or "double", what the answers are before they are compared as float64.
+        more_names: further outputs with answers, of a model with several.
     """
 
     session: ort.InferenceSession
@@ -40,6 +41,7 @@ class ForeignGraph:
     label_name: str | None
     answer_type: str
     name: str = "onnx"
+    more_names: tuple[str, ...] = ()
 
     def __call__(self, rows: Floats) -> Floats:
         """Answers as float64 [row, class] or [row, 1]."""
@@ -51,11 +53,12 @@ class ForeignGraph:
 
     def answers_and_labels(self, rows: Floats) -> tuple[Floats, npt.NDArray[Any] | None]:
         """Answers as float64 [row, answer], and the graph's own labels [row] if it gives any."""
-        wanted = [self.answer_name] + ([self.label_name] if self.label_name else [])
+        wanted = [self.answer_name, *self.more_names] + ([self.label_name] if self.label_name else [])
         with np.errstate(over="ignore"):
             found = self.session.run(wanted, {self.input_name: rows.astype(self.input_type)})
-        answers = np.asarray(found[0], dtype=np.float64).reshape(len(rows), -1)
-        return answers, np.asarray(found[1]).reshape(-1) if self.label_name else None
+        tables = found[: 1 + len(self.more_names)]
+        answers = np.concatenate([np.asarray(t, dtype=np.float64).reshape(len(rows), -1) for t in tables], axis=1)
+        return answers, np.asarray(found[-1]) if self.label_name else None
 
 
 def open_foreign(graph: Path | bytes) -> ForeignGraph:
@@ -80,9 +83,13 @@ def open_foreign(graph: Path | bytes) -> ForeignGraph:
             "options={'zipmap': False}"
         )
     numbers = {output.name: output.type for output in outputs if output.type in INPUT_TYPES}
-    answer = next((name for name in (*ANSWERS, *numbers) if name in numbers), None)
+    several = [f"probabilities_{k}" for k in range(len(numbers)) if f"probabilities_{k}" in numbers]
+    several = several or [name for name in ("scores", "decision") if {"scores", "decision"} <= set(numbers)]
+    answer = several[0] if several else next((name for name in (*ANSWERS, *numbers) if name in numbers), None)
     if answer is None:
         raise PipelineError(f"{where}: none of its outputs {[o.name for o in outputs]} holds probabilities or a value")
     label = next((output.name for output in outputs if output.name in LABELS), None)
     kind = numbers[answer].removeprefix("tensor(").removesuffix(")")
-    return ForeignGraph(session, inputs[0].name, INPUT_TYPES[inputs[0].type], answer, label, kind)
+    return ForeignGraph(
+        session, inputs[0].name, INPUT_TYPES[inputs[0].type], answer, label, kind, more_names=tuple(several[1:])
+    )

@@ -134,6 +134,8 @@ def _trees(estimator: Any) -> Iterator[Tree]:
             for output, predictor in enumerate(per_class):
                 suffix = f", class {output}" if len(per_class) > 1 else ""
                 yield _histogram_tree(predictor.nodes, f"tree {number}{suffix}")
+    elif _without_view(estimator):
+        return
     elif hasattr(estimator, "tree_"):
         yield _classic_tree(estimator.tree_, "tree 0")
     elif hasattr(estimator, "estimators_"):
@@ -143,6 +145,13 @@ def _trees(estimator: Any) -> Iterator[Tree]:
             member: Any = members[position]
             if hasattr(member, "tree_"):
                 yield _classic_tree(member.tree_, f"tree {position[0]}{suffix}")
+
+
+def _without_view(estimator: Any) -> bool:
+    """Whether trees are inside that see other columns, or answer in another way, than those of one forest do."""
+    marks = ("estimators_features_", "estimator_weights_", "order_", "label_binarizer_", "pairwise_indices_")
+    several = getattr(estimator, "n_outputs_", 1) != 1 or type(estimator).__name__.startswith("MultiOutput")
+    return several or any(hasattr(estimator, mark) for mark in marks)
 
 
 def _classic_tree(tree: Any, name: str) -> Tree:

@@ -34,9 +34,19 @@ class ColumnScope:
         source: name of the input tensor, float64 [batch, n_inputs].
         n_inputs: number of columns of `source`.
         columns: one expression per column that the estimator sees.
+        inexact: columns of `source` whose bits may differ from the original's (other models' answers).
     """
 
-    def __init__(self, builder: GraphBuilder, source: str, n_inputs: int, columns: Sequence[Expression]) -> None:
+    def __init__(
+        self,
+        builder: GraphBuilder,
+        source: str,
+        n_inputs: int,
+        columns: Sequence[Expression],
+        *,
+        inexact: frozenset[int] = frozenset(),
+    ) -> None:
+        self.inexact = inexact
         self.builder = builder
         self.source = source
         self.n_inputs = n_inputs
@@ -44,7 +54,7 @@ class ColumnScope:
 
     def replaced(self, columns: Sequence[Expression]) -> "ColumnScope":
         """The same input seen through other columns."""
-        return ColumnScope(self.builder, self.source, self.n_inputs, columns)
+        return ColumnScope(self.builder, self.source, self.n_inputs, columns, inexact=self.inexact)
 
     def matrix(self, expressions: Sequence[Expression] | None = None, *, after: Sequence[str] = ()) -> str:
         """A float64 tensor [batch, expression] with the given expressions, by default this scope's columns.

@@ -60,7 +60,7 @@ def input_width(estimator: Any) -> int:
         raise PipelineError(f"expected a fitted scikit-learn estimator, got a {name}; give one estimator or Pipeline")
     steps = [step for _, step in estimator.steps] if type(estimator) is Pipeline else []
     for one in (estimator, *steps):
-        width = getattr(one, "n_features_in_", None)
+        width = getattr(one, "n_features_in_", 1 if hasattr(one, "X_thresholds_") else None)  # isotonic: one column
         if width is not None:
             return int(width)
         if one is not estimator and one is not None and one != "passthrough":

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import is_clusterer, is_outlier_detector
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse, transform_columns
@@ -57,11 +58,13 @@ class SeveralOutputs:
 
     Attributes:
         graphs: of the outputs, in order.
+        classes: the labels of each output.
         joined: `predict_proba` is one table [batch, output] with each output's probability of its second class; else it
             is a list of tables.
     """
 
     graphs: tuple[ClassifierGraph, ...]
+    classes: tuple[Any, ...]
     joined: bool = False
 
 
@@ -147,6 +150,9 @@ def has_several_outputs(estimator: Any) -> bool:
     """Whether a fitted classifier answers several questions at once."""
     if getattr(estimator, "multilabel_", False):
         return True
+    binarizer = getattr(estimator, "_label_binarizer", None)  # ridge and perceptrons with several labels a row
+    if str(getattr(binarizer, "y_type_", "")).startswith("multilabel"):
+        return True
     classes = estimator.classes_
     return isinstance(classes, list) and bool(classes) and np.ndim(classes[0]) != 0
 
@@ -161,6 +167,8 @@ def innermost(estimator: Any) -> Any:
     while True:
         if type(estimator) is FrozenEstimator:
             estimator = estimator.estimator
+        elif type(estimator) is SelfTrainingClassifier:
+            estimator = estimator.estimator_
         elif type(estimator) is Pipeline:
             estimator = estimator.steps[-1][1]
         elif is_search(estimator):
@@ -171,9 +179,9 @@ def innermost(estimator: Any) -> Any:
 
 def unwrapped(estimator: Any, scope: ColumnScope) -> tuple[Any, ColumnScope]:
     """The estimator that answers, see `innermost`, and the columns it sees."""
-    while type(estimator) in (Pipeline, FrozenEstimator) or is_search(estimator):
-        if type(estimator) is FrozenEstimator:
-            estimator = estimator.estimator
+    while type(estimator) in (Pipeline, FrozenEstimator, SelfTrainingClassifier) or is_search(estimator):
+        if type(estimator) in (FrozenEstimator, SelfTrainingClassifier):
+            estimator = estimator.estimator if type(estimator) is FrozenEstimator else estimator.estimator_
             continue
         if is_search(estimator):
             estimator = _best_of(estimator)

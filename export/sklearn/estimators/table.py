@@ -13,14 +13,11 @@ from sklearn.ensemble import (
     VotingClassifier,
     VotingRegressor,
 )
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
-from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 from export.sklearn.estimators.boosting import BoostedClassifier, boosted_value, has_identity_link
 from export.sklearn.estimators.calibration import CalibratedClassifier
 from export.sklearn.estimators.forest import TreesClassifier, several_forests, tree_value
-from export.sklearn.estimators.linear import LinearClassifier, SupportVectorClassifier, linear_value
 from export.sklearn.estimators.registry import Regressor, register
 from export.sklearn.estimators.voting import Vote, voting_is_exact, voting_value
 
@@ -35,15 +32,12 @@ def fill() -> None:
         classifiers={
             **dict.fromkeys(_FORESTS, TreesClassifier),
             **dict.fromkeys((GradientBoostingClassifier, HistGradientBoostingClassifier), BoostedClassifier),
-            LogisticRegression: LinearClassifier,
-            SVC: SupportVectorClassifier,
             CalibratedClassifierCV: CalibratedClassifier,
             VotingClassifier: Vote,
         },
         regressors={
             **dict.fromkeys(_TREE_REGRESSORS, Regressor(tree_value, exact=lambda _: True)),
             **dict.fromkeys(_BOOSTED_REGRESSORS, Regressor(boosted_value, exact=has_identity_link)),
-            **dict.fromkeys((LinearRegression, Ridge, Lasso, ElasticNet), linear_value),
             VotingRegressor: Regressor(voting_value, exact=voting_is_exact),
         },
         several=dict.fromkeys(_FORESTS, several_forests),

@@ -1,4 +1,4 @@
-"""Linear models and support vector machines in double: scores within 1e-12 of scikit-learn's."""
+"""Support vector machines: weighted kernel values, added one after the other as libsvm adds them."""
 
 from typing import Any
 
@@ -6,63 +6,76 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
+from export.graph import GraphBuilder
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse
-from export.sklearn.estimators.classifier import ClassifierGraph
+from export.sklearn.estimators.classifier import ClassifierGraph, Lower
+from export.sklearn.estimators.detector import DetectorGraph
+from export.sklearn.smooth.accounted import require_accounted
+from export.sklearn.smooth.kernels import svm_kernel
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def linear_value(estimator: Any, scope: ColumnScope) -> str:
-    """X coef + intercept, float64 [batch, 1] (or [batch, class])."""
+def ordered_sum(build: GraphBuilder, kernel: str, weights: Floats) -> str:
+    """Weighted kernel values added one after the other, [batch, 1].
+
+    libsvm's own rounding errors are most of the distance to another order of summation when vectors are many.
+    """
+    if not len(weights):
+        return build.node("ReduceSum", kernel, build.constant([1], np.int64), keepdims=1)
+    terms = build.node("Mul", kernel, build.constant(weights))
+    running = build.node("CumSum", terms, build.constant(1, np.int64))
+    return build.node("Gather", running, build.constant([len(weights) - 1], np.int64), axis=1)
+
+
+def support_vector_value(estimator: Any, scope: ColumnScope) -> str:
+    """`predict` of SVR and NuSVR, `decision_function` of OneClassSVM: float64 [batch, 1]."""
+    require_accounted(estimator)
     build = scope.builder
-    weights = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64)).T
-    product = build.node("MatMul", scope.matrix(), build.constant(weights))
-    return build.node("Add", product, build.constant(np.ravel(estimator.intercept_)))
+    kernel = svm_kernel(estimator, build, scope.matrix())
+    total = ordered_sum(build, kernel, np.asarray(estimator.dual_coef_, dtype=np.float64)[0])
+    return build.node("Add", total, build.constant(np.ravel(estimator.intercept_)))
 
 
-class LinearClassifier(ClassifierGraph):
-    """Logistic regression, two classes or several."""
+class OneClass(DetectorGraph):
+    """OneClassSVM: the decision is libsvm's, the score stands above it by the offset."""
 
     @override
     def decision(self) -> str:
-        return linear_value(self.estimator, self.scope)
+        return support_vector_value(self.estimator, self.scope)
 
     @override
-    def positive(self) -> str:
-        return self.build.node("Sigmoid", self.decision()) if self.n_classes == 2 else super().positive()
-
-    @override
-    def probabilities(self) -> str:
-        return super().probabilities() if self.n_classes == 2 else self.softmax(self.decision())
+    def scores(self) -> str:
+        return self.build.node("Add", self.decision(), self.build.constant(np.ravel(self.estimator.offset_)))
 
     @override
     def label(self) -> str:
-        score = self.decision()
-        return self.label_by_sign(score, "Greater") if self.n_classes == 2 else self.label_by_largest(score)
+        flat = self.build.node("Reshape", self.decision(), self.build.constant([-1], np.int64))
+        inlier = self.build.node("Greater", flat, self.build.constant(0.0))
+        return self.build.node("Where", inlier, self.build.constant(1, np.int64), self.build.constant(-1, np.int64))
 
 
 class SupportVectorClassifier(ClassifierGraph):
-    """SVC with an RBF or linear kernel. Probabilities come from a calibration around it, never from libsvm's own."""
+    """SVC and NuSVC. Probabilities come from a calibration around it, never from libsvm's own."""
 
-    def __init__(self, estimator: Any, scope: ColumnScope, lower: Any) -> None:
+    def __init__(self, estimator: Any, scope: ColumnScope, lower: Lower) -> None:
         super().__init__(estimator, scope, lower)
-        if estimator.kernel not in ("rbf", "linear"):
-            raise refuse(estimator, f"kernel={estimator.kernel!r}", supported="kernel='rbf' or 'linear'")
+        require_accounted(estimator)
         if estimator.probability is True:
             raise refuse(
                 estimator,
                 "probability=True is deprecated and cross-validated inside libsvm",
                 supported="CalibratedClassifierCV(SVC(), ensemble=False)",
             )
-        if self.n_classes > 2 and (estimator.decision_function_shape != "ovr" or estimator.break_ties):
-            raise refuse(estimator, "decision_function_shape or break_ties is set", supported="the defaults")
 
     @override
     def decision(self) -> str:
         pairs = self._pairs()
-        return pairs if self.n_classes == 2 else self._one_against_rest(pairs)
+        if self.n_classes == 2 or self.estimator.decision_function_shape == "ovo":
+            return pairs
+        return self._one_against_rest(pairs)
 
     @override
     def positive(self) -> str:
@@ -74,6 +87,8 @@ class SupportVectorClassifier(ClassifierGraph):
         if self.n_classes == 2:
             # libsvm votes for the first class only above 0, and scikit-learn has turned the sign: 0 is class 1.
             return self.label_by_sign(pairs, "GreaterOrEqual")
+        if self.estimator.break_ties and self.estimator.decision_function_shape == "ovr":
+            return self.label_by_largest(self._one_against_rest(pairs))
         return self.label_by_largest(self._votes(self.build.node("Greater", pairs, self.build.constant(0.0)), win=True))
 
     @property
@@ -86,11 +101,15 @@ class SupportVectorClassifier(ClassifierGraph):
 
         With two classes scikit-learn turns the sign: above 0 is class 1.
         """
-        kernel, columns = self._kernel(), []
+        build, columns = self.build, []
+        kernel = svm_kernel(self.estimator, build, self.scope.matrix())
         for members, weights in self._pair_weights():
-            columns.append(self._ordered_sum(kernel, members, weights))
-        scores = columns[0] if len(columns) == 1 else self.build.node("Concat", *columns, axis=1)
-        return self.build.node("Add", scores, self.build.constant(np.ravel(self.estimator.intercept_)))
+            some = kernel
+            if len(members) < int(np.sum(self.estimator.n_support_)):
+                some = build.node("Gather", kernel, build.constant(members, np.int64), axis=1)
+            columns.append(ordered_sum(build, some, weights))
+        scores = columns[0] if len(columns) == 1 else build.node("Concat", *columns, axis=1)
+        return build.node("Add", scores, build.constant(np.ravel(self.estimator.intercept_)))
 
     def _pair_weights(self) -> list[tuple[Ints, Floats]]:
         """For each pair of classes its support vectors, in libsvm's order, and their weights."""
@@ -104,36 +123,6 @@ class SupportVectorClassifier(ClassifierGraph):
             (np.concatenate([own[i], own[j]]), np.concatenate([dual[j - 1, own[i]], dual[i, own[j]]]))
             for i, j in _class_pairs(self.n_classes)
         ]
-
-    def _ordered_sum(self, kernel: str, members: Ints, weights: Floats) -> str:
-        """Weighted kernel values added one after the other, [batch, 1].
-
-        libsvm's own rounding errors are most of the distance to another order of summation when vectors are many.
-        """
-        build = self.build
-        if len(members) < int(np.sum(self.estimator.n_support_)):
-            kernel = build.node("Gather", kernel, build.constant(members, np.int64), axis=1)
-        terms = build.node("Mul", kernel, build.constant(weights))
-        running = build.node("CumSum", terms, build.constant(1, np.int64))
-        return build.node("Gather", running, build.constant([len(members) - 1], np.int64), axis=1)
-
-    def _kernel(self) -> str:
-        """Kernel values, float64 [batch, support vector].
-
-        Squared distances are summed column by column from differences: the expanded form |x|^2 - 2xv + |v|^2 would
-        cancel, and a [batch, vector, column] tensor would not fit for long batches.
-        """
-        vectors, build = np.asarray(self.estimator.support_vectors_, dtype=np.float64), self.build
-        seen = self.scope.matrix()
-        if self.estimator.kernel == "linear":
-            return build.node("MatMul", seen, build.constant(vectors.T))
-        total = ""
-        for index in range(vectors.shape[1]):
-            column = build.node("Gather", seen, build.constant([index], np.int64), axis=1)
-            difference = build.node("Sub", column, build.constant(vectors[:, index]))
-            square = build.node("Mul", difference, difference)
-            total = build.node("Add", total, square) if total else square
-        return build.node("Exp", build.node("Mul", total, build.constant(-float(self.estimator._gamma))))
 
     def _votes(self, wins: str, *, win: bool) -> str:
         """Number of pairs each class wins, float64 [batch, class]; `wins` says i (`win`) or j (not `win`) won."""
