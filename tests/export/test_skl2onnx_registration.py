@@ -108,7 +108,7 @@ def test_strict_refuses_it_instead():
     pipeline = make_pipeline(PCA(2), RandomForestClassifier(3)).fit(X, Y)
     from_sklearn.register(strict=True)
 
-    with pytest.raises(PipelineError, match="cannot compile PCA exactly"):
+    with pytest.raises(PipelineError, match=r"PCA.* exactly"):
         skl2onnx.to_onnx(pipeline, X[:1])
 
 

@@ -1,12 +1,14 @@
 """What a fitted scikit-learn model answers to raw rows, asked so that the bits repeat: one job, its column names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import joblib
 import numpy as np
 import numpy.typing as npt
+
+from train.core.model_table import TableColumn, decoded, table_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,9 +29,19 @@ def _refusing() -> Iterator[None]:
         raise ValueError(str(error)) from error
 
 
-def original_input(estimator: Any, rows: Floats) -> Any:
-    """`rows` in the form the estimator was fitted on: a DataFrame when it knows column names, else the array."""
+def original_input(estimator: Any, rows: Any) -> Any:
+    """`rows` in the form the estimator was fitted on: a DataFrame when it knows column names, else an array.
+
+    Args:
+        estimator: fitted.
+        rows: float64 or float32 [row, column], text as codes (see `train.core.model_table`); anything else is handed
+            on as it is, under the estimator's column names.
+    """
     names = getattr(estimator, "feature_names_in_", None)
+    coded = isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype.kind == "f"
+    columns = table_of(estimator, rows.shape[1]) if coded else ()
+    if any(column.kind != "number" for column in columns):
+        return typed_columns(columns, rows, None if names is None else list(names))
     if names is None:
         return rows
     import pandas as pd
@@ -41,6 +53,20 @@ def has_classes(estimator: Any) -> bool:
     """Whether it is a fitted classifier; CatBoost gives every model of its own classes, a regressor none."""
     classes = getattr(estimator, "classes_", None)
     return classes is not None and len(classes) > 0
+
+
+def typed_columns(columns: Sequence[TableColumn], rows: Floats, names: Sequence[str] | None) -> Any:
+    """Coded rows as a DataFrame of these names, each column of its own dtype; without names as an array."""
+    parts = decoded(columns, rows)
+    if names is not None:
+        import pandas as pd
+
+        table = pd.DataFrame({index: pd.Series(part) for index, part in enumerate(parts)})
+        table.columns = list(names)
+        return table
+    if all(column.kind != "text" for column in columns):
+        return rows
+    return np.column_stack([part.astype(object) for part in parts])
 
 
 def answers(estimator: Any, rows: Floats) -> Floats:

@@ -18,7 +18,8 @@ from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import input_columns, refuse
 from export.sklearn.columns.thresholds import to_float32
 from export.sklearn.estimators.forest import Term, Tree, merge_equal_leaves, pack, sum_of_trees
-from train.core.column_expressions import MONOTONE, Expression
+from train.core.column_expressions import operations_of
+from train.core.column_operations import EXACT
 
 LESS_THAN = 1
 """`TreeEnsemble`'s number of the comparison `<`."""
@@ -107,8 +108,10 @@ def _exp_of_float(x: str, build: GraphBuilder) -> str:
 
 def _single_sums(trees: Sequence[Tree], targets: Sequence[int], scope: ColumnScope, n_scores: int) -> str:
     """Sums of float32 on rows of float32; thresholds are the library's own, with its `<`."""
-    if any(_holds_monotone(column) for column in scope.columns):
-        raise refuse("XGBoost", "a logarithm stands in front of it", supported="exact operations in front of it")
+    for op in sorted({op for column in scope.columns for op in operations_of(column)} - {"column", "const", *EXACT}):
+        raise refuse(
+            "XGBoost", f"{op}() of a column stands in front of it", supported="exact operations in front of it"
+        )
     rows = scope.builder.node("Cast", scope.matrix(), to=FLOAT)
     single = [(merge_equal_leaves(tree, 0), target) for tree, target in zip(trees, targets, strict=True)]
     attributes = pack(single, n_targets=n_scores)
@@ -126,10 +129,6 @@ def _single_sums(trees: Sequence[Tree], targets: Sequence[int], scope: ColumnSco
 def _values(tensor: Any) -> Floats:
     found: Floats = numpy_helper.to_array(tensor)
     return found
-
-
-def _holds_monotone(expression: Expression) -> bool:
-    return expression.op in MONOTONE or any(_holds_monotone(argument) for argument in expression.args)
 
 
 def _start(value: float) -> Tree:
