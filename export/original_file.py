@@ -4,7 +4,7 @@ What a file is, scikit-learn's or Keras's, is seen from its content.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import onnx
 
 from export.artifact.manifest import LONGEST_AXIS, MODEL_NAME, ParityEntry, tensor_entry
 from export.artifact.version_folder import Draft
+from export.grade import Grade, stamped
 from train.core.contract import Column, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
@@ -71,30 +72,63 @@ def load_original_file(path: Path) -> Any:
     return open_original_file(path).model
 
 
-def graph_of_file(original: OriginalFile, *, name: str, labels: bool = False) -> onnx.ModelProto:
-    """The graph of what a file holds, which has answered as the original; `labels`: also what `predict` answers.
+@dataclass(frozen=True)
+class Wish:
+    """What a caller asks of the grade.
+
+    Attributes:
+        exact: refuse what would be measured.
+        before_trees: let measured parts stand in front of trees.
+    """
+
+    exact: bool = False
+    before_trees: bool = False
+
+
+def graph_of_file(
+    original: OriginalFile, *, name: str, labels: bool = False, wish: Wish = Wish()
+) -> tuple[onnx.ModelProto, Grade]:
+    """The graph of what a file holds, which has answered as the original, and its grade, which its metadata names too.
+
+    Args:
+        original: what the file holds.
+        name: the graph's.
+        labels: also what `predict` answers.
+        wish: what is asked of the grade.
 
     Raises:
-        PipelineError: it has no exact form (named, with the reason), or the graph answers otherwise.
+        PipelineError: it has no form of the grade asked for (named, with the reason), or the graph answers otherwise.
     """
     if original.library == "keras":
+        from export.keras.agreement import RELATIVE
         from export.keras.compile import compile_keras
+        from export.keras.network_artifact import measured_absolute
+        from export.keras.seeded_batch import has_softmax
 
         if labels:
             raise PipelineError("--labels is of scikit-learn's classifiers; a network has none")
+        network = compile_keras(original.model, name=name)
+        near = measured_absolute(original.model, network, missing=not has_softmax(original.model))
+        grade = Grade("exact", near, RELATIVE)
+        return stamped(network, grade), grade
+    from export.sklearn.measured import compile_graded
 
-        return compile_keras(original.model, name=name)
-    from export.sklearn.agreement import check_sklearn
-    from export.sklearn.compile import compile_sklearn
-
-    graph = compile_sklearn(original.model, name=name, labels=labels)
+    graph, grade = compile_graded(
+        original.model, name=name, labels=labels, exact=wish.exact, before_trees=wish.before_trees
+    )
     if labels and all(output.name != "label" for output in graph.graph.output):
         raise PipelineError(f"--labels: a {type(original.model).__name__} gives values and no labels; leave it out")
-    check_sklearn(original.model, graph)
-    return graph
+    return graph, grade
 
 
-def draft_of_file(path: Path, *, name: str, rows: Floats | None = None, original: OriginalFile | None = None) -> Draft:
+def draft_of_file(
+    path: Path,
+    *,
+    name: str,
+    rows: Floats | None = None,
+    original: OriginalFile | None = None,
+    wish: Wish = Wish(),
+) -> Draft:
     """Compile the model in a file into a draft artifact.
 
     Args:
@@ -103,6 +137,7 @@ def draft_of_file(path: Path, *, name: str, rows: Floats | None = None, original
         rows: rows like the training data, float64 [row, column], from which golden cases are taken, and the range seen
             of each column; None derives rows from the model itself.
         original: the file, where it is open already.
+        wish: what is asked of the grade.
 
     Raises:
         PipelineError: the name is none, or the model has no exact form (named, with the reason).
@@ -116,18 +151,20 @@ def draft_of_file(path: Path, *, name: str, rows: Floats | None = None, original
     if original.library == "keras":
         from export.keras.network_artifact import draft_of_network
 
-        return draft_of_network(original.model, path, name=name, rows=rows)
-    return _draft_of_estimator(original.model, path, name, rows)
+        draft = draft_of_network(original.model, path, name=name, rows=rows)
+        near = Grade("exact", draft.parity.absolute, draft.parity.relative)
+        return replace(draft, graph=stamped(draft.graph, near), settings=draft.settings | {"grade": near.fields()})
+    return _draft_of_estimator(original.model, path, name, rows, wish)
 
 
-def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | None) -> Draft:
-    from export.sklearn.agreement import check_sklearn
-    from export.sklearn.boosters.table import closeness
+def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | None, wish: Wish) -> Draft:
     from export.sklearn.columns.preprocess import input_width
-    from export.sklearn.compile import compile_sklearn, is_bit_exact
+    from export.sklearn.measured import compile_graded
     from export.sklearn.sample_rows import largest_size, missing_columns, starting_rows
 
-    graph = compile_sklearn(estimator, name=name)
+    graph, grade = compile_graded(
+        estimator, name=name, exact=wish.exact, before_trees=wish.before_trees, rows=_right_width(estimator, rows, path)
+    )
     if len(graph.graph.output) > 1:
         raise PipelineError(
             f"{path}: it answers {', '.join(output.name for output in graph.graph.output)}, and an artifact holds one "
@@ -139,11 +176,8 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
             f"{path}: takes {width:,} columns, an artifact holds at most {LONGEST_AXIS:,}; "
             "`-o model.onnx` compiles the graph alone"
         )
-    if rows is not None and rows.shape[1] != width:
-        raise PipelineError(f"--data: {rows.shape[1]} columns, {path} takes {width}")
     given = starting_rows(estimator, width) if rows is None else rows
     inputs, outputs = _golden_cases(estimator, given, path)
-    check_sklearn(estimator, graph, given)
     missing = missing_columns(lambda trial: _accepts(estimator, trial), inputs[0])
     size = largest_size(lambda trial: _accepts(estimator, trial), np.nan_to_num(inputs[0]))
     names = [str(column) for column in getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(width)])]
@@ -170,7 +204,7 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
         sample={},
     )
     method = "predict_proba(X)" if hasattr(estimator, "predict_proba") else "predict(X)"
-    exact = is_bit_exact(estimator)
+    measured = f", {grade.says}" if grade.kind == "measured" else ""
     return Draft(
         record=record,
         task=task,
@@ -178,13 +212,21 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
         inputs=[tensor_entry(Tensor(INPUT, ("batch", "column"), columns), ["batch", width], seen)],
         outputs=[tensor_entry(output, ["batch", outputs.shape[1]], {})],
         parity=ParityEntry(
-            reference=f"scikit-learn {method}",
-            absolute=0.0 if exact else closeness(estimator),
-            relative=0.0 if exact else closeness(estimator),
+            reference=f"scikit-learn {method}{measured}", absolute=grade.absolute, relative=grade.relative
         ),
+        settings={"grade": grade.fields()},
         golden_inputs={INPUT: inputs},
         golden_outputs={output.name: outputs},
     )
+
+
+def _right_width(estimator: Any, rows: Floats | None, path: Path) -> Floats | None:
+    from export.sklearn.columns.preprocess import input_width
+
+    width = input_width(estimator)
+    if rows is not None and rows.shape[1] != width:
+        raise PipelineError(f"--data: {rows.shape[1]} columns, {path} takes {width}")
+    return rows
 
 
 def _golden_cases(estimator: Any, rows: Floats, path: Path) -> tuple[Floats, Floats]:

@@ -42,12 +42,9 @@ def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = 
         reason = str(error).strip().splitlines()[0]
         raise PipelineError(f"graph {graph.graph.name}: onnxruntime cannot load it: {reason}") from error
     bound = 0.0 if is_bit_exact(estimator) else closeness(estimator)
-    for some in _kinds(estimator, rows):
-        expected = _answered(estimator, some)
-        if expected is None:
-            some = np.array([row for row in some if _answered(estimator, row[None]) is not None])
-            expected = _answered(estimator, some) if len(some) else None
-        if expected is None:
+    for some in rows_to_compare(estimator, rows):
+        some, expected = answered_rows(estimator, some)
+        if not len(some):
             continue
         tensors = session.run(None, {session.get_inputs()[0].name: some})
         by_name = dict(zip([output.name for output in session.get_outputs()], tensors, strict=True))
@@ -80,7 +77,7 @@ def _same_labels(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDA
     return same
 
 
-def _kinds(estimator: Any, rows: Floats | None) -> list[Floats]:
+def rows_to_compare(estimator: Any, rows: Floats | None) -> list[Floats]:
     """Rows as they are and scaled, of zeros, with missing values."""
     base = starting_rows(estimator, input_width(estimator)) if rows is None else rows
     base = base[~np.isinf(base).any(axis=1)][:MOST_ROWS]
@@ -88,6 +85,15 @@ def _kinds(estimator: Any, rows: Floats | None) -> list[Floats]:
     holes = base.copy()
     holes[random.random(holes.shape) < 0.2] = np.nan
     return [*(base * scale for scale in SCALES), np.zeros_like(base[:1]), holes]
+
+
+def answered_rows(estimator: Any, rows: Floats) -> tuple[Floats, Floats]:
+    """The rows that an estimator does not refuse, and its answers to them."""
+    expected = _answered(estimator, rows)
+    if expected is None:
+        rows = np.array([row for row in rows if _answered(estimator, row[None]) is not None])
+        expected = _answered(estimator, rows) if len(rows) else None
+    return (rows, expected) if expected is not None else (rows[:0], np.zeros((0, 0)))
 
 
 def _answered(estimator: Any, rows: Floats) -> Floats | None:

@@ -1,154 +1,181 @@
-"""The grade `measured`: a model without an exact form through skl2onnx, and how far off it is.
+"""A fitted model as a graph with its grade: exact where it can be, else measured, or refused.
 
-It takes `features` in float64, gives `probabilities_out` or `variable_out`, and is refused where it is not near. No
-command uses it yet.
+A part without an exact form goes through skl2onnx's converter, the parts around it stay exact, and the whole is
+compared with the original on seeded rows: twice the largest difference is the tolerance.
 """
 
-import warnings
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper
 
 from export.errors import NoExactForm
-from export.graph import OPSET, finish, tensor, to_bytes
+from export.grade import Grade, stamped
+from export.graph import to_bytes
+from export.sklearn.agreement import answered_rows, check_sklearn, rows_to_compare
+from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
-from export.sklearn.compile import INPUT
+from export.sklearn.columns.stock import holds_trees, measuring_parts, short
+from export.sklearn.compile import compile_sklearn, is_bit_exact
+from export.sklearn.estimators.registry import innermost
+from export.sklearn.estimators.stock import answers_rows
+from export.sklearn.outputs import LABEL
 from export.sklearn.sample_rows import starting_rows
 from train.core.errors import PipelineError
-from train.core.sklearn_answers import answers, has_classes
+from train.core.sklearn_answers import has_classes, labels
 
 Floats = npt.NDArray[np.float64]
 SEED = 0
 MARGIN = 2.0
-LARGEST_BOUND = 1e-3
-"""Of the size of the answers; what is farther off is no rounding."""
+SMALLEST_BOUND, LARGEST_BOUND = 1e-12, 1e-3
+"""Of 1 + the size of an answer; what is farther off is no rounding."""
+MOST_ELSEWHERE = 0.01
+"""Share of rows that may be in another leaf where a measured part was asked for in front of trees."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """How a tolerance was measured.
+class Graded(NamedTuple):
+    """A compiled model, whose metadata names the grade too."""
 
-    Attributes:
-        reason: why there is no exact form.
-        converter: whose graph it is.
-        rows: how many answers were compared, seeded by `seed`.
-        seed: of the rows.
-        largest: the largest difference of any answer.
-        bound: `MARGIN` times that: the tolerance of the graph.
-    """
-
-    reason: str
-    converter: str
-    rows: int
-    seed: int
-    largest: float
-    bound: float
+    model: onnx.ModelProto
+    grade: Grade
 
 
-def compile_measured(
-    estimator: Any, reason: NoExactForm, *, name: str, before_trees: bool = False
-) -> tuple[onnx.ModelProto, Measured]:
-    """A graph by skl2onnx's own converter, and its measured tolerance.
+def compile_graded(
+    estimator: Any,
+    *,
+    name: str,
+    labels: bool = False,
+    exact: bool = False,
+    before_trees: bool = False,
+    rows: Floats | None = None,
+) -> Graded:
+    """Compile a fitted model exactly, or else measured, after it answered as the original.
+
+    Args:
+        estimator: see `export.sklearn.compile.compile_sklearn`, as `name` and `labels`.
+        name: the graph's name.
+        labels: also gives `label`.
+        exact: refuse what would be measured.
+        before_trees: let measured parts stand in front of trees; rows next to a split may then be in another leaf.
+        rows: rows like its training data, float64 [row, column], to compare; None derives some from the estimator.
 
     Raises:
-        PipelineError: trees stand in it and `before_trees` is not set; skl2onnx has no converter; the graph's labels,
-            its NaN or its numbers are not the original's.
+        NoExactForm: a part has no exact form, and `exact` is set; the part is named with the reason.
+        PipelineError: it has neither, or the graph answers otherwise than the original.
     """
+    try:
+        model = compile_sklearn(estimator, name=name, labels=labels)
+        bound = 0.0 if is_bit_exact(estimator) else closeness(estimator)
+        grade = Grade("exact", bound, bound)
+    except NoExactForm as reason:
+        if exact:
+            raise
+        model, grade = _measured(estimator, reason, name=name, labels=labels, before_trees=before_trees, rows=rows)
+    else:
+        check_sklearn(estimator, model, rows)
+    return Graded(stamped(model, grade), grade)
+
+
+def _measured(
+    estimator: Any, reason: NoExactForm, *, name: str, labels: bool, before_trees: bool, rows: Floats | None
+) -> tuple[onnx.ModelProto, Grade]:
     import skl2onnx
 
-    if not before_trees and _holds_trees(estimator):
+    whole: frozenset[int] = frozenset()
+    while True:
+        with measuring_parts(before_trees=before_trees, by_converter=whole) as found:
+            try:
+                model = compile_sklearn(estimator, name=name, labels=labels)
+                break
+            except NoExactForm as error:
+                # A refusal that came late: the converter takes what answers, as a whole.
+                final = innermost(estimator)
+                if whole or not answers_rows(final):
+                    raise reason from error
+                whole = frozenset({id(final)})
+            except PipelineError as error:
+                if "--measured-before-trees" in str(error):
+                    raise
+                raise PipelineError(f"neither exact nor measured: {short(reason)}; {short(error)}") from error
+    if not found.parts:
+        raise reason
+    far = _differences(estimator, model, rows)
+    elsewhere = 0
+    if found.before_trees and holds_trees(estimator):
+        elsewhere = int((far > LARGEST_BOUND).sum())
+        if elsewhere <= MOST_ELSEWHERE * len(far):
+            far = far[far <= LARGEST_BOUND]
+    largest = float(far.max(initial=0.0))
+    if not largest <= LARGEST_BOUND:
         raise PipelineError(
-            f"{type(estimator).__name__}: trees stand with a part without an exact form ({reason}): a split "
-            "turns a rounding into another leaf, so no tolerance holds; leave that part out, or put exact ones in its "
-            "place, or ask for it (before_trees)"
+            f"{type(estimator).__name__}: the graph with {'; '.join(found.parts)} by skl2onnx is {largest:.3g} "
+            "from the original, which is no rounding: it is not written; use parts with an exact form"
         )
-    width = input_width(estimator)
-    graph = _converted(estimator, width, name)
-    rows = starting_rows(estimator, width)[::4]
-    largest, scale = _largest_difference(estimator, graph, rows)
-    if not largest <= LARGEST_BOUND * scale:
-        raise PipelineError(f"{type(estimator).__name__}: skl2onnx's graph is {largest:.3g} from the original: refused")
-    found = Measured(str(reason), f"skl2onnx {skl2onnx.__version__}", len(rows), SEED, largest, MARGIN * largest)
-    return graph, found
+    bound = max(MARGIN * largest, SMALLEST_BOUND)
+    how = f"{MARGIN:g} times the largest difference on {len(far):,} rows of seed {SEED}, as a share of 1 + |answer|"
+    if elsewhere:
+        how += f", besides {elsewhere:,} rows in another leaf, for which no tolerance holds"
+    converter = f"skl2onnx {skl2onnx.__version__}" if found.converted else ""
+    return model, Grade("measured", bound, bound, converter, tuple(found.parts), how, len(far), SEED, largest)
 
 
-def _converted(estimator: Any, width: int, name: str) -> onnx.ModelProto:
-    from skl2onnx import to_onnx
-    from skl2onnx.common.data_types import DoubleTensorType
+def _differences(estimator: Any, model: onnx.ModelProto, rows: Floats | None) -> Floats:
+    """|graph - original| / (1 + |original|), the largest of each row.
 
-    soft = has_classes(estimator)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            stock = to_onnx(
-                estimator,
-                initial_types=[(INPUT, DoubleTensorType([None, width]))],
-                options={id(estimator): {"zipmap": False}} if soft else None,
-                target_opset=OPSET,
-                name=name,
-            )
-    except Exception as error:  # a stock converter fails in any way it likes
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise PipelineError(f"{type(estimator).__name__}: neither exact nor by skl2onnx: {reason}") from error
-    body, answer = stock.graph, stock.graph.output[-1]
-    public = "probabilities" if soft else "variable"
-    shape = [axis.dim_value or "batch" for axis in answer.type.tensor_type.shape.dim]
-    body.node.append(helper.make_node("Cast", [answer.name], [f"{public}_as_double"], to=TensorProto.DOUBLE))
-    width_out = shape[1] if len(shape) > 1 else 1
-    body.node.append(helper.make_node("Identity", [f"{public}_as_double"], [f"{public}_out"]))
-    del body.output[:], body.input[:]
-    body.input.append(tensor(INPUT, TensorProto.DOUBLE, ["batch", width]))
-    body.output.append(tensor(f"{public}_out", TensorProto.DOUBLE, ["batch", width_out]))
-    return finish(body, name=name)
-
-
-def _largest_difference(estimator: Any, graph: onnx.ModelProto, rows: Floats) -> tuple[float, float]:
-    """The largest difference on rows, and the size of the answers; labels must be the original's outside a tie."""
+    Raises:
+        PipelineError: NaN, or a label that is no tie, is not the original's; or the graph does not run.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
-    expected = answers(estimator, rows)
+    kind = type(estimator).__name__
+    given = starting_rows(estimator, input_width(estimator)) if rows is None else rows
+    parts = [np.zeros(0)]
     try:
-        session = ort.InferenceSession(to_bytes(graph), options, providers=["CPUExecutionProvider"])
-        found = np.asarray(session.run(None, {INPUT: rows})[0]).reshape(expected.shape)
+        session = ort.InferenceSession(to_bytes(model), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exception types have no common public base
-        reason = str(error).strip().splitlines()[0]
-        raise PipelineError(f"{type(estimator).__name__}: skl2onnx's graph does not run: {reason}") from error
-    if not np.array_equal(np.isnan(expected), np.isnan(found)):
-        raise PipelineError(
-            f"{type(estimator).__name__}: skl2onnx's graph has NaN where the original has none: refused"
-        )
-    largest = float(np.nanmax(np.abs(expected - found), initial=0.0))
-    if has_classes(estimator) and expected.shape[1] > 1:
-        top = np.sort(expected, axis=1)
-        clear = top[:, -1] - top[:, -2] > MARGIN * max(largest, 1e-12) if largest < LARGEST_BOUND else top[:, -1] > 0
-        flipped = clear & (expected.argmax(axis=1) != found.argmax(axis=1))
-        if flipped.any():
+        raise PipelineError(f"{kind}: the graph with skl2onnx's parts cannot be loaded: {short(error)}") from error
+    for some in (given[~np.isinf(given).any(axis=1)], *rows_to_compare(estimator, rows)):
+        asked, expected = answered_rows(estimator, some)
+        if not len(asked):
+            continue
+        try:
+            tensors = session.run(None, {session.get_inputs()[0].name: asked})
+        except Exception as error:  # as above
+            raise PipelineError(f"{kind}: the graph with skl2onnx's parts does not run: {short(error)}") from error
+        by_name = dict(zip([output.name for output in session.get_outputs()], tensors, strict=True))
+        named = by_name.pop(LABEL, None)
+        found = np.concatenate([np.asarray(t).reshape(len(asked), -1) for t in by_name.values()], axis=1)
+        if found.shape != expected.shape or not np.array_equal(np.isnan(found), np.isnan(expected)):
             raise PipelineError(
-                f"{type(estimator).__name__}: skl2onnx's graph answers {int(flipped.sum())} of {len(rows)} rows with "
-                "another label: refused"
+                f"{kind}: the graph by skl2onnx has NaN or columns where the original has none: refused"
             )
-    return largest, max(1.0, float(np.nanmax(np.abs(expected), initial=0.0)))
+        with np.errstate(invalid="ignore"):
+            apart = np.where(found == expected, 0.0, np.abs(found - expected) / (1.0 + np.abs(expected)))
+        far = np.nan_to_num(apart, nan=0.0).max(axis=1, initial=0.0)
+        _require_labels(estimator, asked, expected, found, far, named)
+        parts.append(far)
+    return np.concatenate(parts)
 
 
-def _holds_trees(estimator: Any, depth: int = 5) -> bool:
-    """Whether a fitted estimator is a tree or keeps one, however nested."""
-    if hasattr(estimator, "tree_") or hasattr(estimator, "_predictors") or hasattr(estimator, "get_booster"):
-        return True
-    if depth == 0 or isinstance(estimator, (str, bytes, int, float, np.generic)) or estimator is None:
-        return False
-    if isinstance(estimator, dict):
-        parts = list(estimator.values())
-    elif isinstance(estimator, (list, tuple)):
-        parts = list(estimator)
-    elif isinstance(estimator, np.ndarray):
-        parts = list(estimator.ravel()) if estimator.dtype == object else []
-    else:
-        parts = list(vars(estimator).values()) if hasattr(estimator, "get_params") else []
-    return any(_holds_trees(part, depth - 1) for part in parts)
+def _require_labels(
+    estimator: Any, rows: Floats, expected: Floats, found: Floats, far: Floats, named: npt.NDArray[Any] | None
+) -> None:
+    """Labels are the original's where the two largest answers are farther apart than rounding."""
+    if not has_classes(estimator) or expected.shape[1] < 2:
+        return
+    top = np.sort(expected, axis=1)
+    clear = (top[:, -1] - top[:, -2] > MARGIN * far) & (far <= LARGEST_BOUND)
+    off = expected.argmax(axis=1) != found.argmax(axis=1)
+    if named is not None:
+        wanted = labels(estimator, rows)
+        same = named.astype(str) == wanted.astype(str) if named.dtype == object else named == wanted
+        off = ~same.reshape(len(rows), -1).all(axis=1)
+    if (clear & off).any():
+        raise PipelineError(
+            f"{type(estimator).__name__}: the graph by skl2onnx answers {int((clear & off).sum())} of {len(rows)} rows "
+            "with another label: it is not written"
+        )

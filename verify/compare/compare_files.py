@@ -42,6 +42,8 @@ def run_compare(options: argparse.Namespace) -> int:
             reason = f"{type(error).__name__}: {error}"
             raise PipelineError(f"{options.original}: could not be compared: it fails on a probe: {reason}") from error
     title = f"{options.onnx} against {options.original}{about}"
+    if graph.grade is not None:
+        console().print(f"{options.onnx}: grade {graph.grade.says}", markup=False)
     print_pair(title, found, answer_type=graph.answer_type, note=_name_note(original, graph))
     return cli.EXIT_GOOD if found.in_parity else cli.EXIT_NOT_IN_PARITY
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from export.grade import Grade, grade_in
 from train.core.errors import PipelineError
 from verify.runtimes.onnxruntime_session import open_session
 
@@ -32,6 +33,7 @@ class ForeignGraph:
         label_name: the output with the label, None when there is none.
         answer_type: "float" or "double", what the answers are before they are compared as float64.
         more_names: further outputs with answers, of a model with several.
+        grade: what the file says of its own grade; None of a converter's.
     """
 
     session: ort.InferenceSession
@@ -42,6 +44,7 @@ class ForeignGraph:
     answer_type: str
     name: str = "onnx"
     more_names: tuple[str, ...] = ()
+    grade: Grade | None = None
 
     def __call__(self, rows: Floats) -> Floats:
         """Answers as float64 [row, class] or [row, 1]."""
@@ -91,5 +94,12 @@ def open_foreign(graph: Path | bytes) -> ForeignGraph:
     label = next((output.name for output in outputs if output.name in LABELS), None)
     kind = numbers[answer].removeprefix("tensor(").removesuffix(")")
     return ForeignGraph(
-        session, inputs[0].name, INPUT_TYPES[inputs[0].type], answer, label, kind, more_names=tuple(several[1:])
+        session,
+        inputs[0].name,
+        INPUT_TYPES[inputs[0].type],
+        answer,
+        label,
+        kind,
+        more_names=tuple(several[1:]),
+        grade=grade_in(session.get_modelmeta().custom_metadata_map, where=where),
     )

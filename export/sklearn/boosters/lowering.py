@@ -15,11 +15,10 @@ from export.sklearn.boosters.trees import (
     ZeroAsMissing,
 )
 from export.sklearn.columns.graph_columns import ColumnScope
+from export.sklearn.columns.in_front import before_trees
 from export.sklearn.columns.preprocess import input_columns, refuse
 from export.sklearn.columns.thresholds import to_float32
 from export.sklearn.estimators.forest import Term, Tree, merge_equal_leaves, pack, sum_of_trees
-from train.core.column_expressions import operations_of
-from train.core.column_operations import EXACT
 
 LESS_THAN = 1
 """`TreeEnsemble`'s number of the comparison `<`."""
@@ -36,6 +35,8 @@ def raw_scores(model: BoostedTrees, scope: ColumnScope) -> str:
         raise refuse(
             model.library, f"it takes {model.n_features} columns, it gets {len(scope.columns)}", supported="all"
         )
+    if model.derived or model.single_sums:
+        scope = before_trees(scope, _compared(model), folds=False)
     if model.derived:
         scope = _beside(model, scope)
     trees = [_start(value) for value in model.start] + list(model.trees)
@@ -52,6 +53,13 @@ def raw_scores(model: BoostedTrees, scope: ColumnScope) -> str:
     if model.bias is not None and np.any(model.bias != 0.0):
         total = build.node("Add", total, build.constant(model.bias))
     return total
+
+
+def _compared(model: BoostedTrees) -> list[int]:
+    """The input's columns that the trees look at."""
+    used = {int(index) for tree in model.trees for index in np.unique(tree.feature) if index >= 0}
+    beyond = {derived.column for derived in model.derived}
+    return sorted({index for index in used if index < model.n_features} | beyond)
 
 
 def linked(model: BoostedTrees, raw: str, build: GraphBuilder) -> str:
@@ -108,10 +116,6 @@ def _exp_of_float(x: str, build: GraphBuilder) -> str:
 
 def _single_sums(trees: Sequence[Tree], targets: Sequence[int], scope: ColumnScope, n_scores: int) -> str:
     """Sums of float32 on rows of float32; thresholds are the library's own, with its `<`."""
-    for op in sorted({op for column in scope.columns for op in operations_of(column)} - {"column", "const", *EXACT}):
-        raise refuse(
-            "XGBoost", f"{op}() of a column stands in front of it", supported="exact operations in front of it"
-        )
     rows = scope.builder.node("Cast", scope.matrix(), to=FLOAT)
     single = [(merge_equal_leaves(tree, 0), target) for tree, target in zip(trees, targets, strict=True)]
     attributes = pack(single, n_targets=n_scores)

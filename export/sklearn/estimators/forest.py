@@ -17,11 +17,11 @@ from typing_extensions import override
 from export.graph import ML_DOMAIN
 from export.sklearn.columns.derived_columns import beside_input
 from export.sklearn.columns.graph_columns import ColumnScope
-from export.sklearn.columns.preprocess import refuse
+from export.sklearn.columns.in_front import before_trees
 from export.sklearn.columns.thresholds import Cast, Chain, chains_of, fold, to_float32
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.estimators.registry import SeveralOutputs, lower_classifier
-from train.core.column_expressions import Expression, columns_of
+from train.core.column_expressions import Expression
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -111,13 +111,7 @@ def sum_of_trees(trees: Sequence[Tree], terms: Sequence[Term], scope: ColumnScop
         cast: what the estimator does to its input before it compares.
     """
     used = np.unique(np.concatenate([tree.feature for tree in trees]))
-    for index in used[used >= 0]:
-        if columns_of(scope.columns[index]) & scope.inexact:
-            raise refuse(
-                "a tree",
-                f"column {index} that it sees is another model's answer, equal to 1e-12 and not to the last bit",
-                supported="trees, forests and labels in front of a tree",
-            )
+    scope = before_trees(scope, used[used >= 0].tolist())
     folded, cores = fold_trees(trees, chains_of(scope.columns), n_inputs=scope.n_inputs, cast=cast)
     features, places = beside_input(scope, cores)
     column = np.array([*range(scope.n_inputs), *places, -1])  # a leaf's -1 stays what it is
