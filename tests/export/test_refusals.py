@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -21,7 +22,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
 from skops import io as skops_io
 
 from export.__main__ import main
@@ -49,6 +50,8 @@ def search(**options: Any) -> GridSearchCV:
     return GridSearchCV(forest(), {"max_depth": [2]}, cv=2, **options)
 
 
+WEIGHTS = {"a": 2.0}
+COLUMNS = ColumnTransformer([("a", StandardScaler(), [0, 1])], transformer_weights=WEIGHTS)
 # name: estimator, target, and what the message must say, in the same process and from a skops file.
 REFUSED: dict[str, tuple[Any, Any, list[str], list[str]]] = {
     "KNeighbors": (KNeighborsClassifier(), y, ["compile KNeighborsClassifier"], ["KNeighborsClassifier holds types"]),
@@ -82,7 +85,7 @@ REFUSED: dict[str, tuple[Any, Any, list[str], list[str]]] = {
         ["ends in 'passthrough'"],
     ),
     "clustering": (KMeans(2, n_init=1), y, ["KMeans", "clustering"], ["KMeans", "clustering"]),
-    "a projection": (make_pipeline(PCA(2), forest()), y, ["PCA", "inside a column of a tree"], ["PCA"]),
+    "a projection": (make_pipeline(PCA(2), forest()), y, ["PCA before trees"], ["PCA"]),
 }
 
 
@@ -117,6 +120,9 @@ WORKS = {
     "union with passthrough": make_pipeline(FeatureUnion([("a", StandardScaler()), ("b", "passthrough")]), forest()),
     "union with drop": make_pipeline(FeatureUnion([("a", StandardScaler()), ("b", "drop")]), forest()),
     "a function transformer without a function": make_pipeline(FunctionTransformer(), forest()),
+    "weighted columns": make_pipeline(COLUMNS, forest()),
+    "weighted union": make_pipeline(FeatureUnion([("a", StandardScaler())], transformer_weights=WEIGHTS), forest()),
+    "polynomials": make_pipeline(PolynomialFeatures(2), forest()),
     "the best columns": make_pipeline(SelectKBest(k=2), StandardScaler(), forest()),
     "columns that vary": make_pipeline(VarianceThreshold(), forest()),
     "a target of one column": make_pipeline(StandardScaler(), LinearRegression()),

@@ -150,7 +150,7 @@ def signed_log1p(x: Expression) -> Expression:
     return _node("signed_log1p", x)
 
 
-def operation(op: str, *args: Expression, table: Sequence[Sequence[float]] = ()) -> Expression:
+def operation(op: str, *args: Expression, table: Iterable[Iterable[float]] = ()) -> Expression:
     """Any operation of `train.core.column_operations` by its name."""
     return Expression(op, args, table=tuple(tuple(float(value) for value in row) for row in table))
 

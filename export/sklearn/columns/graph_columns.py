@@ -25,6 +25,7 @@ class ColumnScope:
         n_inputs: number of columns of `source`.
         columns: one expression per column that the estimator sees.
         inexact: columns of `source` whose bits may differ from the original's (other models' answers).
+        behind: the transformers that made `columns`, for a refusal that names them.
     """
 
     def __init__(
@@ -35,16 +36,19 @@ class ColumnScope:
         columns: Sequence[Expression],
         *,
         inexact: frozenset[int] = frozenset(),
+        behind: Sequence[object] = (),
     ) -> None:
         self.inexact = inexact
+        self.behind = tuple(behind)
         self.builder = builder
         self.source = source
         self.n_inputs = n_inputs
         self.columns = tuple(columns)
 
-    def replaced(self, columns: Sequence[Expression]) -> "ColumnScope":
-        """The same input seen through other columns."""
-        return ColumnScope(self.builder, self.source, self.n_inputs, columns, inexact=self.inexact)
+    def replaced(self, columns: Sequence[Expression], *, by: Sequence[object] = ()) -> "ColumnScope":
+        """The same input seen through other columns, which these transformers made."""
+        behind = (*self.behind, *by)
+        return ColumnScope(self.builder, self.source, self.n_inputs, columns, inexact=self.inexact, behind=behind)
 
     def matrix(self, expressions: Sequence[Expression] | None = None, *, after: Sequence[str] = ()) -> str:
         """A float64 tensor [batch, expression] with the given expressions, by default this scope's columns.

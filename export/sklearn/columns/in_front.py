@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from export.errors import NoExactForm
 from export.sklearn.columns.graph_columns import ColumnScope
-from export.sklearn.columns.refusal import refuse
-from export.sklearn.columns.stock import measuring, short
+from export.sklearn.columns.preprocess import maker_of, refuse
+from export.sklearn.columns.stock import exactly, measuring, short
 from export.sklearn.columns.thresholds import chain_of
 from train.core.column_expressions import column, columns_of, operations_of
 from train.core.column_operations import EXACT
@@ -60,7 +60,15 @@ def _unsound(scope: ColumnScope, index: int, *, folds: bool) -> NoExactForm | No
             refuse("a tree", f"{inexact[0]}() stands in front of it", supported=", ".join(EXACT)) if inexact else None
         )
     try:
-        chain_of(scope.columns[index])
+        chain_of(scope.columns[index], made_by=lambda op: _maker(op, scope))
     except NoExactForm as reason:
         return reason
     return None
+
+
+def _maker(op: str, scope: ColumnScope) -> str | None:
+    with exactly():
+        try:
+            return maker_of(op, scope.behind)
+        except NoExactForm:
+            return None

@@ -1,7 +1,7 @@
 """Fitted transformers as column expressions: the same arithmetic, operation by operation, as their `transform`."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -110,6 +110,21 @@ def supported_transformers() -> str:
     return ", ".join(names) + ", and transformers with column_expressions()"
 
 
+def maker_of(op: str, transformers: Sequence[Any]) -> str | None:
+    """The class of the transformer, also inside others, whose columns hold the operation; None when none does."""
+    for one in transformers:
+        if type(one) in _AROUND:
+            parts = next(getattr(one, name) for name in _PARTS if hasattr(one, name))
+            name = maker_of(op, [part[1] for part in parts])
+        else:
+            n_columns = getattr(one, "n_features_in_", 0)
+            made = transform_columns(one, input_columns(n_columns, one)) if n_columns else ()
+            name = type(one).__name__ if any(op in operations_of(expression) for expression in made) else None
+        if name is not None:
+            return name
+    return None
+
+
 def _column_transformer(transformer: Any, columns: Columns) -> Columns:
     outputs: Columns = ()
     weights = transformer.transformer_weights or {}
@@ -212,4 +227,5 @@ _AROUND: dict[type, Callable[[Any, Columns], Columns]] = {
     Pipeline: _pipeline,
 }
 """Those that hold others, each of which is held to its own answers."""
+_PARTS = ("transformers_", "transformer_list", "steps")
 _TAKE_TEXT = {*encode.TRANSFORMERS.values(), *impute.TRANSFORMERS.values(), *select.TRANSFORMERS.values()}

@@ -4,7 +4,7 @@ Nothing of this happens unless `measuring_parts` is entered: outside of it every
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
@@ -57,8 +57,8 @@ class Measuring:
         self._waiting.append((transformer, columns, width))
         return tuple(column(first + index) for index in range(width))
 
-    def settled(self, scope: ColumnScope, columns: Columns) -> ColumnScope:
-        """`columns` on the input of `scope`, with the answers of waiting transformers beside it."""
+    def settled(self, scope: ColumnScope, columns: Columns, by: Sequence[Any]) -> ColumnScope:
+        """`columns`, made by the steps `by`, on the input of `scope`, answers of waiting transformers beside it."""
         known = _Known()
         for transformer, given, width in self._waiting:
             asked = substitute_all(given, cast("Any", known))
@@ -75,7 +75,7 @@ class Measuring:
                 inexact=scope.inexact | frozenset(places),
             )
         self._waiting.clear()
-        return scope.replaced(substitute_all(columns, cast("Any", known)))
+        return scope.replaced(substitute_all(columns, cast("Any", known)), by=by)
 
 
 class _Known(dict[int, Expression]):
@@ -100,6 +100,16 @@ def measuring_parts(*, before_trees: bool, by_converter: frozenset[int] = frozen
     token = _current.set(found)
     try:
         yield found
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Let no converter take anything, whatever stands around."""
+    token = _current.set(None)
+    try:
+        yield
     finally:
         _current.reset(token)
 

@@ -5,7 +5,7 @@ double says the same: the largest x (smallest, when the chain decreases) for whi
 with NumPy evaluating the very operations of the fitted transformer, rounding included, so nothing is approximated.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,6 @@ Floats = npt.NDArray[np.float64]
 Cast = Callable[[Floats], npt.NDArray[np.floating]]
 
 _LARGEST = np.finfo(np.float64).max
-_WORDS = {"dot": "a sum of products (PCA, TruncatedSVD)"}
 _INCREASING = {"add", "minimum", "maximum", "fill"}
 
 
@@ -69,8 +68,12 @@ class FoldedSplits:
     missing_true: npt.NDArray[np.bool_]
 
 
-def chain_of(expression: Expression) -> Chain:
+def chain_of(expression: Expression, *, made_by: Callable[[str], str | None] = lambda _: None) -> Chain:
     """Peel the monotone operations with constants off the outside of a column.
+
+    Args:
+        expression: the column.
+        made_by: from an operation to the class of the transformer that it comes from, for the refusal.
 
     Raises:
         PipelineError: what remains holds a function that has no exact form in a graph.
@@ -82,7 +85,7 @@ def chain_of(expression: Expression) -> Chain:
         path.append((core, index))
         decreasing ^= falls
         core = core.args[index]
-    _require_exact(core)
+    _require_exact(core, made_by)
     local = column(0)
     for node, index in reversed(path):
         local = replace(node, args=tuple(local if k == index else arg for k, arg in enumerate(node.args)))
@@ -112,13 +115,19 @@ def _monotone_argument(expression: Expression) -> tuple[int, bool] | None:
     return None
 
 
-def _require_exact(core: Expression) -> None:
+def _require_exact(core: Expression, made_by: Callable[[str], str | None]) -> None:
     for op in sorted(operations_of(core) - {"column", "const"}):
         if op not in EXACT:
+            maker = made_by(op)
+            what = f"{op}() inside a column" if maker is None else f"{maker} before trees"
             raise refuse(
-                f"{_WORDS.get(op, f'{op}()')} inside a column of a tree",
-                "it is not correctly rounded, so graph and NumPy may differ in the last bit",
-                supported="it as the outermost function of a column, or exact operations " + ", ".join(EXACT),
+                what,
+                f"{op}() is not correctly rounded, graph and NumPy may differ in the last bit, and a split turns that "
+                "into another leaf",
+                supported="before trees "
+                + ("it as the outermost function of a column, or " if op in MONOTONE else "")
+                + "exact columns (scalers, encoders, bins, imputers, sums and products); before other estimators it "
+                "compiles",
             )
 
 
@@ -205,8 +214,3 @@ def from_key(key: npt.NDArray[np.int64]) -> Floats:
     """The inverse of `to_key`; 0 gives +0.0."""
     bits = np.where(key < 0, np.int64(-(2**63)) - key, key)
     return np.ascontiguousarray(bits).view(np.float64)
-
-
-def chains_of(expressions: Sequence[Expression]) -> list[Chain]:
-    """`chain_of` for every column."""
-    return [chain_of(expression) for expression in expressions]

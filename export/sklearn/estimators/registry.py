@@ -199,12 +199,12 @@ def unwrapped(estimator: Any, scope: ColumnScope) -> tuple[Any, ColumnScope]:
         if is_search(estimator):
             estimator = _best_of(estimator)
             continue
-        columns = scope.columns
-        for _, step in estimator.steps[:-1]:
+        columns, steps = scope.columns, [step for _, step in estimator.steps]
+        for step in steps[:-1]:
             columns = transform_columns(step, columns)
-        converter = measuring()
-        scope = scope.replaced(columns) if converter is None else converter.settled(scope, columns)
-        estimator = estimator.steps[-1][1]
+        converter, behind = measuring(), steps[:-1]
+        scope = scope.replaced(columns, by=behind) if converter is None else converter.settled(scope, columns, behind)
+        estimator = steps[-1]
     return estimator, scope
 
 

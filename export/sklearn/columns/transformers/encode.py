@@ -99,7 +99,7 @@ def _beyond(encoder: Any, known: Floats, index: int, value: float, columns: Colu
     trial = known.copy()[None]
     trial[0, index] = value
     try:
-        return _column(_asked(encoder, trial, columns), slice(0, 1))[0]
+        return np.asarray(_column(_asked(encoder, trial, columns), slice(0, 1))[0])
     except (ValueError, TypeError):
         return None
 
