@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from export.sklearn.boosters.table import closeness
+from export.sklearn.boosters.table import closeness, is_booster
 from export.sklearn.columns.preprocess import input_width
+from export.sklearn.compile import is_bit_exact
+from export.sklearn.estimators.registry import innermost
 from export.sklearn.measured import LARGEST_BOUND, MARGIN
 from export.sklearn.sample_rows import starting_rows
 from train.core.errors import PipelineError
@@ -87,7 +89,7 @@ def tolerance_of(original: Original, graph: ForeignGraph | None = None) -> Toler
                 f"grade may be ({MARGIN * LARGEST_BOUND:g}); compile it again"
             )
         return Tolerance(grade.absolute, grade.relative)
-    if _plain_trees(original):
+    if _plain_trees(original) or _exact_booster(original):
         return Tolerance()
     close = closeness(original.estimator)
     return Tolerance(absolute=close, relative=close)
@@ -218,6 +220,14 @@ def _labels(original: Original, rows: Floats) -> npt.NDArray[np.generic]:
             original.estimator.predict(original_input(original.estimator, rows))
         )
     return predicted
+
+
+def _exact_booster(original: Original) -> bool:
+    """Whether a booster's answers are its raw scores, or labels made of them: equal to the last bit."""
+    try:
+        return is_booster(innermost(original.estimator)) and is_bit_exact(original.estimator)
+    except PipelineError:
+        return False
 
 
 def _plain_trees(original: Original) -> bool:

@@ -107,6 +107,24 @@ def _split(found: TreeArrays, split: Any, floats: dict[int, Any]) -> int:
     return found.split(int(feature["flat_feature_index"]), border, missing_true=not larger)
 
 
+_Box = dict[int, tuple[float, float, bool]]
+"""Column -> numbers above the first and up to the second get there, and whether NaN does."""
+
+
+def _sides(split: Any, floats: dict[int, Any], box: _Box) -> tuple[bool, dict[bool, _Box]]:
+    """Whether both sides of a split can be reached from a box, and the boxes of those that can."""
+    feature = floats[int(split["float_feature_index"])]
+    column, border = int(feature["flat_feature_index"]), float(np.float32(split["border"]))
+    larger = MISSING[feature["nan_value_treatment"]]
+    low, high, missing = box.get(column, (-np.inf, np.inf, True))
+    sides = {}
+    if low < border or (missing and not larger):
+        sides[True] = box | {column: (low, min(high, border), missing and not larger)}
+    if high > border or (missing and larger):
+        sides[False] = box | {column: (max(low, border), high, missing and larger)}
+    return len(sides) == 2, sides
+
+
 def _oblivious(tree: Any, floats: dict[int, Any], outputs: int) -> list[Tree]:
     splits = tree.get("splits") or []
     if len(splits) > DEEPEST:
@@ -116,15 +134,20 @@ def _oblivious(tree: Any, floats: dict[int, Any], outputs: int) -> list[Tree]:
     grown = []
     for output in range(outputs):
         found = TreeArrays()
-        level = [(0, -1, False)]  # bits so far, parent, whether it is the parent's true side
+        # Bits so far, parent, whether it is the parent's true side, and the numbers that get there by column.
+        level: list[tuple[int, int, bool, _Box]] = [(0, -1, False, {})]
         for bit in range(depth):
             below = []
-            for bits, parent, is_true in level:
+            for bits, parent, is_true, box in level:
+                stays, sides = _sides(splits[bit], floats, box)
+                if not stays:  # every row there goes the same way
+                    below.append((bits | (0 if True in sides else 1 << bit), parent, is_true, box))
+                    continue
                 place = _split(found, splits[bit], floats)
                 _hang(found, parent, place, is_true=is_true)
-                below += [(bits, place, True), (bits | (1 << bit), place, False)]
+                below += [(bits, place, True, sides[True]), (bits | (1 << bit), place, False, sides[False])]
             level = below
-        for bits, parent, is_true in level:
+        for bits, parent, is_true, _ in level:
             _hang(found, parent, found.leaf(float(values[bits, output])), is_true=is_true)
         grown.append(found.tree())
     return grown

@@ -36,16 +36,20 @@ def describe_lightgbm(booster: Any) -> BoostedTrees:
         PipelineError: linear trees and own objectives have no exact form.
     """
     # What Booster.predict takes: the best iteration, or all there are.
-    dump = booster.dump_model(num_iteration=booster.best_iteration if booster.best_iteration > 0 else -1)
+    used = booster.best_iteration if booster.best_iteration > 0 else -1
+    dump, text = booster.dump_model(num_iteration=used), booster.model_to_string(num_iteration=used)
     n_features = int(dump["max_feature_idx"]) + 1
     objective, *options = str(dump.get("objective", "")).split()
     if objective not in LINKS:
         raise refuse(f"LightGBM objective {objective!r}", "its link is not known", supported=", ".join(LINKS))
-    if "\nis_linear=1" in booster.model_to_string():
+    if "\nis_linear=1" in text:
         raise refuse("LightGBM linear_tree", "a leaf is a linear model", supported="leaves of one number")
     sets = CategorySets(n_features, inside_goes_right=False, above=-1, keeps_missing=False)
     holes: dict[int, None] = {}
-    grown = [_tree(tree["tree_structure"], sets, holes) for tree in dump["tree_info"]]
+    grown = [
+        _tree(tree["tree_structure"], sets, holes, thresholds)
+        for tree, thresholds in zip(dump["tree_info"], _thresholds(text), strict=True)
+    ]
     derived, places = sets.memberships()
     width = n_features + len(places)
     zeros = {-2 - feature: width + number for number, feature in enumerate(holes)}
@@ -70,13 +74,20 @@ def describe_lightgbm(booster: Any) -> BoostedTrees:
     )
 
 
-def _tree(root: Any, sets: CategorySets, holes: dict[int, None]) -> Tree:
+def _thresholds(text: str) -> list[list[float]]:
+    """Of each tree, by the number of a split; the dump itself writes 1e300 for an infinite one."""
+    blocks = text.partition("\nend of trees")[0].split("\nTree=")[1:]
+    lines = [next((line for line in block.splitlines() if line.startswith("threshold=")), "") for block in blocks]
+    return [[float(one) for one in line.partition("=")[2].split()] for line in lines]
+
+
+def _tree(root: Any, sets: CategorySets, holes: dict[int, None], thresholds: list[float]) -> Tree:
     """One tree; a split that takes 0 for missing compares column -2 - feature until all are known."""
     found = TreeArrays()
     waiting: list[tuple[Any, int, bool]] = [(root, -1, False)]
     while waiting:
         node, parent, is_left = waiting.pop()
-        place = _node(node, found, sets, holes)
+        place = _node(node, found, sets, holes, thresholds)
         if parent >= 0:
             (found.true if is_left else found.false)[parent] = place
         if "split_index" in node:
@@ -84,14 +95,14 @@ def _tree(root: Any, sets: CategorySets, holes: dict[int, None]) -> Tree:
     return found.tree()
 
 
-def _node(node: Any, found: TreeArrays, sets: CategorySets, holes: dict[int, None]) -> int:
+def _node(node: Any, found: TreeArrays, sets: CategorySets, holes: dict[int, None], thresholds: list[float]) -> int:
     if "split_index" not in node:
         return found.leaf(float(node["leaf_value"]))
     feature = int(node["split_feature"])
     if node["decision_type"] == "==":
         codes = [int(code) for code in str(node["threshold"]).split("||")]
         return found.split(sets.column(feature, codes), 0.5, missing_true=False)
-    threshold, missing = float(node["threshold"]), node["missing_type"]
+    threshold, missing = thresholds[int(node["split_index"])], node["missing_type"]
     if missing == "Zero":
         holes.setdefault(feature)
         return found.split(-2 - feature, threshold, missing_true=bool(node["default_left"]))

@@ -41,6 +41,14 @@ def fill() -> None:
         _filled.add(library)
 
 
+def is_booster(estimator: Any) -> bool:
+    """Whether it is a fitted estimator of one of the libraries, or a model from a file of theirs."""
+    if isinstance(estimator, FileClassifier | FileRegressor):
+        return True
+    names = (name for pair in NAMES.values() for kinds in pair for name in kinds)
+    return type(estimator).__module__.partition(".")[0] in NAMES and type(estimator).__name__ in names
+
+
 def described(estimator: Any) -> BoostedTrees:
     """The trees of a fitted estimator of one of the libraries.
 
