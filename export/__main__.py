@@ -49,12 +49,23 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("model", nargs="?", choices=[*models(), "all"], help="default: all")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     command.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR")
-    command.add_argument("--original", type=Path, metavar="MODEL", help="compile one fitted model, .skops or .keras")
+    command.add_argument(
+        "--original",
+        type=Path,
+        metavar="MODEL",
+        help="compile one model: .skops, .keras, XGBoost's .json or .ubj, LightGBM's .txt, CatBoost's .cbm or .json",
+    )
     command.add_argument("--artifact", type=Path, metavar="DIR", help="the model's folder that --original becomes")
     command.add_argument("-o", "--output", type=Path, metavar="MODEL.onnx", help="the graph that --original becomes")
     command.add_argument("--labels", action="store_true", help="of -o: also the output `label`, what predict answers")
     command.add_argument("--inputs", choices=LAYOUTS, help="of -o: one table, or one input a column by its name")
     command.add_argument("--input", choices=NUMBER_TYPES, dest="numbers", help="of -o: the type of its numbers")
+    command.add_argument("--exact", action="store_true", help="of --original: refuse what would be measured, by name")
+    command.add_argument(
+        "--measured-before-trees",
+        action="store_true",
+        help="of --original: let measured parts stand in front of trees, where rows may take another leaf",
+    )
     command.add_argument("--data", type=Path, metavar="ROWS.csv", help="of --artifact: rows like its training data")
     return command
 
@@ -81,6 +92,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _compile_file(options: argparse.Namespace) -> int:
     original: Path = options.original
+    if options.exact and options.measured_before_trees:
+        raise PipelineError("--exact refuses measured parts, and --measured-before-trees asks for one; leave one out")
     if options.model is not None:
         raise PipelineError(f"--original compiles one file; leave out {options.model!r}")
     if (options.artifact is None) == (options.output is None):
@@ -88,15 +101,15 @@ def _compile_file(options: argparse.Namespace) -> int:
     if options.output is not None:
         if options.data is not None:
             raise PipelineError("--data belongs to --artifact; a graph alone holds no rows")
-        from export.original_file import graph_of_file, open_original_file
+        from export.original_file import Wish, graph_of_file, open_original_file
 
+        wish = Wish(options.exact, options.measured_before_trees, options.inputs, options.numbers or "float64")
         opened = open_original_file(original)
-        graph = graph_of_file(
-            opened, name=original.stem, labels=options.labels, inputs=options.inputs, numbers=options.numbers
-        )
+        graph, grade = graph_of_file(opened, name=original.stem, labels=options.labels, wish=wish)
         write_atomic(options.output, graph.SerializeToString(deterministic=True))
         cli.show(
             f"{original}: {opened.says}\n"
+            f"grade {grade.says}\n"
             f"{options.output}: {options.output.stat().st_size:,} bytes; prove it: python -m verify compare "
             f"--original {original} --onnx {options.output}"
         )
@@ -106,15 +119,18 @@ def _compile_file(options: argparse.Namespace) -> int:
             said = "input" if option == "numbers" else option
             raise PipelineError(f"--{said} belongs to -o MODEL.onnx; an artifact takes and gives one table of numbers")
     from export.artifact.version_folder import write_artifact
-    from export.original_file import draft_of_file, open_original_file
+    from export.grade import grade_of
+    from export.original_file import Wish, draft_of_file, open_original_file
 
+    wish = Wish(exact=options.exact, before_trees=options.measured_before_trees)
     opened = open_original_file(original)
     rows = None if options.data is None else _rows(options.data, opened)
     place = options.artifact.resolve()
     if place.name in models():
         raise PipelineError(f"{options.artifact}: {place.name} is a model of this house; name another folder")
-    folder = write_artifact(place.parent, draft_of_file(original, name=place.name, rows=rows, original=opened))
-    cli.show(f"{original}: {opened.says}")
+    draft = draft_of_file(original, name=place.name, rows=rows, original=opened, wish=wish)
+    folder = write_artifact(place.parent, draft)
+    cli.show(f"{original}: {opened.says}\ngrade {grade_of(draft.graph).says}")
     _say_candidate(
         place.name, options.artifact / folder.name, f"python -m verify {options.artifact} --original {original}"
     )

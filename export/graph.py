@@ -119,13 +119,19 @@ def to_bytes(model: onnx.ModelProto) -> bytes:
     return content
 
 
+def _read_by(node: onnx.NodeProto) -> set[str]:
+    """Every tensor that a node reads, also from inside its loops."""
+    inside = (inner for attribute in node.attribute if attribute.HasField("g") for inner in attribute.g.node)
+    return {*node.input, *(name for inner in inside for name in _read_by(inner))}
+
+
 def _prune(graph: onnx.GraphProto) -> None:
     """Drop nodes and initializers that no output depends on; order is kept."""
     needed = {value.name for value in graph.output}
     kept: list[onnx.NodeProto] = []
     for node in reversed(list(graph.node)):
         if needed.intersection(node.output):
-            needed.update(node.input)
+            needed.update(_read_by(node))
             kept.append(node)
     initializers = [value for value in graph.initializer if value.name in needed]
     del graph.node[:], graph.initializer[:], graph.value_info[:]

@@ -67,7 +67,7 @@ def _placed(words: list[str], model: str) -> list[str]:
 def compare_parser() -> argparse.ArgumentParser:
     """The command line of `python -m verify compare`."""
     command = _sub("compare", "An ONNX file against the model it was made from; needs no data.")
-    command.add_argument("--original", type=Path, required=True, metavar="MODEL", help=".skops or .keras")
+    command.add_argument("--original", type=Path, required=True, metavar="MODEL", help=".skops, .keras, or a booster's")
     command.add_argument("--onnx", type=Path, required=True, metavar="MODEL.onnx")
     command.add_argument("--data", type=Path, metavar="ROWS.csv", help="rows like the training data, with a header")
     command.add_argument("--rows", type=_count, default=100_000, metavar="N")

@@ -1,6 +1,5 @@
 """No graph of an estimator is written before it has answered as the estimator on rows made for it."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,13 +7,14 @@ import numpy.typing as npt
 import onnx
 
 from export.graph import to_bytes
+from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.compile import is_bit_exact
 from export.sklearn.graph_inputs import feeds
 from export.sklearn.outputs import LABEL
 from export.sklearn.sample_rows import starting_rows
 from train.core.errors import PipelineError
-from train.core.model_table import TableColumn, table_of
+from train.core.model_table import table_of
 from train.core.sklearn_answers import answers, labels
 
 Floats = npt.NDArray[np.float64]
@@ -22,7 +22,6 @@ SCALES = (1.0, 1e-3, 1e3)
 MOST_ROWS = 400
 FEW_ROWS = 60
 """Of rows among which the original refuses some, so many are asked one by one."""
-CLOSE = 1e-12
 
 
 def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = None) -> None:
@@ -46,16 +45,11 @@ def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = 
     except Exception as error:  # onnxruntime's own exception types have no common public base
         reason = str(error).strip().splitlines()[0]
         raise PipelineError(f"graph {graph.graph.name}: onnxruntime cannot load it: {reason}") from error
-    bound = 0.0 if is_bit_exact(estimator) else CLOSE
+    bound = 0.0 if is_bit_exact(estimator) else closeness(estimator)
     columns = table_of(estimator, input_width(estimator))
-    for some in _kinds(columns, starting_rows(estimator, len(columns)) if rows is None else rows):
-        expected = _answered(estimator, some)
-        if expected is None:
-            some = np.array(
-                [row for row in some[:: len(some) // FEW_ROWS + 1] if _answered(estimator, row[None]) is not None]
-            )
-            expected = _answered(estimator, some) if len(some) else None
-        if expected is None:
+    for some in rows_to_compare(estimator, rows):
+        some, expected = answered_rows(estimator, some)
+        if not len(some):
             continue
         tensors = session.run(None, feeds(session.get_inputs(), columns, some))
         by_name = dict(zip([output.name for output in session.get_outputs()], tensors, strict=True))
@@ -88,10 +82,12 @@ def _same_labels(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDA
     return same
 
 
-def _kinds(columns: Sequence[TableColumn], rows: Floats) -> list[Floats]:
+def rows_to_compare(estimator: Any, rows: Floats | None) -> list[Floats]:
     """Rows as they are and their numbers scaled, of zeros, with missing values."""
-    rows = rows[~np.isinf(rows).any(axis=1)]
-    base = rows[np.unique(np.linspace(0, max(len(rows) - 1, 0), min(MOST_ROWS, len(rows))).astype(np.int64))]
+    columns = table_of(estimator, input_width(estimator))
+    given = starting_rows(estimator, len(columns)) if rows is None else rows
+    given = given[~np.isinf(given).any(axis=1)]
+    base = given[np.unique(np.linspace(0, max(len(given) - 1, 0), min(MOST_ROWS, len(given))).astype(np.int64))]
     half = len(base) // 2
     random = np.random.default_rng(20)
     holes = base.copy()
@@ -100,6 +96,16 @@ def _kinds(columns: Sequence[TableColumn], rows: Floats) -> list[Floats]:
     whole = [base] if plain.all() else [base[:half], base[half:]]  # see `with_categories`: the first half is known
     scaled = [np.where(plain, some * scale, some) for scale in SCALES for some in whole]
     return [*scaled, np.zeros_like(base[:1]), holes]
+
+
+def answered_rows(estimator: Any, rows: Floats) -> tuple[Floats, Floats]:
+    """The rows that an estimator does not refuse, and its answers to them."""
+    expected = _answered(estimator, rows)
+    if expected is None:
+        few = rows[:: len(rows) // FEW_ROWS + 1]
+        rows = np.array([row for row in few if _answered(estimator, row[None]) is not None])
+        expected = _answered(estimator, rows) if len(rows) else None
+    return (rows, expected) if expected is not None else (rows[:0], np.zeros((0, 0)))
 
 
 def _answered(estimator: Any, rows: Floats) -> Floats | None:

@@ -9,6 +9,7 @@ import sklearn
 from onnx import helper
 
 from export.graph import GraphBuilder, finish, tensor
+from export.sklearn.boosters import table as _boosters
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import input_columns, input_width
 from export.sklearn.ensembles import table as _ensembles
@@ -122,6 +123,7 @@ def _prefix(names: Iterable[str]) -> str:
 
 def _require_fitted(estimator: Any) -> int:
     """Number of input columns; the estimator must be fitted, by the release that is installed."""
+    _boosters.fill()  # of libraries imported since
     innermost(estimator)  # a search without its best estimator is refused as such
     n_features = input_width(estimator)
     fitted_with = getattr(estimator, "_sklearn_version", None) or sklearn.__version__

@@ -20,6 +20,7 @@ from export.sklearn.estimators.registry import (
     value_is_exact,
     value_width,
 )
+from train.core.sklearn_answers import has_classes
 
 PROBABILITIES, VALUE, CONFIDENCE, LABEL = "probabilities", "variable", "confidence", "label"
 SCORES, DECISION = "scores", "decision"
@@ -42,9 +43,9 @@ def outputs_of(estimator: Any, scope: ColumnScope, *, labels: bool) -> list[Outp
         PipelineError: no exact form; the class is named.
     """
     final = innermost(estimator)
-    if hasattr(final, "classes_") and has_several_outputs(final):
+    if has_classes(final) and has_several_outputs(final):
         return _several(estimator, scope, labels=labels)
-    if hasattr(final, "classes_"):
+    if has_classes(final):
         return _one(estimator, scope, labels=labels)
     if is_detector(final):
         return _detector(estimator, scope, labels=labels)
@@ -67,10 +68,10 @@ def confidence_of(estimator: Any, scope: ColumnScope) -> list[Output]:
 def all_exact(estimator: Any, scope: ColumnScope) -> bool:
     """Whether every number that a fitted estimator answers is equal to the last bit."""
     final = innermost(estimator)
-    if hasattr(final, "classes_") and has_several_outputs(final):
+    if has_classes(final) and has_several_outputs(final):
         several = lower_several(estimator, scope)
         return all(_is_exact(graph, has_probabilities(estimator)) for graph in several.graphs)
-    if hasattr(final, "classes_"):
+    if has_classes(final):
         return _is_exact(lower_classifier(estimator, scope), has_probabilities(estimator))
     if is_detector(final):
         return lower_detector(estimator, scope).exact

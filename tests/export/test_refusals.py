@@ -10,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification
+from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
@@ -84,12 +85,7 @@ REFUSED: dict[str, tuple[Any, Any, list[str], list[str]]] = {
         ["ends in 'passthrough'"],
     ),
     "clustering": (KMeans(2, n_init=1), y, ["KMeans", "clustering"], ["KMeans", "clustering"]),
-    "function": (
-        make_pipeline(FunctionTransformer(np.tan), forest()),
-        y,
-        ["FunctionTransformer", "tan"],
-        ["FunctionTransformer"],
-    ),
+    "a projection": (make_pipeline(PCA(2), forest()), y, ["PCA before trees"], ["PCA"]),
 }
 
 

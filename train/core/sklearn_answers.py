@@ -49,6 +49,12 @@ def original_input(estimator: Any, rows: Any) -> Any:
     return pd.DataFrame(rows, columns=list(names))
 
 
+def has_classes(estimator: Any) -> bool:
+    """Whether it is a fitted classifier; CatBoost gives every model of its own classes, a regressor none."""
+    classes = getattr(estimator, "classes_", None)
+    return classes is not None and len(classes) > 0
+
+
 def typed_columns(columns: Sequence[TableColumn], rows: Floats, names: Sequence[str] | None) -> Any:
     """Coded rows as a DataFrame of these names, each column of its own dtype; without names as an array."""
     parts = decoded(columns, rows)
@@ -78,7 +84,7 @@ def answers(estimator: Any, rows: Floats) -> Floats:
         if hasattr(estimator, "predict_proba"):
             found = estimator.predict_proba(seen)
             found = np.concatenate(found, axis=1) if isinstance(found, list) else found
-        elif hasattr(estimator, "classes_"):
+        elif has_classes(estimator):
             found = _votes(np.asarray(estimator.predict(seen)), estimator)
         elif hasattr(estimator, "score_samples") and hasattr(estimator, "decision_function"):
             found = np.column_stack([estimator.score_samples(seen), estimator.decision_function(seen)])

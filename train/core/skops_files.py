@@ -127,6 +127,7 @@ def _refuse_untrusted(data: bytes, path: Path, trusted: Sequence[str]) -> None:
 
 
 _HINTS = {
+    "Neighbors": "a tree of neighbours is no plain data: fit with algorithm='brute'; ",
     "SearchCV": "a search is no model: save its best_estimator_; ",
     "HistGradientBoosting": "categorical features have no exact form: encode them as numbers before the fit; ",
 }

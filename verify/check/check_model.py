@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from export.artifact.manifest import Manifest, read_manifest
 from train.config import default_config
 from train.core import cli
+from train.core.sklearn_answers import has_classes
 from train.model import Model
 from train.registry import models
 from verify.check.golden import confirm_original, golden_rows, replay
@@ -169,7 +170,7 @@ def _check_rows(
         near = tie_rows(original.answer, probes.source, marks=tuple(marks.values()), seed=seed)
     checked.proof = probes.proof
     decisions: dict[str, Decide] = {name: above(mark) for name, mark in marks.items()}
-    if not model and hasattr(original.estimator, "classes_"):
+    if not model and has_classes(original.estimator):
         decisions = {"label": label}
     families = probes.families | ({NEAR_A_TIE: near} if len(near) else {})
     _run(checked, original, runtimes, families, probes.source.chunks(count, seed=seed), count, decisions)

@@ -10,6 +10,7 @@ from export.sklearn.table_file import read_rows
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.model_table import table_of
+from train.core.sklearn_answers import has_classes
 from verify.compare.compare_model import PairResult, compare_pair
 from verify.compare.onnx_file import ForeignGraph, open_foreign
 from verify.report.tables import console, figures, print_unproven
@@ -44,6 +45,8 @@ def run_compare(options: argparse.Namespace) -> int:
             reason = f"{type(error).__name__}: {error}"
             raise PipelineError(f"{options.original}: could not be compared: it fails on a probe: {reason}") from error
     title = f"{options.onnx} against {options.original}{about}"
+    if graph.grade is not None:
+        console().print(f"{options.onnx}: grade {graph.grade.says}", markup=False)
     print_pair(title, found, answer_type=graph.answer_type, note=_name_note(original, graph))
     return cli.EXIT_GOOD if found.in_parity else cli.EXIT_NOT_IN_PARITY
 
@@ -78,7 +81,7 @@ def _name_note(original: Original, graph: ForeignGraph) -> str:
     if original.second_class_only:
         ours, who = "confidence", "a trading artifact"
     else:
-        ours = "probabilities" if hasattr(original.estimator, "classes_") else "variable"
+        ours = "probabilities" if has_classes(original.estimator) else "variable"
         who = "python -m export"
     if graph.answer_name == ours:
         return ""

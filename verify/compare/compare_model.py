@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from export.sklearn.boosters.table import closeness, is_booster
 from export.sklearn.columns.preprocess import input_width
+from export.sklearn.compile import is_bit_exact
+from export.sklearn.estimators.registry import innermost
+from export.sklearn.measured import LARGEST_BOUND, MARGIN
 from export.sklearn.sample_rows import closed_columns, starting_rows
-from train.core.sklearn_answers import one_job, original_input
+from train.core.errors import PipelineError
+from train.core.sklearn_answers import has_classes, one_job, original_input
 from verify.compare.onnx_file import ForeignGraph
 from verify.comparison.causes import Cause, name_causes
 from verify.comparison.parity import ParityResult, Tolerance, absolute_difference, agreement, compare, label
@@ -25,6 +30,8 @@ VISIBLE = 1e-5
 ROWS_WITH_CAUSE = 4000
 TRIED = 16
 """Rows of which one must be answered before categories are asked for."""
+MEASURED_FROM = 1e-9
+"""From this tolerance on a label next to a tie is not held against a graph."""
 
 
 @dataclass
@@ -71,9 +78,24 @@ class PairResult:
         return total.result.in_parity and total.labels == 0 and not total.unanswered
 
 
-def tolerance_of(original: Original) -> Tolerance:
-    """Bit for bit for a forest or a tree, else a relative and absolute 1e-12."""
-    return Tolerance() if _plain_trees(original) else Tolerance(absolute=1e-12, relative=1e-12)
+def tolerance_of(original: Original, graph: ForeignGraph | None = None) -> Tolerance:
+    """Bit for bit for a forest or a tree, else a relative and absolute 1e-12; what a measured graph says of itself.
+
+    Raises:
+        PipelineError: it says more than rounding can be.
+    """
+    grade = None if graph is None else graph.grade
+    if grade is not None and grade.kind == "measured":
+        if max(grade.absolute, grade.relative) > MARGIN * LARGEST_BOUND:
+            raise PipelineError(
+                f"the graph says of itself that it is within {grade.absolute:g} of its original, more than a measured "
+                f"grade may be ({MARGIN * LARGEST_BOUND:g}); compile it again"
+            )
+        return Tolerance(grade.absolute, grade.relative)
+    if _plain_trees(original) or _exact_booster(original):
+        return Tolerance()
+    close = closeness(original.estimator)
+    return Tolerance(absolute=close, relative=close)
 
 
 def pair_probes(original: Original, base: Floats | None, *, seed: int = 0) -> Probes:
@@ -121,11 +143,11 @@ def compare_pair(
         seed: of every random choice.
         probes: what `pair_probes` gave for this original; None makes them.
     """
-    groups, tolerance = original.groups, tolerance_of(original)
+    groups, tolerance = original.groups, tolerance_of(original, graph)
     if probes is None:
         probes = pair_probes(original, base, seed=seed)
     families = dict(probes.families)
-    if hasattr(original.estimator, "classes_"):
+    if has_classes(original.estimator):
         families[NEAR_A_TIE] = tie_rows(original.answer, probes.source, seed=seed)
     found = PairResult(tolerance, proof=probes.proof)
     wrong: list[tuple[Floats, Floats, Floats]] = []
@@ -141,7 +163,7 @@ def compare_pair(
             expected,
             answers,
             groups=groups,
-            probabilities=hasattr(original.estimator, "classes_"),
+            probabilities=has_classes(original.estimator),
             answer=original.answer,
             graph=graph,
             share=found.total.result.mismatched / max(found.total.result.rows, 1),
@@ -170,9 +192,14 @@ def compare_rows(
         return FamilyResult(lost, len(rows), len(rows), refused, reason)
     classes = getattr(original.estimator, "classes_", None)
     one = isinstance(classes, np.ndarray) and not getattr(original.estimator, "multilabel_", False)
-    decisions = {"label": label} if labels is None and expected.shape[1] > 1 and one else {}
+    measured = tolerance.absolute > MEASURED_FROM
+    decisions = {"label": label} if labels is None and expected.shape[1] > 1 and one and not measured else {}
     result = compare(expected, answers, inputs=rows, tolerance=tolerance, decisions=decisions)
-    flipped = result.flipped.get("label", 0) if labels is None else _flipped(_labels(original, rows), labels)
+    flipped = result.flipped.get("label", 0)
+    if measured and one and expected.shape[1] > 1 and answers.shape == expected.shape:
+        flipped = _flipped_clearly(expected, answers, tolerance)
+    elif labels is not None:
+        flipped = _flipped(_labels(original, rows), labels)
     if result.problem:
         return FamilyResult(result, len(rows), flipped, refused)
     apart = absolute_difference(expected, answers).max(axis=1)
@@ -182,6 +209,13 @@ def compare_rows(
     if len(off):
         wrong.append((rows[off], expected[off], answers[off]))
     return FamilyResult(result, int((~(apart <= VISIBLE)).sum()), flipped, refused)
+
+
+def _flipped_clearly(expected: Floats, answers: Floats, tolerance: Tolerance) -> int:
+    """Rows whose largest answers stand apart by more than the tolerance, and whose labels differ."""
+    top = np.sort(expected, axis=1)
+    clear = top[:, -1] - top[:, -2] > 2.0 * (tolerance.absolute + tolerance.relative)
+    return int((clear & (expected.argmax(axis=1) != answers.argmax(axis=1))).sum())
 
 
 def _flipped(expected: npt.NDArray[np.generic], found: npt.NDArray[np.generic]) -> int:
@@ -197,6 +231,14 @@ def _labels(original: Original, rows: Floats) -> npt.NDArray[np.generic]:
             original.estimator.predict(original_input(original.estimator, rows))
         )
     return predicted
+
+
+def _exact_booster(original: Original) -> bool:
+    """Whether a booster's answers are its raw scores, or labels made of them: equal to the last bit."""
+    try:
+        return is_booster(innermost(original.estimator)) and is_bit_exact(original.estimator)
+    except PipelineError:
+        return False
 
 
 def _plain_trees(original: Original) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from export.grade import Grade, grade_in
 from export.sklearn.graph_inputs import feeds
 from train.core.errors import PipelineError
 from train.core.model_table import TableColumn
@@ -30,6 +31,7 @@ class ForeignGraph:
         label_name: the output with the label, None when there is none.
         answer_type: "float" or "double", what the answers are before they are compared as float64.
         more_names: further outputs with answers, of a model with several.
+        grade: what the file says of its own grade; None of a converter's.
     """
 
     session: ort.InferenceSession
@@ -38,6 +40,7 @@ class ForeignGraph:
     answer_type: str
     name: str = "onnx"
     more_names: tuple[str, ...] = ()
+    grade: Grade | None = None
     columns: tuple[TableColumn, ...] = ()
 
     def __call__(self, rows: Floats) -> Floats:
@@ -93,4 +96,12 @@ def open_foreign(graph: Path | bytes, columns: tuple[TableColumn, ...] = ()) -> 
         raise PipelineError(f"{where}: none of its outputs {[o.name for o in outputs]} holds probabilities or a value")
     label = next((output.name for output in outputs if output.name in LABELS), None)
     kind = numbers[answer].removeprefix("tensor(").removesuffix(")")
-    return ForeignGraph(session, answer, label, kind, more_names=tuple(several[1:]), columns=columns)
+    return ForeignGraph(
+        session,
+        answer,
+        label,
+        kind,
+        more_names=tuple(several[1:]),
+        columns=columns,
+        grade=grade_in(session.get_modelmeta().custom_metadata_map, where=where),
+    )

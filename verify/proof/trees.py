@@ -6,13 +6,16 @@ preprocessing, called as it is, and its own trees.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from export.sklearn.boosters.trees import BoostedTrees, seen_by_trees, walk
 from train.core.sklearn_answers import original_input
 from verify.proof.accepted_rows import accepted_answers
+from verify.proof.boosters import boosted_trees
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -93,6 +96,9 @@ def _groups(estimator: Any, before: Transform, name: str, *, second: bool) -> It
     elif hasattr(estimator, "named_estimators_"):
         for label, member in estimator.named_estimators_.items():
             yield from _groups(member, before, f"{name}{label} ", second=second)
+    elif (model := boosted_trees(estimator)) is not None:
+        if model.trees:
+            yield _boosted_group(model, before, name.strip() or type(estimator).__name__)
     elif trees := tuple(_trees(estimator)):
         single = not hasattr(estimator, "_predictors")
         outputs = range(trees[0].value.shape[1])
@@ -103,6 +109,35 @@ def _groups(estimator: Any, before: Transform, name: str, *, second: bool) -> It
         yield Group(place, _as_numbers(before, width, single=single), trees, exact, single, used)
     elif hasattr(estimator, "estimator_"):
         yield from _groups(estimator.estimator_, before, name, second=second)
+
+
+def _boosted_group(model: BoostedTrees, before: Transform, name: str) -> Group:
+    """The trees of XGBoost, LightGBM or CatBoost; columns made of categories stand behind those of the input."""
+    exact = _as_numbers(before, model.n_features, single=False)
+    trees = []
+    for number, tree in enumerate(model.trees):
+        suffix = f", score {model.scores[number]}" if model.n_scores > 1 else ""
+        trees.append(
+            Tree(
+                f"tree {number}{suffix}",
+                tree.feature,
+                tree.threshold,
+                tree.true,
+                tree.false,
+                tree.missing_true,
+                tree.value,
+                partial(walk, tree),
+            )
+        )
+    single = model.single_input and not model.derived
+    return Group(
+        name,
+        lambda rows: seen_by_trees(model, exact(rows)),
+        tuple(trees),
+        exact if single else (lambda rows: seen_by_trees(model, exact(rows))),
+        single,
+        (0,),
+    )
 
 
 def _then(before: Transform, step: Any) -> Transform:

@@ -9,7 +9,9 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from export.errors import NoExactForm
 from export.sklearn.columns.refusal import inside, refuse
+from export.sklearn.columns.stock import measuring
 from export.sklearn.columns.transformers import bins, encode, expand, function, impute, project, scale, select
 from train.core.column_expressions import (
     DescribesColumns,
@@ -76,9 +78,21 @@ def transform_columns(transformer: Any, columns: Columns) -> Columns:
         return around(transformer, columns)
     lower = _TRANSFORMERS.get(type(transformer))
     given = tuple(replace(one, words=x.words) for one, x in zip(_plain(len(columns)), columns, strict=True))
+    try:
+        own = _own(transformer, lower, given)
+    except NoExactForm as reason:
+        converter = measuring()
+        if converter is None:
+            raise
+        return converter.stand_in(transformer, columns, reason)
+    return substitute_all(own, columns)
+
+
+def _own(transformer: Any, lower: Callable[[Any, Columns], Columns] | None, given: Columns) -> Columns:
+    """The transformer's columns as expressions of the columns that it is given."""
     if lower is not None:
         takes_text = lower in _TAKE_TEXT or getattr(transformer, "func", transformer) is None
-        if not takes_text and any(x.words is not None for x in columns):
+        if not takes_text and any(x.words is not None for x in given):
             raise refuse(transformer, "it is given text", supported="numbers; an encoder in front of it")
         own = lower(transformer, given)
     elif isinstance(transformer, DescribesColumns):
@@ -87,7 +101,7 @@ def transform_columns(transformer: Any, columns: Columns) -> Columns:
         raise refuse(transformer, "no exact form is known for this transformer", supported=supported_transformers())
     if not any(x.words is not None for x in own):
         _require_equal_bits(transformer, own, given)
-    return substitute_all(own, columns)
+    return own
 
 
 def supported_transformers() -> str:

@@ -17,11 +17,11 @@ from typing_extensions import override
 from export.graph import ML_DOMAIN
 from export.sklearn.columns.derived_columns import beside_input
 from export.sklearn.columns.graph_columns import ColumnScope
-from export.sklearn.columns.preprocess import maker_of, refuse
+from export.sklearn.columns.in_front import before_trees
 from export.sklearn.columns.thresholds import Cast, Chain, chain_of, fold, to_float32
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.estimators.registry import SeveralOutputs, lower_classifier
-from train.core.column_expressions import Expression, columns_of
+from train.core.column_expressions import Expression, column
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -111,18 +111,14 @@ def sum_of_trees(trees: Sequence[Tree], terms: Sequence[Term], scope: ColumnScop
         cast: what the estimator does to its input before it compares.
     """
     used = np.unique(np.concatenate([tree.feature for tree in trees]))
-    for index in used[used >= 0]:
-        if columns_of(scope.columns[index]) & scope.inexact:
-            raise refuse(
-                "a tree",
-                f"column {index} that it sees is another model's answer, equal to 1e-12 and not to the last bit",
-                supported="trees, forests and labels in front of a tree",
-            )
-    chains = [chain_of(e, made_by=lambda op: maker_of(op, scope.behind)) for e in scope.columns]
+    compared = used[used >= 0].tolist()
+    scope = before_trees(scope, compared)
+    plain = chain_of(column(0))  # nothing compares it
+    chains = [chain_of(e) if index in compared else plain for index, e in enumerate(scope.columns)]
     folded, cores = fold_trees(trees, chains, n_inputs=scope.n_inputs, cast=cast)
     features, places = beside_input(scope, cores)
-    column = np.array([*range(scope.n_inputs), *places, -1])  # a leaf's -1 stays what it is
-    folded = [replace(tree, feature=column[tree.feature]) for tree in folded]
+    place = np.array([*range(scope.n_inputs), *places, -1])  # a leaf's -1 stays what it is
+    folded = [replace(tree, feature=place[tree.feature]) for tree in folded]
     single = [(merge_equal_leaves(folded[term.tree], term.output), term.target) for term in terms]
     n_targets = 1 + max(term.target for term in terms)
     return scope.builder.node("TreeEnsemble", features, domain=ML_DOMAIN, **pack(single, n_targets=n_targets))

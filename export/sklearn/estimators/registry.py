@@ -13,10 +13,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.semi_supervised import SelfTrainingClassifier
 
+from export.errors import NoExactForm
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse, transform_columns
+from export.sklearn.columns.stock import measuring
 from export.sklearn.estimators.classifier import ClassifierGraph
 from export.sklearn.estimators.detector import DetectorGraph
+from export.sklearn.estimators.stock import StockClassifier, allowed, stock_value, stock_width
 
 LowerValue = Callable[[Any, ColumnScope], str]
 """A fitted regressor and the columns it sees -> its values, float64 [batch, output]."""
@@ -97,12 +100,16 @@ def lower_classifier(estimator: Any, scope: ColumnScope) -> ClassifierGraph:
         PipelineError: no exact form; the class is named.
     """
     final, scope = unwrapped(estimator, scope)
-    kind = CLASSIFIERS.get(type(final))
-    if kind is None:
-        raise _unknown(final, "classifier")
-    if has_several_outputs(final):
-        raise refuse(final, "it has several outputs", supported="one output at this place")
-    return kind(final, scope, lower_classifier)
+    try:
+        kind = CLASSIFIERS.get(type(final))
+        if kind is None or _for_converter(final):
+            raise _unknown(final, "classifier")
+        if has_several_outputs(final):
+            raise refuse(final, "it has several outputs", supported="one output at this place")
+        return kind(final, scope, lower_classifier)
+    except NoExactForm as reason:
+        allowed(final, measuring(), reason)
+    return StockClassifier(final, scope, lower_classifier)
 
 
 def lower_several(estimator: Any, scope: ColumnScope) -> SeveralOutputs:
@@ -122,7 +129,11 @@ def lower_several(estimator: Any, scope: ColumnScope) -> SeveralOutputs:
 def lower_value(estimator: Any, scope: ColumnScope) -> str:
     """`predict` of a regressor (or Pipeline that ends in one), float64 [batch, output]."""
     final, scope = unwrapped(estimator, scope)
-    return _regressor(final).lower(final, scope)
+    try:
+        return _regressor(final).lower(final, scope)
+    except NoExactForm as reason:
+        allowed(final, measuring(), reason)
+    return stock_value(final, scope)
 
 
 def value_is_exact(estimator: Any) -> bool:
@@ -134,6 +145,8 @@ def value_is_exact(estimator: Any) -> bool:
 def value_width(estimator: Any) -> int:
     """A regressor's number of outputs."""
     final = innermost(estimator)
+    if measuring() is not None and (type(final) not in REGRESSORS or _for_converter(final)):
+        return stock_width(final)
     return _regressor(final).width(final)
 
 
@@ -189,7 +202,9 @@ def unwrapped(estimator: Any, scope: ColumnScope) -> tuple[Any, ColumnScope]:
         columns, steps = scope.columns, [step for _, step in estimator.steps]
         for step in steps[:-1]:
             columns = transform_columns(step, columns)
-        scope, estimator = scope.replaced(columns, by=steps[:-1]), steps[-1]
+        converter, behind = measuring(), steps[:-1]
+        scope = scope.replaced(columns, by=behind) if converter is None else converter.settled(scope, columns, behind)
+        estimator = steps[-1]
     return estimator, scope
 
 
@@ -207,9 +222,15 @@ def _best_of(search: Any) -> Any:
 
 def _regressor(final: Any) -> Regressor:
     found = REGRESSORS.get(type(final))
-    if found is None:
+    if found is None or _for_converter(final):
         raise _unknown(final, "regressor")
     return found
+
+
+def _for_converter(final: Any) -> bool:
+    """Whether skl2onnx's converter is to take this very estimator."""
+    converter = measuring()
+    return converter is not None and id(final) in converter.by_converter
 
 
 def _unknown(final: Any, what: str) -> Exception:
