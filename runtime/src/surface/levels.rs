@@ -13,6 +13,12 @@ const DRASTIC: f64 = 3.0;
 const DRASTIC_LATER: f64 = 8.0;
 /// Calendar days between two neighbours that no run of holidays explains.
 const LONGEST_GAP: i32 = 10;
+/// Days that say how many quotes are usual.
+const RECENT: usize = 10;
+/// A day with less than a tenth of the usual quotes, which are so many at least, was cut off; less than 0.6 is odd.
+const FEW: f64 = 10.0;
+const USUAL: f64 = 20.0;
+const HALF_A_DAY: f64 = 0.6;
 /// A level so near to the square of the one before, relatively, is a variance.
 const VARIANCE: f64 = 0.15;
 
@@ -28,4 +34,15 @@ pub(crate) fn level_change((day, before): (Date, f64), (next_day, after): (Date,
         return Some((true, format!("{text}, about its square; is it a variance?")));
     }
     (factor >= RISE || factor <= FALL).then(|| (false, format!("{text} ({:+.0} %)", (factor - 1.0) * 100.0)))
+}
+
+/// Whether a day has far fewer quotes than those before it (oldest first), and in words; `None` where it has enough.
+pub(crate) fn quotes_change(date: Date, quotes: f64, before: &[f64]) -> Option<(bool, String)> {
+    let mut recent = before[before.len().saturating_sub(RECENT)..].to_vec();
+    recent.sort_by(f64::total_cmp);
+    let usual = if recent.len() >= 3 { recent[recent.len() / 2] } else { 0.0 };
+    (quotes < HALF_A_DAY * usual).then(|| {
+        let text = format!("{date} has {quotes:.0} clean quotes, the days before it {usual:.0}: is the file whole?");
+        (usual >= USUAL && quotes * FEW < usual, text)
+    })
 }

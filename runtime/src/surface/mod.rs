@@ -16,7 +16,6 @@ pub(crate) mod features;
 pub(crate) mod history;
 #[cfg(feature = "files")]
 pub(crate) mod judgement;
-#[cfg(feature = "files")]
 pub(crate) mod levels;
 #[cfg(feature = "files")]
 pub(crate) mod name;
