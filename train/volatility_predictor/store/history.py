@@ -101,7 +101,8 @@ class HistoryStore:
         for symbol, dates in sorted(replaced.items()):
             if no_replace:
                 raise PipelineError(
-                    f"history store {self.path}: {len(dates)} day{'s' * (len(dates) > 1)} of {symbol} would be replaced, the first is "
+                    f"history store {self.path}: {len(dates)} day{'s' * (len(dates) > 1)} of {symbol} would be "
+                    "replaced, the first is "
                     f"{dates[0]}; leave --no-replace out to replace them"
                 )
             notes.append(f"{len(dates)} day{'s' * (len(dates) > 1)} of {symbol} replaced")
