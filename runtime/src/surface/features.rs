@@ -60,7 +60,7 @@ impl Quote {
             .then(self.moneyness.total_cmp(&other.moneyness))
     }
 
-    fn is_clean(&self) -> bool {
+    pub(super) fn is_clean(&self) -> bool {
         within_bounds(self.iv)
             && (self.tenor == NO_TENOR || self.tenor >= SHORTEST)
             && EDGES[0] <= self.moneyness

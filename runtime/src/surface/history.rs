@@ -6,13 +6,14 @@ use jiff::civil::Date;
 
 use crate::error::Error;
 use crate::surface::calendar::is_weekend;
-use crate::surface::columns::{Kind, Shape};
+use crate::surface::columns::Kind;
 use crate::surface::day::{N_DAILY, SurfaceDay};
 use crate::surface::features::{Quote, daily_features};
 use crate::surface::judgement::Judgement;
 use crate::surface::name::symbol_of;
 use crate::surface::plausibility::{Mark, mark, not_observed};
-use crate::surface::reader::{LeftOut, Row, SurfaceFile};
+use crate::surface::reader::SurfaceFile;
+use crate::surface::row_reader::{LeftOut, Row};
 
 /// Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries.
 const SPOT_DRIFT: f64 = 0.005;
@@ -108,7 +109,7 @@ pub fn read_history_as(path: &Path, reading: &Reading) -> Result<SurfaceHistory,
         days.add(&mut today)?;
     }
     let symbol = rows.symbol().map_or_else(|| symbol_of(path), str::to_owned);
-    days.history(&symbol, rows.left_out(), file.shape(), reading.accept)
+    days.history(&symbol, rows.left_out(), &file, reading.accept)
 }
 
 /// Collects the days of one file.
@@ -138,15 +139,22 @@ impl Days<'_> {
         Ok(())
     }
 
-    fn history(self, symbol: &str, left_out: &LeftOut, shape: &Shape, accept: bool) -> Result<SurfaceHistory, Error> {
+    fn history(
+        self,
+        symbol: &str,
+        left_out: &LeftOut,
+        file: &SurfaceFile,
+        accept: bool,
+    ) -> Result<SurfaceHistory, Error> {
         if self.kept.is_empty() {
-            let reason = self.dropped.first().map_or("it has a header and no rows", String::as_str);
+            let reason = self.judgement.commonest_reason();
             let cause = if self.dropped.is_empty() { String::new() } else { self.judgement.commonest_cause() };
             let reason = format!("{NO_USABLE_DAY}: {reason}{cause}");
             return Err(Error::Surface { path: self.path.to_path_buf(), reason });
         }
-        let levels: Vec<f64> = self.kept.iter().map(|(_, features)| features[0]).collect();
-        let notes = self.judgement.notes(&levels, left_out, shape, accept)?;
+        let levels: Vec<_> = self.kept.iter().map(|(date, features)| (*date, features[0])).collect();
+        let not_compared = file.no_expiries.as_deref();
+        let notes = self.judgement.notes(&levels, not_compared, left_out, file.shape(), accept)?;
         let day = |(date, features)| SurfaceDay { date, symbol: symbol.to_owned(), features };
         Ok(SurfaceHistory { days: self.kept.into_iter().map(day).collect(), dropped: self.dropped, notes })
     }
@@ -190,8 +198,10 @@ impl Days<'_> {
             return Ok(Err(NO_CLEAN.to_owned()));
         };
         if !date.is_some_and(is_weekend) {
-            if let Some(reason) = not_observed(&quotes, &self.previous) {
-                return Ok(Err(reason));
+            match not_observed(&quotes, &self.previous) {
+                Some((true, reason)) => return Ok(Err(reason)),
+                Some((false, doubt)) => self.judgement.doubtful(date, &doubt),
+                None => {}
             }
             self.previous = quotes.iter().map(mark).collect();
         }
@@ -200,11 +210,19 @@ impl Days<'_> {
 
     fn check_moneyness(&self, rows: &[Row]) -> Result<(), Error> {
         let mut ordered: Vec<&Row> = rows.iter().collect();
+        let by_forward = self.judgement.by_forward();
+        let expiry = |row: &Row| if by_forward { row.quote.tenor } else { 0.0 };
         ordered.sort_by(|a, b| {
-            a.quote.strike.total_cmp(&b.quote.strike).then(a.quote.moneyness.total_cmp(&b.quote.moneyness))
+            expiry(a)
+                .total_cmp(&expiry(b))
+                .then(a.quote.strike.total_cmp(&b.quote.strike))
+                .then(a.quote.moneyness.total_cmp(&b.quote.moneyness))
         });
         let Some(mut highest) = ordered.first().copied() else { return Ok(()) };
         for row in ordered {
+            if expiry(row).to_bits() != expiry(highest).to_bits() {
+                highest = row;
+            }
             let (quote, top) = (&row.quote, &highest.quote);
             if quote.moneyness <= 0.0 {
                 let reason = format!(

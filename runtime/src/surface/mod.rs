@@ -7,6 +7,8 @@ pub(crate) mod calendar;
 #[cfg(feature = "files")]
 pub(crate) mod columns;
 #[cfg(feature = "files")]
+pub(crate) mod columns_agree;
+#[cfg(feature = "files")]
 pub(crate) mod dates;
 pub(crate) mod day;
 pub(crate) mod features;
@@ -14,6 +16,7 @@ pub(crate) mod features;
 pub(crate) mod history;
 #[cfg(feature = "files")]
 pub(crate) mod judgement;
+pub(crate) mod levels;
 #[cfg(feature = "files")]
 pub(crate) mod name;
 #[cfg(feature = "files")]
@@ -21,6 +24,8 @@ pub(crate) mod plausibility;
 pub(crate) mod quotes;
 #[cfg(feature = "files")]
 pub(crate) mod reader;
+#[cfg(feature = "files")]
+pub(crate) mod row_reader;
 pub(crate) mod symbol;
 #[cfg(feature = "files")]
 pub(crate) mod table;

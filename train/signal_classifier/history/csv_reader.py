@@ -19,7 +19,25 @@ from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.signal_classifier.contract import HISTORY_LABELS, HISTORY_OPTIONAL, SIGNAL_FEATURES, SIGNAL_NAMES
 
-_LABELS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
+_LABELS = dict.fromkeys(("1", "1.0", "true", "win", "won", "winner", "w", "yes", "y"), True) | dict.fromkeys(
+    ("0", "0.0", "false", "loss", "lost", "loser", "l", "no", "n"), False
+)
+_NAMES = dict.fromkeys(
+    (
+        "p/l",
+        "p&l",
+        "pl",
+        "pnl ($)",
+        "p/l ($)",
+        "realized p&l",
+        "realized p/l",
+        "realized pnl",
+        "realized_pnl",
+        "net pnl",
+    ),
+    "pnl",
+) | dict.fromkeys(("win/loss", "win_loss", "w/l", "is profitable"), "is_profitable")
+"""Other spellings of the outcome's columns."""
 _IN_PERCENT = ("edge_percent", "pnl")
 _EAST = timedelta(hours=14)  # a local time without a zone may be ahead of UTC by so much
 
@@ -196,7 +214,8 @@ def open_history(path: Path) -> HistoryFile:
     first = text.lstrip().split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=max(",;\t", key=first.count))
     try:
-        header = tuple(name.strip().lower() for name in next(reader))
+        names = [name.strip().lower() for name in next(reader)]
+        header = tuple(_NAMES.get(name, name) for name in names)
         lines = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
         raise PipelineError(f"{path}: line {reader.line_num}: not CSV: {error}") from error

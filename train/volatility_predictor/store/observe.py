@@ -1,7 +1,7 @@
 """Files and folders of snapshots -> days for the history store; the rules of `runtime/src/store/observe.rs`."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +10,7 @@ from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
 from train.volatility_predictor.surfaces.columns import NOT_A_SURFACE
 from train.volatility_predictor.surfaces.file_name import UNKNOWN_SYMBOL, checked_symbol, date_in_name
+from train.volatility_predictor.surfaces.plausible.levels import level_change, quotes_change
 from train.volatility_predictor.surfaces.surface_days import NO_USABLE_DAY, SurfaceHistory, read_days
 
 
@@ -65,6 +66,28 @@ def find_days(
                 "nothing is stored"
             )
     return found, said.skipped, said.notes
+
+
+def changes(
+    found: Sequence[FoundDay], known: Mapping[str, Mapping[dt.date, tuple[float, ...]]]
+) -> list[tuple[bool, str]]:
+    """What moved as it seldom does between days found and their neighbours in the store; True where it is drastic.
+
+    What stands in one file alone was looked at when that was read; of it only the counts of quotes are.
+    """
+    said: list[tuple[bool, str]] = []
+    for symbol in sorted(known):
+        own = {day.date: day for day in found if day.symbol == symbol}
+        days = sorted({**known[symbol], **{date: day.features for date, day in own.items()}}.items())
+        for at, (date, features) in enumerate(days):
+            if at and (date in own or days[at - 1][0] in own):
+                last, before = days[at - 1]
+                one_file = date in own and last in own and own[date].path == own[last].path
+                change = None if one_file else level_change((last, before[0]), (date, features[0]))
+                said += [] if change is None else [(change[0], f"{symbol}: {change[1]}")]
+            quotes = quotes_change(date, features[-1], [row[-1] for _, row in days[:at]]) if date in own else None
+            said += [] if quotes is None else [(quotes[0], f"{symbol}: {quotes[1]}")]
+    return said
 
 
 def _folder(path: Path, reading: Reading, said: Said) -> list[FoundDay]:

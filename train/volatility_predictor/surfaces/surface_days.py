@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
 from train.volatility_predictor.contract import DAILY_FEATURES
-from train.volatility_predictor.surfaces.csv_reader import Row, SurfaceFile
+from train.volatility_predictor.surfaces.csv_reader import SurfaceFile
 from train.volatility_predictor.surfaces.daily_features import NODES, TENORS, Grid, Quote, describe_day
 from train.volatility_predictor.surfaces.file_name import symbol_of
-from train.volatility_predictor.surfaces.judgement import Judgement
-from train.volatility_predictor.surfaces.plausibility import Marks, not_observed
+from train.volatility_predictor.surfaces.plausible.judgement import Judgement
+from train.volatility_predictor.surfaces.plausible.quotes import Marks, not_observed
+from train.volatility_predictor.surfaces.row_reader import Row
 
 COPY_QUOTES = 5
 """So many quotes, all with the same IV as on the day before, are a copy; fewer may repeat by chance."""
@@ -116,11 +117,12 @@ class _Days:
 
     def history(self, symbol: str, file: SurfaceFile, accept: bool) -> SurfaceHistory:
         if not self._features:
-            reason = self._dropped[0] if self._dropped else "it has a header and no rows"
+            reason = self._judgement.commonest_reason()
             cause = self._judgement.commonest_cause() if self._dropped else ""
             raise PipelineError(f"{self._path}: {NO_USABLE_DAY}: {reason}{cause}")
         features = np.array(self._features, dtype=np.float64).reshape(-1, len(DAILY_FEATURES))
-        notes = self._judgement.notes([row[0] for row in self._features], file, index=self._index, accept=accept)
+        levels = [(date, row[0]) for date, row in zip(self._dates, self._features, strict=True)]
+        notes = self._judgement.notes(levels, file, index=self._index, accept=accept)
         grids = np.array(self._grids, dtype=np.float64)
         return SurfaceHistory(symbol, tuple(self._dates), features, tuple(self._dropped), grids, tuple(notes))
 
@@ -143,9 +145,11 @@ class _Days:
             self._judgement.unusable(rows)
             return _NO_CLEAN
         if date is None or date.weekday() < 5:
-            reason = not_observed(quotes, self._previous)
-            if reason is not None:
-                return reason
+            doubt = not_observed(quotes, self._previous)
+            if doubt is not None and doubt[0]:
+                return doubt[1]
+            if doubt is not None:
+                self._judgement.doubtful(date, doubt[1])
             self._previous = [(quote.strike, quote.kind, quote.iv) for quote in quotes]
         return day
 
@@ -159,9 +163,16 @@ class _Days:
         return None
 
     def _check_moneyness(self, rows: list[Row]) -> None:
-        ordered = sorted(rows, key=lambda row: (row.quote.strike, row.quote.moneyness))
+        by_forward = self._judgement.by_forward
+
+        def order(row: Row) -> tuple[float, float, float]:
+            return (row.quote.tenor if by_forward else 0.0, row.quote.strike, row.quote.moneyness)
+
+        ordered = sorted(rows, key=order)
         highest = ordered[0]
         for row in ordered:
+            if by_forward and row.quote.tenor != highest.quote.tenor:
+                highest = row
             quote, top = row.quote, highest.quote
             if quote.moneyness <= 0.0:
                 raise PipelineError(
