@@ -13,10 +13,10 @@ from tests.data import make_spellings
 from tests.support.places import ROOT
 from train.core.cells import Spelling, decimal_commas, read_number
 from train.core.errors import PipelineError
+from train.core.tables.dates import classify
 from train.volatility_predictor.store.history import HistoryStore
 from train.volatility_predictor.store.known_days import days_of_file
 from train.volatility_predictor.store.observe import Reading
-from train.volatility_predictor.surfaces.dates import classify
 from train.volatility_predictor.surfaces.file_name import symbol_of
 from train.volatility_predictor.surfaces.plausibility import exponential
 from train.volatility_predictor.surfaces.surface_days import read_days

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from train.core.cells import Spelling, decimal_commas, read_number
 from train.core.errors import PipelineError
+from train.core.tables.dates import DateColumn
+from train.core.tables.table import Table
 from train.volatility_predictor.surfaces.columns import INDEX, NOT_A_SURFACE, OLD, SNAPSHOT, read_header
 from train.volatility_predictor.surfaces.daily_features import CALL, IV_BOUNDS, NO_TENOR, NO_VOLUME, PUT, UNKNOWN, Quote
-from train.volatility_predictor.surfaces.dates import DateColumn
 from train.volatility_predictor.surfaces.file_name import FIRST_DAY, is_symbol, latest_day
-from train.volatility_predictor.surfaces.table import Table
 
 __all__ = ["INDEX", "NOT_A_SURFACE", "OLD", "SNAPSHOT", "Row", "SurfaceFile", "read_rows"]
 
