@@ -229,7 +229,7 @@ def junk() -> tuple[str, str, Row]:
     rows.append(dict(rows[place["SPY240315C00450000"]]))  # the same twice: one of them is read
     for number, bad in enumerate(("", "0", "NaN", "-99.99")):
         rows[place[f"SPY240216P00{430 + 5 * number}000"]]["iv"] = bad
-    counts = dict.fromkeys(faults, 1) | {"repeated": 2}
+    counts = dict.fromkeys(faults, 1) | {"repeated": 3}
     return "junk.csv", table(rows), expected(SPY, without=without, left_out=counts)
 
 
