@@ -1,7 +1,6 @@
 """Option chains: what is known of the generated ones is found again, and nothing is read that is not there."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np

@@ -109,7 +109,7 @@ def _days(quotes: Quotes, date: dt.date | None) -> np.ndarray:
         given = date or day_in_name(path)
         if given is None:
             raise PipelineError(
-                f"{path}: does not say of which day its quotes are; add --date YYYY-MM-DD, or call it spy_2024-03-04.csv"
+                f"{path}: of which day are its quotes? Add --date YYYY-MM-DD, or call it spy_2024-03-04.csv"
             )
         day = np.full(len(day), (given - dt.date(1970, 1, 1)).days)
     elif date is not None and set(np.unique(day)) - {UNKNOWN_DAY} != {(date - dt.date(1970, 1, 1)).days}:
@@ -145,7 +145,8 @@ def _symbol(quotes: Quotes, asked: str | None) -> tuple[str, np.ndarray, np.ndar
     if asked is None and len(named) > 1:
         more = ", ..." if len(named) > _NAMED else ""
         raise PipelineError(
-            f"{quotes.path}: {len(named)} symbols in one file: {', '.join(named[:_NAMED])}{more}; name one with --symbol"
+            f"{quotes.path}: {len(named)} symbols in one file: {', '.join(named[:_NAMED])}{more}; "
+            "name one with --symbol"
         )
     name = (asked or named[0]).upper()
     if len(named) > 1:
@@ -171,8 +172,8 @@ def _units(quotes: Quotes, table: pd.DataFrame) -> None:
         quotes.thousandths = ratio > 200.0
     if quotes.thousandths is None and strike.size and np.nanmin(strike) >= 1000.0 and (strike % 500.0 == 0.0).all():
         raise PipelineError(
-            f"{quotes.path}: its strikes can be read as dollars and as thousandths, and neither a contract's symbol nor "
-            "a spot price settles which; add a column spot"
+            f"{quotes.path}: its strikes can be read as dollars and as thousandths, and neither a contract's symbol "
+            "nor a spot price settles which; add a column spot"
         )
     if quotes.thousandths and "contract" not in quotes.has:
         table["strike"] = strike / 1000.0

@@ -1,4 +1,4 @@
-"""Names of columns -> what they mean, and contracts' symbols -> root, expiry, side and strike (docs/option_chains.md)."""
+"""Names of columns -> meanings, contracts' symbols -> root, expiry, side and strike (docs/option_chains.md)."""
 
 import datetime as dt
 import re

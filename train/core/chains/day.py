@@ -35,10 +35,11 @@ class Expiry:
 
 @dataclass(frozen=True)
 class ChainDay:
-    """`quotes`: the tradeable ones: expiry (days since 1970), root, side (1 call), strike, bid, ask, middle, own_iv (the
+    """One day; `quotes` are the tradeable ones.
 
-    chain's, NaN unknown), volume, interest (NaN unknown), years, forward, discount, iv (float64, decimal a year, NaN
-    where the middle has none), out (of the money: those of the surface).
+    Their columns: expiry (days since 1970), root, side (1 call), strike, bid, ask, middle, own_iv (the chain's, NaN
+    unknown), volume, interest (NaN unknown), years, forward, discount, iv (float64, decimal a year, NaN where the
+    middle has none), out (of the money: those of the surface).
     """
 
     date: dt.date
@@ -143,6 +144,6 @@ def _compare(iv: np.ndarray, own: np.ndarray, chain: Asked) -> None:
     if 2 * far.sum() > both.sum():
         ratio = float(np.median(own[both] / iv[both]))
         chain.notes.append(
-            f"warning: the file's own volatilities are {ratio:.3g} times those of its prices: units, days or spot may be "
-            "other than they say"
+            f"warning: the file's own volatilities are {ratio:.3g} times those of its prices: units, days or spot may "
+            "be other than they say"
         )

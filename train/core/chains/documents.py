@@ -72,7 +72,7 @@ def _is_header(cells: list[str]) -> bool:
     def has(*meanings: str) -> bool:
         return any(name in plain for meaning in meanings for name in NAMES[meaning].split())
 
-    return has("bid", "mark", "last", "iv") and (has("strike") and has("expiry") or has("contract"))
+    return has("bid", "mark", "last", "iv") and ((has("strike") and has("expiry")) or has("contract"))
 
 
 def _table(table: Table, header: list[str], above: int, lines: list[str]) -> Document:
@@ -91,7 +91,8 @@ def _table(table: Table, header: list[str], above: int, lines: list[str]) -> Doc
                 cells = cells[:-1]
             if len(cells) != len(header):
                 raise PipelineError(
-                    f"{table.path}: row {line}: has {len(cells)} fields, the header has {len(header)}; is the file cut short?"
+                    f"{table.path}: row {line}: has {len(cells)} fields, the header has {len(header)}; "
+                    "is the file cut short?"
                 )
             yield line, cells
 

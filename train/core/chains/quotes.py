@@ -24,8 +24,9 @@ NO_CONTRACT = Contract("", EPOCH, 0, np.nan, False)
 
 @dataclass
 class Quotes:
-    """`table`: day, expiry, quoted (int32, days since 1970, -1 unknown), root (int16, of `roots`), side (int8, 1 call),
+    """A file's quotes.
 
+    `table`: day, expiry, quoted (int32, days since 1970, -1 unknown), root (int16, of `roots`), side (int8, 1 call),
     the numbers named in `_NUMBERS` (float64, NaN missing) as the file writes them, but in dollars where prices are in
     the coin. `has`: the meanings that have a column.
     """
@@ -71,7 +72,7 @@ def read_quotes(path: Path) -> Quotes:
         frozenset(places),
         coin,
         reading.percent,
-        "day" not in places and not ("day" in document.shared),
+        "day" not in places and "day" not in document.shared,
         document.shared.get("underlying", ""),
         reading.thousandths,
     )
@@ -192,7 +193,8 @@ class _Reading:
                     if parsed is None:
                         name = self._document.header[self._places["contract"]]
                         raise PipelineError(
-                            f"{self._document.path}: row {lines[at]}: column {name}: '{text[:40]}' is no contract's symbol"
+                            f"{self._document.path}: row {lines[at]}: column {name}: '{text[:40]}' is no contract's "
+                            "symbol"
                         )
                     known[text] = parsed
                 found[at] = known[text]

@@ -78,6 +78,6 @@ def _repeated(table: pd.DataFrame) -> NDArray[np.bool_]:
     some = table.loc[twice, [*_KEY, "bid", "ask", "middle"]]
     prices = some.groupby(_KEY)["middle"].agg(["min", "max"])
     differ = prices["min"] != prices["max"]
-    contradicts = pd.MultiIndex.from_frame(some[_KEY]).map(differ).to_numpy(dtype=np.bool_)
+    contradicts = differ.reindex(pd.MultiIndex.from_frame(some[_KEY])).to_numpy(dtype=np.bool_)
     found[np.flatnonzero(twice)] = contradicts | some.duplicated(_KEY).to_numpy()
     return found

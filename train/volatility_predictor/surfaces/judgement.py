@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 
 from train.core.errors import PipelineError
+from train.volatility_predictor.surfaces.chain_rows import ChainFile
 from train.volatility_predictor.surfaces.csv_reader import Row, SurfaceFile
 from train.volatility_predictor.surfaces.daily_features import NO_TENOR
 from train.volatility_predictor.surfaces.plausibility import (
@@ -100,7 +101,7 @@ class Judgement:
         count, first = self._causes[why]
         return f": {count} of {self._rows} rows {CAUSES[why]}, the first is row {first}"
 
-    def notes(self, levels: list[float], file: SurfaceFile, *, index: bool, accept: bool) -> list[str]:
+    def notes(self, levels: list[float], file: SurfaceFile | ChainFile, *, index: bool, accept: bool) -> list[str]:
         """Lines on how the file was read and what was left out.
 
         Raises:
