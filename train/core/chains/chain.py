@@ -68,6 +68,7 @@ def read_chain(
     date: dt.date | None = None,
     rate: float = 0.0,
     accept: bool = False,
+    model_iv: str | None = None,
 ) -> Chain:
     """Read a chain file of any vendor.
 
@@ -77,11 +78,12 @@ def read_chain(
         date: the day of the quotes of a file that does not say it.
         rate: interest a year, for expiries whose discount the chain does not tell.
         accept: use what is drastic and note it.
+        model_iv: a column that becomes `model` of the quotes.
 
     Raises:
         PipelineError: it is no chain, or symbol, day or units are not known; names what to add.
     """
-    quotes = read_quotes(path)
+    quotes = read_quotes(path, model_iv)
     table, notes = quotes.table, quotes.notes
     table["day"] = _days(quotes, date)
     name, mine, adjusted = _symbol(quotes, symbol)
@@ -91,6 +93,7 @@ def read_chain(
     _units(quotes, table)
     left_out, keep = leave_out(table, adjusted, weekends=quotes.coin)
     columns = ["day", "expiry", "root", "side", "strike", "bid", "ask", "middle", "iv", "volume", "interest", "spot"]
+    columns += ["model"] if model_iv else []
     table = table.loc[keep, columns].sort_values(["day", "expiry", "root", "strike", "side"], kind="stable")
     chain = Chain(name, path, table, quotes.roots, rate, accept, read, left_out, notes)
     if not {"bid", "ask"} <= quotes.has:
@@ -149,9 +152,9 @@ def _symbol(quotes: Quotes, asked: str | None) -> tuple[str, np.ndarray, np.ndar
             "name one with --symbol"
         )
     name = (asked or named[0]).upper()
+    if named and _letters(name) not in [_letters(one) for one in named]:
+        raise PipelineError(f"{quotes.path}: holds no quote of {name}; it is of {', '.join(named[:_NAMED])}")
     if len(named) > 1:
-        if name not in named:
-            raise PipelineError(f"{quotes.path}: holds no quote of {name}; it is of {', '.join(named[:_NAMED])}")
         if quotes.underlyings:
             mine = {i for i, one in enumerate(quotes.underlyings) if same_symbol(one.lstrip("^_")) == name}
             everything = table["underlying"].isin(mine).to_numpy()
@@ -159,6 +162,11 @@ def _symbol(quotes: Quotes, asked: str | None) -> tuple[str, np.ndarray, np.ndar
             mine = {i for i, one in enumerate(roots) if one in (name, *(name + d for d in "0123456789"))}
             everything = table["root"].isin(mine).to_numpy()
     return name, everything, adjusted_root[table["root"].to_numpy()]
+
+
+def _letters(symbol: str) -> str:
+    """BRK-B is BRK.B and BRKB."""
+    return re.sub(r"[^A-Z0-9]", "", symbol)
 
 
 _WORDS = {"chain", "chains", "option", "options", "quotes", "data", "export", "download"}

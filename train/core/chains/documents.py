@@ -138,7 +138,7 @@ def _json(path: Path) -> Document:
         shared |= {key: _text(value) for key, value in parent.items() if not isinstance(value, (dict, list))}
     flat = [_flatten(row) for row in rows if isinstance(row, dict)]
     header = list(dict.fromkeys(key for row in flat[:200] for key in row))
-    known = [key for key in header if short(key) in _KNOWN]
+    known = header
     cells = [[row.get(key, "") for key in known] for row in flat]
     everything = [*known, *(key for key in shared if short(key) in _KNOWN)]
     if not _is_header(everything) and not _is_header([*everything, "contractSymbol"]):

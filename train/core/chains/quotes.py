@@ -11,13 +11,13 @@ import pandas as pd
 
 from train.core.cells import Spelling, decimal_commas
 from train.core.chains.cells import EPOCH, NEW_YORK_HOURS, UNKNOWN_DAY, Days, Floats, numbers
-from train.core.chains.columns import SIDES, WEEKLIES, Contract, find_columns, parse_contract
+from train.core.chains.columns import SIDES, WEEKLIES, Contract, find_columns, parse_contract, short
 from train.core.chains.documents import Document, open_document
 from train.core.errors import PipelineError
 
 CHUNK = 50_000
 """Rows that are text at one time."""
-_NUMBERS = ("strike", "bid", "ask", "mark", "last", "iv", "volume", "interest", "spot", "index")
+_NUMBERS = ("strike", "bid", "ask", "mark", "last", "iv", "volume", "interest", "spot", "index", "model")
 _SPOTS = ("underlyingbid", "underlyingask")
 NO_CONTRACT = Contract("", EPOCH, 0, np.nan, False)
 
@@ -44,8 +44,8 @@ class Quotes:
     notes: list[str] = field(default_factory=list)
 
 
-def read_quotes(path: Path) -> Quotes:
-    """All quotes of a file.
+def read_quotes(path: Path, model_iv: str | None = None) -> Quotes:
+    """All quotes of a file; `model_iv` names a column that becomes `model`.
 
     Raises:
         PipelineError: it is no chain, a cell is wrong (names row and column), or a column can be read in two ways.
@@ -56,6 +56,8 @@ def read_quotes(path: Path) -> Quotes:
         raise PipelineError(f"{path}: it has a header and no rows")
     places = find_columns(document.header, first)
     _check_places(document, places)
+    if model_iv is not None:
+        places["model"] = _named(document, model_iv)
     contract = parse_contract(first[places["contract"]]) if "contract" in places else None
     coin = contract is not None and contract.coin
     days, commas = _settle(document, places, coin=coin)
@@ -79,6 +81,13 @@ def read_quotes(path: Path) -> Quotes:
     if coin:
         _in_dollars(quotes, set(reading.currencies))
     return quotes
+
+
+def _named(document: Document, name: str) -> int:
+    names = [short(one) for one in document.header]
+    if short(name) not in names:
+        raise PipelineError(f"{document.path}: has no column {name}; it has {', '.join(document.header)[:160]}")
+    return names.index(short(name))
 
 
 def _check_places(document: Document, places: dict[str, int]) -> None:
