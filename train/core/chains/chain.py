@@ -94,7 +94,11 @@ def read_chain(
     left_out, keep = leave_out(table, adjusted, weekends=quotes.coin)
     columns = ["day", "expiry", "root", "side", "strike", "bid", "ask", "middle", "iv", "volume", "interest", "spot"]
     columns += ["model"] if model_iv else []
-    table = table.loc[keep, columns].sort_values(["day", "expiry", "root", "strike", "side"], kind="stable")
+    order = np.flatnonzero(keep)
+    keys = (table[name].to_numpy()[order] for name in ("side", "strike", "root", "expiry", "day"))
+    order = order[np.lexsort(tuple(keys))]
+    # A column after the other: the table never stands in memory twice.
+    table = pd.DataFrame({name: table.pop(name).to_numpy()[order] for name in columns}, copy=False)
     chain = Chain(name, path, table, quotes.roots, rate, accept, read, left_out, notes)
     if not {"bid", "ask"} <= quotes.has:
         which = "mark" if "mark" in quotes.has else "last" if "last" in quotes.has else None

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from train.core.cells import Spelling, decimal_commas
+from train.core.cells import Spelling, decimal_commas, read_number
 from train.core.chains.cells import EPOCH, NEW_YORK_HOURS, UNKNOWN_DAY, Days, Floats, numbers
 from train.core.chains.columns import SIDES, WEEKLIES, Contract, find_columns, parse_contract, short
 from train.core.chains.documents import Document, open_document
@@ -65,7 +65,12 @@ def read_quotes(path: Path, model_iv: str | None = None) -> Quotes:
     chunks, rows = [], document.records()
     while chunk := list(islice(rows, CHUNK)):
         chunks.append(reading.chunk(chunk))
-    table = pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
+    names = list(chunks[0])
+    # A column after the other: the table never stands in memory twice.
+    columns = {name: np.concatenate([chunk.pop(name) for chunk in chunks]) for name in names}
+    nowhere = np.broadcast_to(np.nan, len(columns["day"]))
+    columns |= {name: nowhere for name in _NUMBERS if name not in columns}
+    table = pd.DataFrame(columns, copy=False)
     quotes = Quotes(
         path,
         table,
@@ -150,7 +155,7 @@ class _Reading:
         self.percent = False
         self.thousandths: bool | None = None
 
-    def chunk(self, chunk: list[tuple[int, list[str]]]) -> pd.DataFrame:
+    def chunk(self, chunk: list[tuple[int, list[str]]]) -> dict[str, np.ndarray]:
         lines = np.array([line for line, _ in chunk], dtype=np.int64)
         texts = {m: pd.Series([cells[at] for _, cells in chunk], dtype=object) for m, at in self._places.items()}
         out: dict[str, np.ndarray] = {}
@@ -159,7 +164,7 @@ class _Reading:
         spot = (out.pop("underlyingbid") + out.pop("underlyingask")) / 2.0
         out["spot"] = np.where(np.isnan(out["spot"]), spot, out["spot"])
         if "spot" not in self._places and (spot_text := self._document.shared.get("spot")):
-            out["spot"] = np.full(len(chunk), float(spot_text))
+            out["spot"] = np.full(len(chunk), self._shared_spot(spot_text))
         for meaning in ("day", "moment", "quoted", "expiry"):
             out[meaning] = self._day(meaning, texts, len(chunk))
         self._contracts(out, texts, lines)
@@ -171,7 +176,16 @@ class _Reading:
         names = texts.get("underlying")
         out["underlying"] = _codes(names, self.underlyings, len(chunk))
         _codes(texts.get("quotecurrency"), self.currencies, len(chunk))
-        return pd.DataFrame(out)
+        absent = {m for m in _NUMBERS if m not in self._places} - {"spot", "strike"}
+        return {name: values for name, values in out.items() if name not in absent}
+
+    def _shared_spot(self, text: str) -> float:
+        found = read_number(text)
+        if found is not None and not (found[0] > 0.0 and np.isfinite(found[0])):
+            raise PipelineError(
+                f"{self._document.path}: the spot price must be a number above zero, found '{text[:40]}'"
+            )
+        return found[0] if found is not None else np.nan
 
     def _hours(self) -> int:
         return self._days["moment"].hours

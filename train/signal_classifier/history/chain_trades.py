@@ -68,7 +68,8 @@ def signals_of(day: ChainDay, model: ModelSurface | None, terms: Terms, left_out
         high = np.inf if column.maximum is None else column.maximum
         inside &= quotes[column.name].between(low, high).to_numpy()
     _count(left_out, LIMITS, ~inside)
-    return quotes[inside].copy()
+    kept: pd.DataFrame = quotes[inside].copy()
+    return kept
 
 
 def trades_of(

@@ -1,7 +1,8 @@
 """Labelled trade signals from trading histories, and splits of them that never look ahead.
 
 A trade's outcome is known when it was closed (column `closed`), else at its expiry at the latest. With a timestamp, the
-test part is the latest, and whatever was still open when it begins is left out of training: the gap is as wide as each trade needs.
+test part is the latest, and whatever was still open when it begins is left out of training: the gap is as wide as
+each trade needs.
 """
 
 from collections import Counter
