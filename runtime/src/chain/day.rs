@@ -154,7 +154,7 @@ fn expiry(
         })
         .filter(|(_, difference)| difference.is_finite())
         .collect();
-    let Forward { mut forward, discount, own } = forward_of(&pairs, years, rate);
+    let Forward { level: mut forward, discount, own } = forward_of(&pairs, years, rate);
     if forward.is_nan() || forward <= 0.0 {
         forward = spot / discount;
     }

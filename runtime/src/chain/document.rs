@@ -28,6 +28,9 @@ const DEEPEST: usize = 8;
 const LISTS: [&[&str]; 6] =
     [&["data", "options"], &["options", "option"], &["options"], &["results"], &["result"], &["data"]];
 
+/// What is done with a line and its cells.
+type Take<'a> = dyn FnMut(u64, &[&str]) -> Result<(), Error> + 'a;
+
 /// A document whose beginning was looked at.
 pub(super) struct Document {
     pub(super) path: PathBuf,
@@ -76,7 +79,7 @@ impl Document {
     }
 
     /// Gives every row with its line; the first error ends it.
-    pub(super) fn each(&self, take: &mut dyn FnMut(u64, &[&str]) -> Result<(), Error>) -> Result<(), Error> {
+    pub(super) fn each(&self, take: &mut Take<'_>) -> Result<(), Error> {
         let (table, above, width, halves) = match &self.rows {
             Rows::Json(rows) => {
                 for (at, row) in rows.iter().enumerate() {

@@ -57,7 +57,7 @@ impl Days {
             let shifted = seconds? + 3600 * self.hours;
             day = i32::try_from(shifted.div_euclid(86400)).unwrap_or(UNKNOWN_DAY);
         } else if let Some(words) = in_words(clean) {
-            day = number_of(words.ok_or_else(|| format!("'{}' is not a day of the calendar", few(text)))?);
+            day = number_of(words?);
         } else {
             let zones = [" EST", " EDT", " ET"];
             let clean = zones.iter().find_map(|zone| clean.strip_suffix(zone)).unwrap_or(clean).trim_end();
@@ -110,8 +110,8 @@ fn epoch(text: &str) -> Option<Result<i64, String>> {
     Some(fits.ok_or_else(|| format!("'{}' is no time since 1970", few(text))))
 }
 
-/// "Fri Feb 16 2024" and "January 5, 2024"; the inner `None`: the calendar has no such day.
-fn in_words(text: &str) -> Option<Option<Date>> {
+/// "Fri Feb 16 2024" and "January 5, 2024"; an error: the calendar has no such day.
+fn in_words(text: &str) -> Option<Result<Date, String>> {
     let words: Vec<&str> = text.split(' ').map(|word| word.trim_end_matches(',')).collect();
     let [.., month, day, year] = words.as_slice() else { return None };
     let name = month.get(..3)?.to_ascii_lowercase();
@@ -124,7 +124,8 @@ fn in_words(text: &str) -> Option<Option<Date>> {
     }
     let (year, day) = (year.parse::<i16>().ok()?, day.parse::<i8>().ok()?);
     let month = MONTHS.iter().position(|one| *one == name).and_then(|at| i8::try_from(at + 1).ok());
-    Some(month.and_then(|month| Date::new(year, month, day).ok()).filter(|date| date.year() > 0))
+    let date = month.and_then(|month| Date::new(year, month, day).ok()).filter(|date| date.year() > 0);
+    Some(date.ok_or_else(|| format!("'{}' is not a day of the calendar", few(text))))
 }
 
 /// At most 40 characters of what was found.

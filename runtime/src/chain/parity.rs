@@ -11,7 +11,7 @@ const LOWEST_RATE: f64 = -0.05;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Forward {
     /// NaN where there is no pair.
-    pub(super) forward: f64,
+    pub(super) level: f64,
     pub(super) discount: f64,
     /// The discount is the chain's.
     pub(super) own: bool,
@@ -23,7 +23,7 @@ pub(super) fn forward_of(pairs: &[(f64, f64)], years: f64, rate: f64) -> Forward
     let lowest =
         |one: &&(f64, f64), other: &&(f64, f64)| one.1.abs().total_cmp(&other.1.abs()).then(one.0.total_cmp(&other.0));
     let Some(at) = pairs.iter().min_by(lowest).map(|pair| pair.0) else {
-        return Forward { forward: f64::NAN, discount: fallback, own: false };
+        return Forward { level: f64::NAN, discount: fallback, own: false };
     };
     let mut near: Vec<(f64, f64)> = pairs.iter().copied().filter(|pair| (pair.0 - at).abs() <= NEAR * at).collect();
     near.sort_by(|a, b| (a.0 - at).abs().total_cmp(&(b.0 - at).abs()).then(a.0.total_cmp(&b.0)));
@@ -37,10 +37,10 @@ pub(super) fn forward_of(pairs: &[(f64, f64)], years: f64, rate: f64) -> Forward
         }
         let discount = -median(slopes);
         if ((-HIGHEST_RATE * years).exp()..=(-LOWEST_RATE * years).exp()).contains(&discount) {
-            return Forward { forward: by(discount), discount, own: true };
+            return Forward { level: by(discount), discount, own: true };
         }
     }
-    Forward { forward: by(fallback), discount: fallback, own: false }
+    Forward { level: by(fallback), discount: fallback, own: false }
 }
 
 /// The median; NaN of nothing.
@@ -70,16 +70,16 @@ pub(super) fn violations(quotes: &[(f64, f64, f64)], call: bool) -> Vec<bool> {
     let (k, m) = (|at: usize| quotes[at].0, |at: usize| quotes[at].1);
     let mut worst: Vec<f64> = (0..count - 1).map(|at| m(at + 1) - m(at)).collect();
     worst.push(m(count - 1) - m(count - 2));
-    for at in 1..count - 1 {
+    for (at, worst) in worst.iter_mut().enumerate().take(count - 1).skip(1) {
         let weight = (k(at) - k(at - 1)) / (k(at + 1) - k(at - 1));
         let chord = m(at - 1) + (m(at + 1) - m(at - 1)) * weight;
-        worst[at] = worst[at].max(m(at) - chord);
+        *worst = worst.max(m(at) - chord);
     }
     let slope = |at: usize| (m(at + 1) - m(at)) / (k(at + 1) - k(at));
-    for at in 2..count.saturating_sub(2) {
+    for (at, worst) in worst.iter_mut().enumerate().take(count.saturating_sub(2)).skip(2) {
         let left = m(at - 1) + slope(at - 2) * (k(at) - k(at - 1));
         let right = m(at + 1) - slope(at + 1) * (k(at + 1) - k(at));
-        worst[at] = worst[at].max(left.min(right) - m(at));
+        *worst = worst.max(left.min(right) - m(at));
     }
     let is_worst = |at: usize| {
         let beside = (at.saturating_sub(2)..(at + 3).min(count)).filter(|other| *other != at);

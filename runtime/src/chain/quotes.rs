@@ -176,6 +176,7 @@ fn settle(document: &Document, places: &Places, coin: bool) -> Result<Settled, E
     Ok((days, commas))
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the file")]
 struct Reading<'a> {
     document: &'a Document,
     places: Places,

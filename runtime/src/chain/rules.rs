@@ -37,7 +37,8 @@ pub(super) fn leave_out(quotes: &mut Quotes, left_out: &mut LeftOut) {
         let newest = newest.entry(row.day).or_insert(row.quoted);
         *newest = row.quoted.max(*newest);
     }
-    let quoted = quotes.rows.iter().any(|row| row.bid.is_finite()) && quotes.rows.iter().any(|row| row.ask.is_finite());
+    let two_sided =
+        quotes.rows.iter().any(|row| row.bid.is_finite()) && quotes.rows.iter().any(|row| row.ask.is_finite());
     let priced = quotes.rows.iter().any(|row| row.middle.is_finite());
     let coin = quotes.coin;
     let reason = |row: &Raw| -> Option<&'static str> {
@@ -50,7 +51,7 @@ pub(super) fn leave_out(quotes: &mut Quotes, left_out: &mut LeftOut) {
         if !(row.strike > 0.0 && row.strike.is_finite()) {
             return Some("no strike");
         }
-        if quoted {
+        if two_sided {
             if row.ask.is_nan() {
                 return Some("no price");
             }

@@ -19,13 +19,13 @@ const EXAMPLES: &str = r#"Examples:
 Exit codes: 0 done, 1 a model is not in parity with its original, 2 it could not be done, 3 the answer of `classify` or
 `predict` without --json is a fallback's because the installed model is broken."#;
 
-const SIGNALS_EXAMPLES: &str = r#"Examples:
+const SIGNALS_EXAMPLES: &str = r"Examples:
   dollarbill-ml signals spy_2024-01-05.csv | dollarbill-ml classify-batch -
   dollarbill-ml signals quotedata.csv --model-iv 0.22 -o signals.csv
   dollarbill-ml signals btc.json --model-iv mark_iv --json
 
 Beside the eight fields stand symbol, contract, date, expiry, strike, option_type, bid, ask, iv and model_iv. Without
---model-iv the signals are of the newest day of the chain. docs/option_chains.md says what is left out and why."#;
+--model-iv the signals are of the newest day of the chain. docs/option_chains.md says what is left out and why.";
 
 const RUN_EXAMPLES: &str = r#"Examples:
   dollarbill-ml run artifacts/churn                                  what it takes and gives

@@ -95,7 +95,13 @@ pub(crate) fn of_file(
     let symbol = checked_symbol(&snapshot.symbol)?;
     let mut days = stored(config, kept, &symbol)?;
     let mut place = path.display().to_string();
-    place += if days.is_empty() { ": a snapshot without a date (no history)" } else { " and the days observed" };
+    place += if chain && days.is_empty() {
+        ": an option chain of one day (no history)"
+    } else if days.is_empty() {
+        ": a snapshot without a date (no history)"
+    } else {
+        " and the days observed"
+    };
     add_newest(&mut days, SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() }, path, date)
         .map_err(|refusal| refusal.error(path))?;
     let known = KnownDays::new(days, place, todo(Some(path), &symbol), Vec::new(), reading.accept)?;
