@@ -52,6 +52,7 @@ class Trade:
     time: datetime | None
     symbol: str
     pnl: float | None = None
+    closed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,11 @@ class HistoryFile:
             except PipelineError as error:
                 raise BadRow(column.name, str(error).removeprefix(f"{where}: ")) from error
         time = _time(row["timestamp"]) if "timestamp" in row else None
+        closed = _time(row["closed"], "closed") if "closed" in row else None
+        if closed is not None and (time is None or (closed.tzinfo is None) != (time.tzinfo is None) or closed < time):
+            raise BadRow("closed", "field 'closed' must be a time like that of 'timestamp' and not before it")
         profitable, pnl = self._outcome(row, where, commas)
-        return Trade(where, tuple(features), profitable, time, row.get("symbol", "").upper(), pnl)
+        return Trade(where, tuple(features), profitable, time, row.get("symbol", "").upper(), pnl, closed)
 
     def _outcome(self, row: dict[str, str], where: str, commas: dict[str, bool]) -> tuple[bool, float | None]:
         outcomes = []
@@ -196,7 +200,7 @@ class HistoryFile:
                 f"{self.path} row {number}: column 'timestamp': {trade.time.isoformat()} lies in the future "
                 f"(now: {now.isoformat(timespec='seconds')}); a history holds past trades only"
             )
-        return replace(trade, time=time)
+        return replace(trade, time=time, closed=_utc(trade.closed))
 
 
 def open_history(path: Path) -> HistoryFile:
@@ -251,9 +255,15 @@ def _number(text: str, field: str, comma: bool) -> float:
     return number
 
 
-def _time(text: str) -> datetime:
+def _utc(time: datetime | None) -> datetime | None:
+    if time is None:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _time(text: str, field: str = "timestamp") -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        reason = f"field 'timestamp' must be an ISO 8601 date or time, found {text[:40]!r}"
-        raise BadRow("timestamp", reason) from error
+        reason = f"field {field!r} must be an ISO 8601 date or time, found {text[:40]!r}"
+        raise BadRow(field, reason) from error

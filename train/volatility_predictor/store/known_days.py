@@ -17,6 +17,7 @@ from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
 from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.store.history import HistoryStore
+from train.volatility_predictor.surfaces.chain_rows import is_chain
 from train.volatility_predictor.surfaces.file_name import (
     checked_symbol,
     date_in_name,
@@ -120,9 +121,12 @@ def days_of_file(
     Raises:
         PipelineError: as `days_of_symbol`.
     """
-    found = read_days(path, symbol=symbol, accept=accept)
+    chain = is_chain(path)
+    found = read_days(path, date=date if chain else None, symbol=symbol, accept=accept)
     symbol = checked_symbol(found.symbol)
-    if found.dates[0] is not None:
+    if chain and len(found.dates) == 1:
+        date = found.dates[0]
+    elif found.dates[0] is not None:
         _no_date_wanted(path, date)
         todo = "a file with more days is needed"
         known = _known(symbol, _dated(found), str(path), todo, _dropped_last(found), accept)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from train.core.chains.documents import NOT_A_CHAIN
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
+from train.volatility_predictor.surfaces.chain_rows import is_chain
 from train.volatility_predictor.surfaces.columns import NOT_A_SURFACE
 from train.volatility_predictor.surfaces.file_name import UNKNOWN_SYMBOL, checked_symbol, date_in_name
 from train.volatility_predictor.surfaces.plausible.levels import level_change, quotes_change
@@ -54,7 +56,9 @@ def find_days(
     """
     reading, said = reading or Reading(), Said()
     if not path.is_dir():
-        found = _days_of(path, read_days(path, symbol=reading.symbol, accept=reading.accept), date, said)
+        of_chain = date if is_chain(path) else None
+        history = read_days(path, date=of_chain, symbol=reading.symbol, accept=reading.accept)
+        found = _days_of(path, history, date, said)
     elif date is not None:
         raise PipelineError(f"{path}: is a folder, its files carry their dates; leave --date out")
     else:
@@ -114,13 +118,13 @@ def _candidate(path: Path, reading: Reading) -> SurfaceHistory | str:
         return "a folder"
     if path.name.startswith("."):
         return "a hidden file"
-    if not path.name.lower().endswith((".csv", ".csv.gz")):
+    if not path.name.lower().endswith((".csv", ".csv.gz", ".json")):
         return "neither .csv nor .csv.gz"
     try:
         history = read_days(path, symbol=reading.symbol, accept=reading.accept)
     except PipelineError as error:
         reason = str(error).removeprefix(f"{path}: ")
-        if reason.startswith(NOT_A_SURFACE):
+        if reason.startswith((NOT_A_SURFACE, NOT_A_CHAIN)):
             return "not a surface file by its header"
         if reason.startswith(NO_USABLE_DAY):
             return reason

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
 from train.volatility_predictor.contract import DAILY_FEATURES
+from train.volatility_predictor.surfaces.chain_rows import ChainFile, open_chain
 from train.volatility_predictor.surfaces.csv_reader import SurfaceFile
 from train.volatility_predictor.surfaces.daily_features import NODES, TENORS, Grid, Quote, describe_day
 from train.volatility_predictor.surfaces.file_name import symbol_of
@@ -56,11 +57,11 @@ class SurfaceHistory:
 def read_days(
     path: Path, *, date: dt.date | None = None, symbol: str | None = None, accept: bool = False
 ) -> SurfaceHistory:
-    """Read a surface file of any shape (see `train.volatility_predictor.surfaces.csv_reader`), plain or gzip.
+    """Read a surface file of any shape (see `train.volatility_predictor.surfaces.csv_reader`), or an option chain.
 
     Args:
         path: the file.
-        date: the day of an undated snapshot; a dated file must not be given one.
+        date: the day of an undated snapshot or chain; a dated file must not be given another.
         symbol: the one to read of a file that holds several.
         accept: read what is drastic (units that change, an index that may be a price) and note it.
 
@@ -68,6 +69,9 @@ def read_days(
         PipelineError: the file cannot be read, a row is wrong, no day is usable, or what it holds is not plausible;
             names row and column.
     """
+    chain = open_chain(path, symbol=symbol, date=date, accept=accept)
+    if chain is not None:
+        return _chain_history(path, chain, accept)
     file = SurfaceFile(path, symbol)
     shape = file.shape.name
     if date is not None and shape != "snapshot":
@@ -79,6 +83,17 @@ def read_days(
         found = same_day[0].symbol
         days.add(date if shape == "snapshot" else day, same_day)
     return days.history(found or symbol_of(path), file, accept)
+
+
+def _chain_history(path: Path, file: ChainFile, accept: bool) -> SurfaceHistory:
+    days = _Days(path, "moneyness", index=False)
+    for day, rows in file.days():
+        days.add(day, rows)
+    try:
+        found = days.history(file.chain.symbol, file, accept)
+    except PipelineError as error:
+        raise PipelineError("; ".join([str(error), *file.chain.said()[:1]])) from error
+    return replace(found, notes=(*file.chain.said(), *found.notes))
 
 
 def _limited(rows: Iterator[Row], path: Path) -> Iterator[Row]:
@@ -115,7 +130,7 @@ class _Days:
             self._features.append(day[0])
             self._grids.append(day[1])
 
-    def history(self, symbol: str, file: SurfaceFile, accept: bool) -> SurfaceHistory:
+    def history(self, symbol: str, file: SurfaceFile | ChainFile, accept: bool) -> SurfaceHistory:
         if not self._features:
             reason = self._judgement.commonest_reason()
             cause = self._judgement.commonest_cause() if self._dropped else ""

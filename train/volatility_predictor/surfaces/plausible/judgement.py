@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from train.core.errors import PipelineError
+from train.volatility_predictor.surfaces.chain_rows import ChainFile
 from train.volatility_predictor.surfaces.csv_reader import SurfaceFile
 from train.volatility_predictor.surfaces.daily_features import NO_TENOR
 from train.volatility_predictor.surfaces.plausible.columns_agree import ColumnsAgree
@@ -130,7 +131,7 @@ class Judgement:
         return f": {count} of {self._rows} rows {CAUSES[why]}, the first is row {first}"
 
     def notes(
-        self, days: list[tuple[dt.date | None, float]], file: SurfaceFile, *, index: bool, accept: bool
+        self, days: list[tuple[dt.date | None, float]], file: SurfaceFile | ChainFile, *, index: bool, accept: bool
     ) -> list[str]:
         """Lines on how the file was read and what was left out.
 

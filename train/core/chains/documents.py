@@ -1,0 +1,190 @@
+"""A chain file -> a header, records of text cells, and the fields that hold for all quotes.
+
+Tables, JSON documents (Cboe, Deribit, Tradier, Polygon, the engine's), and tables with calls and puts side by side.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from train.core.chains.columns import NAMES, short
+from train.core.errors import PipelineError
+from train.core.files import read_json
+from train.core.tables.table import Table
+
+NOT_A_CHAIN = "not an option chain"
+"""How the refusal of another kind of file begins."""
+MOST_JSON = 1 << 28
+"""Bytes of a JSON document, which is held in memory."""
+_PREAMBLE = 5
+"""Lines above the header at most."""
+_LISTS = (("data", "options"), ("options", "option"), ("options",), ("results",), ("result",), ("data",))
+_KNOWN = {name for names in NAMES.values() for name in names.split()}
+
+Records = Iterator[tuple[int, list[str]]]
+
+
+@dataclass(frozen=True)
+class Document:
+    """`records()` begins anew each time and gives line numbers and cells; `shared` holds for every quote."""
+
+    path: Path
+    header: list[str]
+    records: Callable[[], Records]
+    shared: dict[str, str] = field(default_factory=dict)
+    utc_moment: bool = False
+    by_comma: bool = True
+
+
+def open_document(path: Path) -> Document:
+    """Look at the beginning of a file.
+
+    Raises:
+        PipelineError: it cannot be read, or is no chain (the message begins with `NOT_A_CHAIN`).
+    """
+    if path.name.lower().endswith(".json"):
+        return _json(path)
+    table = Table(path)
+    lines: list[str] = []
+    for number, (_, cells) in enumerate(table.records()):
+        if _is_header(cells):
+            return _table(table, cells, number, lines)
+        if number >= _PREAMBLE:
+            break
+        lines.append(", ".join(cells))
+    raise _no_chain(path)
+
+
+def _no_chain(path: Path) -> PipelineError:
+    return PipelineError(
+        f"{path}: {NOT_A_CHAIN}: expected quotes with a strike, a side, an expiry as a date (or a contract's symbol) "
+        "and a bid and ask, a price or an implied volatility"
+    )
+
+
+def _is_header(cells: list[str]) -> bool:
+    names = {short(cell) for cell in cells}
+    plain = {name[1:] if re.match(r"[cp](bid|ask|iv|last)$", name) else name for name in names}
+
+    def has(*meanings: str) -> bool:
+        return any(name in plain for meaning in meanings for name in NAMES[meaning].split())
+
+    return has("bid", "mark", "last", "iv") and ((has("strike") and has("expiry")) or has("contract"))
+
+
+def _table(table: Table, header: list[str], above: int, lines: list[str]) -> Document:
+    shared: dict[str, str] = {}
+    text = "\n".join(lines)
+    if price := re.search(r"Last:\s*\$?([0-9.,]+)", text):
+        shared["spot"] = price[1].rstrip(".,").replace(",", "")
+    if day := re.search(r"([A-Z][a-z]{2,8} [0-9]{1,2},? [0-9]{4})", text):
+        shared["day"] = day[1]
+    names = [short(name) for name in header]
+    blocks = _side_by_side(names)
+
+    def plain() -> Records:
+        for line, cells in itertools.islice(table.records(), above + 1, None):
+            if len(cells) == len(header) + 1 and not cells[-1]:
+                cells = cells[:-1]
+            if len(cells) != len(header):
+                raise PipelineError(
+                    f"{table.path}: row {line}: has {len(cells)} fields, the header has {len(header)}; "
+                    "is the file cut short?"
+                )
+            yield line, cells
+
+    if blocks is None:
+        return Document(table.path, header, plain, shared, by_comma=table.delimiter == ",")
+    common, wanted, places = blocks
+
+    def halves() -> Records:
+        for line, cells in plain():
+            for side, at in places.items():
+                yield line, [*(cells[i] for i in common), *(cells[i] if i >= 0 else "" for i in at), side]
+
+    return Document(
+        table.path, [*(header[i] for i in common), *wanted, "side"], halves, shared, by_comma=table.delimiter == ","
+    )
+
+
+def _side_by_side(names: list[str]) -> tuple[list[int], list[str], dict[str, list[int]]] | None:
+    """Places of the common columns, names of the others, and their places by side."""
+    if "calls" in names and "puts" in names and "strike" in names:
+        calls, puts, strike = (names.index(name) for name in ("calls", "puts", "strike"))
+        if calls < strike < puts:
+            left, right = list(range(calls, strike)), list(range(puts, len(names)))
+            wanted = ["contractsymbol", *names[calls + 1 : strike]]
+            return [*range(calls), strike], wanted, {"C": left, "P": right[: len(left)]}
+    pairs = {name[1:] for name in names if name[:1] == "c" and name[1:] in _KNOWN and "p" + name[1:] in names}
+    if "bid" not in pairs and "iv" not in pairs:
+        return None
+    wanted = sorted(pairs)
+    common = [i for i, name in enumerate(names) if not (name[:1] in "cp" and name[1:] in pairs)]
+    return common, wanted, {side: [names.index(side.lower() + name) for name in wanted] for side in "CP"}
+
+
+def _json(path: Path) -> Document:
+    if path.is_file() and path.stat().st_size > MOST_JSON:
+        raise PipelineError(f"{path}: {path.stat().st_size} bytes, more than {MOST_JSON} of JSON; split the file")
+    document = read_json(path)
+    rows, parents = _find_rows(document)
+    if not rows:
+        raise _no_chain(path)
+    shared: dict[str, str] = {}
+    for parent in parents:
+        shared |= {key: _text(value) for key, value in parent.items() if not isinstance(value, (dict, list))}
+    flat = [_flatten(row) for row in rows if isinstance(row, dict)]
+    header = list(dict.fromkeys(key for row in flat[:200] for key in row))
+    known = header
+    cells = [[row.get(key, "") for key in known] for row in flat]
+    everything = [*known, *(key for key in shared if short(key) in _KNOWN)]
+    if not _is_header(everything) and not _is_header([*everything, "contractSymbol"]):
+        raise _no_chain(path)
+
+    def records() -> Records:
+        return iter(list(enumerate(cells, start=1)))
+
+    cboe = isinstance(document, dict) and isinstance(document.get("data"), dict) and "options" in document["data"]
+    named: dict[str, str] = {}
+    for meaning in ("spot", "expiry", "day", "moment", "underlying"):
+        for name in NAMES[meaning].split():
+            value = next((text for key, text in shared.items() if short(key) == name), "")
+            if value and meaning not in named:
+                named[meaning] = value
+    return Document(path, known, records, named, utc_moment=cboe)
+
+
+def _find_rows(document: Any) -> tuple[list[Any], list[dict[str, Any]]]:
+    if isinstance(document, list):
+        return document, []
+    for way in _LISTS:
+        node, parents = document, []
+        for key in way:
+            if not isinstance(node, dict) or key not in node:
+                break
+            parents.append(node)
+            node = node[key]
+        else:
+            if isinstance(node, list) and node:
+                return node, parents
+    if isinstance(document, dict) and isinstance(document.get("calls"), list):
+        rows = [{"side": side[0], **row} for side in ("calls", "puts") for row in document.get(side) or []]
+        return rows, [document]
+    return [], []
+
+
+def _flatten(row: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    out: dict[str, str] = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            out |= _flatten(value, f"{prefix}{key}.")
+        elif not isinstance(value, list):
+            out[prefix + key] = _text(value)
+    return out
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else repr(value)

@@ -1,0 +1,23 @@
+"""`python -m train.history_from_chains`: hands on to the model that learns from such a history."""
+
+import importlib
+from collections.abc import Sequence
+
+from train.core import cli
+from train.core.errors import PipelineError
+from train.registry import models
+
+COMMAND = "history_from_chains"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Call the command of the model that has it."""
+    module = next((model.commands[COMMAND] for model in models().values() if COMMAND in model.commands), None)
+    if module is None:
+        raise PipelineError(f"no model here has a command {COMMAND}; see `commands` in train/model.py")
+    code: int = importlib.import_module(module).main(arguments)
+    return code
+
+
+if __name__ == "__main__":
+    cli.run(main)
