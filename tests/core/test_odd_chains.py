@@ -79,6 +79,21 @@ def test_what_cannot_be_read_is_refused_with_its_cause(tmp_path: Path, text: str
     assert "\n" not in str(refused.value)
 
 
+def test_json_that_is_packed_cut_short_too_deep_or_a_bomb(tmp_path: Path) -> None:
+    text = (HERE / "cboe_json" / "SPY.json").read_bytes()
+    _, (day,) = read(tmp_path / "SPY.json.gz", gzip.compress(text))
+    assert day.spot == 450.0
+    for content, says in (
+        (gzip.compress(text)[:-200], "cut short or damaged"),
+        (gzip.compress(b"[" + b" " * (1 << 27)), "more than 50331648 bytes"),
+        (text[:-200], "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"\xff\xfe\x00", "not JSON"),
+    ):
+        with pytest.raises(PipelineError, match=says):
+            read(tmp_path / "SPY.json", content)
+
+
 @pytest.mark.parametrize(
     "text", ["[]", "{}", '{"options": 3}', '{"options": [1, 2]}', "[[1]]", "null", '{"results": [{}]}']
 )
