@@ -13,6 +13,7 @@ from train.core.errors import PipelineError
 from train.volatility_predictor.network.pool import read_pool
 from train.volatility_predictor.store.history import HistoryStore
 from train.volatility_predictor.store.known_days import days_of_file
+from train.volatility_predictor.surfaces.chain_rows import open_chain
 from train.volatility_predictor.surfaces.surface_days import read_days
 
 OF_SPY = [name for name in FORMATS if name not in ("deribit_json", "deribit_csv", "engine", "optionmetrics", "junk")]
@@ -83,3 +84,12 @@ def test_chains_of_one_symbol_are_one_history_to_train_on(tmp_path: Path) -> Non
     write(tmp_path / f"again_{made[0].day}.csv", made[0])
     with pytest.raises(PipelineError, match="stands in another file, too"):
         read_pool([*paths, tmp_path / f"again_{made[0].day}.csv"], lambda _: None)
+
+
+def test_moneyness_is_over_the_spot_not_over_the_forward(tmp_path: Path) -> None:
+    world = replace(SPY, dividend=0.3, expiries=("2024-06-21",))
+    write(tmp_path / "spy_2024-01-05.csv", world)
+    file = open_chain(tmp_path / "spy_2024-01-05.csv", symbol=None, date=None, accept=False)
+    assert file is not None
+    ((_, rows),) = file.days()
+    assert np.allclose([row.quote.strike / row.quote.moneyness for row in rows], 450.0)
