@@ -193,6 +193,10 @@ def _units(quotes: Quotes, table: pd.DataFrame) -> None:
     if quotes.thousandths and "contract" not in quotes.has:
         table["strike"] = strike / 1000.0
         quotes.notes.append("strikes are read as thousandths")
+    for name in ("volume", "interest"):
+        counts = table[name].to_numpy()
+        if (counts < 0.0).any():
+            table[name] = np.where(counts < 0.0, np.nan, counts)
     iv = table["iv"].to_numpy()
     good = iv[iv > 0.0]
     if quotes.coin or (len(good) and np.median(good) > _PERCENT_FROM and not quotes.percent):
