@@ -95,8 +95,8 @@ def trades_of(
     pnl = (np.sign(both["edge_percent"]) * hedged - terms.cost * half) * terms.multiplier
     stamps = [dt.datetime.combine(day.date, CLOSE).isoformat() for day in (today, tomorrow)]
     contracts = [
-        occ_symbol(symbol, date_of(expiry), side, strike)
-        for expiry, side, strike in zip(both["expiry"], both["side"], both["strike"], strict=True)
+        occ_symbol(root or symbol, date_of(expiry), side, strike)
+        for expiry, root, side, strike in zip(*(both[name] for name in _KEY), strict=True)
     ]
     return both.assign(timestamp=stamps[0], closed=stamps[1], symbol=symbol, contract=contracts, pnl=pnl)[[*COLUMNS]]
 
