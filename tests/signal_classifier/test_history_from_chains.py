@@ -174,3 +174,18 @@ def test_a_folder_may_hold_other_files_and_a_day_stands_in_one_file_only(
         make(tmp_path / "days", tmp_path / "trades.csv")
     assert (tmp_path / "trades.csv").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_models_volatility_in_percent_is_the_same_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "one", market(3))
+    (tmp_path / "other").mkdir()
+    for path in (tmp_path / "one").iterdir():
+        head, *lines = path.read_text().splitlines()
+        cells = [line.rsplit(",", 1) for line in lines]
+        text = "\n".join([head, *(f"{left},{100 * float(iv):.4f}" for left, iv in cells)])
+        (tmp_path / "other" / path.name).write_text(text + "\n")
+    one, other = (make(tmp_path / name, tmp_path / f"{name}.csv", "--model-iv", "MY IV") for name in ("one", "other"))
+    assert one == other
+    assert "the model's volatilities are read as percent" in capsys.readouterr().err

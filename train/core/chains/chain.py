@@ -197,6 +197,10 @@ def _units(quotes: Quotes, table: pd.DataFrame) -> None:
         counts = table[name].to_numpy()
         if (counts < 0.0).any():
             table[name] = np.where(counts < 0.0, np.nan, counts)
+    model = table["model"].to_numpy()
+    if (model > 0.0).any() and np.median(model[model > 0.0]) > _PERCENT_FROM:
+        table["model"] = model / 100.0
+        quotes.notes.append("the model's volatilities are read as percent")
     iv = table["iv"].to_numpy()
     good = iv[iv > 0.0]
     if quotes.coin or (len(good) and np.median(good) > _PERCENT_FROM and not quotes.percent):

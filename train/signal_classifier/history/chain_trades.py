@@ -17,7 +17,8 @@ from train.signal_classifier.history.model_surface import ModelSurface
 LONGEST_NIGHT = 5
 """Calendar days to the next trading day; more are a hole in the folder."""
 CLOSE = dt.time(21, 0, tzinfo=dt.UTC)
-NO_VOLATILITY, NO_MODEL, NO_EDGE = "without an implied volatility", "without a model's volatility", "without an edge"
+NO_QUOTE, NO_VOLATILITY = "without bid and ask", "without an implied volatility"
+NO_MODEL, NO_EDGE = "without a model's volatility", "without an edge"
 LAST_DAY, VANISHED, LIMITS = "without a next day", "not quoted the next day", "outside the limits of a signal"
 _KEY = ["expiry", "root", "side", "strike"]
 COLUMNS = ("timestamp", "closed", "symbol", "contract", *SIGNAL_NAMES, "pnl")
@@ -42,9 +43,10 @@ def signals_of(day: ChainDay, model: ModelSurface | None, terms: Terms, left_out
         left_out: counts what is no signal.
     """
     quotes = day.quotes
-    known = quotes["iv"].notna() & quotes["bid"].notna()
-    _count(left_out, NO_VOLATILITY, ~known)
-    quotes = quotes[known].copy()
+    quoted, solved = quotes["bid"].notna(), quotes["iv"].notna()
+    _count(left_out, NO_QUOTE, ~quoted)
+    _count(left_out, NO_VOLATILITY, quoted & ~solved)
+    quotes = quotes[quoted & solved].copy()
     f, d, k, t, s = (quotes[name].to_numpy() for name in ("forward", "discount", "strike", "years", "side"))
     if terms.by_column:
         volatility = quotes["model"].to_numpy()
