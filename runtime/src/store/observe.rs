@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::chain::document::NOT_A_CHAIN;
 use crate::config::settings::Config;
 use crate::error::Error;
 use crate::io::files::io_error;
@@ -14,7 +15,7 @@ use crate::store::history::HistoryStore;
 use crate::surface::calendar::is_weekend;
 use crate::surface::columns::NOT_A_SURFACE;
 use crate::surface::day::{N_DAILY, SurfaceDay};
-use crate::surface::history::{NO_USABLE_DAY, Reading, SurfaceHistory, read_history_as};
+use crate::surface::history::{NO_USABLE_DAY, Reading, SurfaceHistory, read_history_as, read_history_on};
 use crate::surface::name::{UNKNOWN_SYMBOL, date_in_name};
 use crate::surface::symbol::checked_symbol;
 
@@ -102,7 +103,7 @@ pub fn observe_as(config: &Config, path: &Path, date: Option<Date>, how: &Observ
         }
         folder(path, &how.reading, &mut said)?
     } else {
-        days_of(path, read_history_as(path, &how.reading)?, date, &mut said)?
+        days_of(path, read_history_on(path, &how.reading, date)?, date, &mut said)?
     };
     check_twice(&found)?;
     if let Some(parent) = config.history_path.parent() {
@@ -184,11 +185,11 @@ fn candidate(path: &Path, reading: &Reading) -> Result<Result<SurfaceHistory, St
     if name.starts_with('.') {
         return is("a hidden file");
     }
-    if ![".csv", ".csv.gz"].iter().any(|end| name.ends_with(end)) {
+    if ![".csv", ".csv.gz", ".json", ".json.gz"].iter().any(|end| name.ends_with(end)) {
         return is("neither .csv nor .csv.gz");
     }
     let history = match read_history_as(path, reading) {
-        Err(Error::Surface { reason, .. }) if reason.starts_with(NOT_A_SURFACE) => {
+        Err(Error::Surface { reason, .. }) if reason.starts_with(NOT_A_SURFACE) || reason.starts_with(NOT_A_CHAIN) => {
             return is("not a surface file by its header");
         }
         Err(Error::Surface { reason, .. }) if reason.starts_with(NO_USABLE_DAY) => return Ok(Err(reason)),

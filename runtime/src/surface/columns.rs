@@ -130,7 +130,7 @@ pub(super) enum Kind {
 
 /// Where each column stands.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     pub(super) kind_of_file: Kind,
     pub(super) names: Vec<String>,
     pub(super) date: Option<usize>,
@@ -159,7 +159,7 @@ type Places = BTreeMap<Meaning, usize>;
 type Units = BTreeMap<Meaning, Unit>;
 
 /// The shape of a file by its header.
-pub(super) fn read_header(path: &Path, header: &StringRecord) -> Result<Shape, Error> {
+pub(crate) fn read_header(path: &Path, header: &StringRecord) -> Result<Shape, Error> {
     let refuse = |reason: String| Error::Surface { path: path.to_path_buf(), reason };
     let names: Vec<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
     let twice = names.iter().enumerate().find(|(at, name)| !name.is_empty() && names[..*at].contains(name));

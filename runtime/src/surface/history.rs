@@ -4,14 +4,16 @@ use std::path::Path;
 
 use jiff::civil::Date;
 
+use crate::chain::{self, Chain, ChainReading, is_chain};
 use crate::error::Error;
 use crate::surface::calendar::is_weekend;
-use crate::surface::columns::{Kind, Shape};
+use crate::surface::columns::{Kind, Shape, Unit};
 use crate::surface::day::{N_DAILY, SurfaceDay};
-use crate::surface::features::{Quote, daily_features};
+use crate::surface::features::{CALL, NO_VOLUME, PUT, Quote, daily_features};
 use crate::surface::judgement::Judgement;
 use crate::surface::name::symbol_of;
 use crate::surface::plausibility::{Mark, mark, not_observed};
+use crate::surface::quotes::{OptionKind, SurfaceQuote};
 use crate::surface::reader::{LeftOut, Row, SurfaceFile};
 
 /// Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries.
@@ -82,6 +84,16 @@ pub fn read_history(path: &Path) -> Result<SurfaceHistory, Error> {
 /// # Errors
 /// As [`read_surface`].
 pub fn read_history_as(path: &Path, reading: &Reading) -> Result<SurfaceHistory, Error> {
+    read_history_on(path, reading, None)
+}
+
+/// As [`read_history_as`]; `date` is the day of a chain that does not say it.
+pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>) -> Result<SurfaceHistory, Error> {
+    if is_chain(path) {
+        let symbol = reading.symbol.clone();
+        let reading = ChainReading { symbol, date, accept: reading.accept, ..ChainReading::default() };
+        return of_chain(path, &chain::read(path, &reading)?, reading.accept);
+    }
     let file = SurfaceFile::open(path, reading.symbol.as_deref())?;
     let mut rows = file.rows()?;
     let mut days = Days {
@@ -109,6 +121,44 @@ pub fn read_history_as(path: &Path, reading: &Reading) -> Result<SurfaceHistory,
     }
     let symbol = rows.symbol().map_or_else(|| symbol_of(path), str::to_owned);
     days.history(&symbol, rows.left_out(), file.shape(), reading.accept)
+}
+
+/// The surface days of a chain, judged as those of a surface file are.
+fn of_chain(path: &Path, chain: &Chain, accept: bool) -> Result<SurfaceHistory, Error> {
+    let mut days = Days {
+        path,
+        index: false,
+        judgement: Judgement::new(path, Unit::Plain),
+        kept: Vec::new(),
+        dropped: Vec::new(),
+        previous: Vec::new(),
+    };
+    for day in &chain.days {
+        let row = |(at, quote): (usize, SurfaceQuote)| Row {
+            date: Some(day.date),
+            quote: Quote {
+                tenor: quote.years,
+                strike: quote.strike,
+                kind: if quote.kind == OptionKind::Call { CALL } else { PUT },
+                iv: quote.implied_volatility,
+                volume: quote.volume.unwrap_or(NO_VOLUME),
+                moneyness: quote.strike / day.spot,
+            },
+            line: at as u64 + 1,
+        };
+        let mut rows: Vec<Row> = day.surface().into_iter().enumerate().map(row).collect();
+        if !rows.is_empty() {
+            days.add(&mut rows)?;
+        }
+    }
+    let said = chain.said();
+    let found = days.history(&chain.symbol, &LeftOut::new(), &Shape::default(), accept);
+    let mut history = found.map_err(|error| match (error, said.first()) {
+        (Error::Surface { path, reason }, Some(left)) => Error::Surface { path, reason: format!("{reason}; {left}") },
+        (error, _) => error,
+    })?;
+    history.notes.splice(0..0, said);
+    Ok(history)
 }
 
 /// Collects the days of one file.

@@ -39,7 +39,7 @@ fn problem(reason: impl Into<String>) -> io::Error {
 }
 
 /// A file whose beginning was looked at; each [`Table::records`] begins anew.
-pub(super) struct Table {
+pub(crate) struct Table {
     path: PathBuf,
     size: u64,
     delimiter: u8,
@@ -47,7 +47,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let size = open_regular(path)?.metadata().map_err(io_error("read", path))?.len();
         if size > MAX_BYTES {
             return Err(Error::TooLarge { path: path.to_path_buf(), bytes: size, limit: MAX_BYTES });
@@ -68,12 +68,12 @@ impl Table {
     }
 
     /// Whether cells are parted by commas, so that a comma inside of one is rare.
-    pub(super) fn by_comma(&self) -> bool {
+    pub(crate) fn by_comma(&self) -> bool {
         self.delimiter == b','
     }
 
     /// The records from the header on.
-    pub(super) fn records(&self) -> Result<Records<'_>, Error> {
+    pub(crate) fn records(&self) -> Result<Records<'_>, Error> {
         let seen = Rc::new(Seen::default());
         let source = self.source(Rc::clone(&seen)).map_err(|error| self.explain(error))?;
         let reader =
@@ -137,7 +137,7 @@ struct Seen {
 }
 
 /// The records of a table.
-pub(super) struct Records<'a> {
+pub(crate) struct Records<'a> {
     table: &'a Table,
     reader: csv::Reader<Source>,
     seen: Rc<Seen>,
@@ -147,7 +147,7 @@ pub(super) struct Records<'a> {
 
 impl Records<'_> {
     /// The next record that is not blank, and its line as an editor shows it; `None` at the end.
-    pub(super) fn next(&mut self, record: &mut StringRecord) -> Result<Option<u64>, Error> {
+    pub(crate) fn next(&mut self, record: &mut StringRecord) -> Result<Option<u64>, Error> {
         loop {
             let more = self.reader.read_record(record).map_err(|error| self.explain(error))?;
             if !more {
