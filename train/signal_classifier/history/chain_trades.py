@@ -58,8 +58,8 @@ def signals_of(day: ChainDay, model: ModelSurface | None, terms: Terms, left_out
     quotes["edge_percent"] = (d * price(volatility, f, k, t, s) - middle) / middle * 100.0
     for name, values in greeks(quotes["iv"].to_numpy(), day.spot, f, d, k, t, s).items():
         quotes[name] = values
-    quotes["volume"] = quotes["volume"].fillna(0.0).round()
-    quotes["open_interest"] = quotes["interest"].fillna(0.0).round()
+    quotes["volume"] = np.floor(quotes["volume"].fillna(0.0))
+    quotes["open_interest"] = np.floor(quotes["interest"].fillna(0.0))
     quotes["days_to_expiry"] = np.round(t * 365.0)
     has_model = np.isfinite(volatility) & (volatility > 0.0)
     _count(left_out, NO_MODEL, ~has_model)
