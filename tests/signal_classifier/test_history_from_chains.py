@@ -139,3 +139,55 @@ def test_what_makes_no_history_is_refused(tmp_path: Path, arguments: list[str], 
     with pytest.raises(PipelineError, match=says):
         history_from_chains.main([str(tmp_path / "days"), "-o", str(tmp_path / "trades.csv"), *arguments])
     assert not (tmp_path / "trades.csv").exists()
+
+
+def test_a_contract_is_found_again_by_its_root_whatever_the_order_of_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "days"
+    folder.mkdir()
+    for number, world in enumerate(market(3)):
+        rows = []
+        for root, level in (("SPX", 0.18), ("SPXW", 0.3))[:: -1 if number % 2 else 1]:
+            series = replace(world, symbol=root, level=level)
+            rows += [{"contractSymbol": q.occ, "bid": q.bid, "ask": q.ask, "spot": world.spot} for q in series.quotes()]
+        (folder / f"spx_{world.day}.csv").write_text(table(rows))
+    trades = make(folder, tmp_path / "trades.csv")
+    assert {trade["contract"][:4] for trade in trades} == {"SPX2", "SPXW"}
+    # Of the other root the price is another by far.
+    assert max(abs(float(trade["pnl"])) for trade in trades) < 1500
+
+
+def test_a_folder_may_hold_other_files_and_a_day_stands_in_one_file_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "days", market(4))
+    (tmp_path / "days" / "vix.csv").write_text("date,close\n2024-01-05,13.3\n")
+    (tmp_path / "days" / "notes.md").write_text("nothing")
+    assert len(make(tmp_path / "days", tmp_path / "trades.csv")) > 50
+    said = capsys.readouterr().err
+    assert "left out: vix.csv: not an option chain" in said
+    assert "quotes without a model's volatility" in said
+    before = (tmp_path / "trades.csv").read_bytes()
+    (tmp_path / "days" / f"again_{weekdays(4)[1]}.csv").write_bytes(
+        (tmp_path / "days" / f"spy_{weekdays(4)[1]}.csv").read_bytes()
+    )
+    with pytest.raises(PipelineError, match=f"{weekdays(4)[1]} of SPY comes after {weekdays(4)[1]}"):
+        make(tmp_path / "days", tmp_path / "trades.csv")
+    assert (tmp_path / "trades.csv").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_models_volatility_in_percent_is_the_same_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "one", market(3))
+    (tmp_path / "other").mkdir()
+    for path in (tmp_path / "one").iterdir():
+        head, *lines = path.read_text().splitlines()
+        cells = [line.rsplit(",", 1) for line in lines]
+        text = "\n".join([head, *(f"{left},{100 * float(iv):.4f}" for left, iv in cells)])
+        (tmp_path / "other" / path.name).write_text(text + "\n")
+    one, other = (make(tmp_path / name, tmp_path / f"{name}.csv", "--model-iv", "MY IV") for name in ("one", "other"))
+    assert [trade["contract"] for trade in one] == [trade["contract"] for trade in other]
+    edges = [[float(trade["edge_percent"]) for trade in trades] for trades in (one, other)]
+    assert edges[0] == pytest.approx(edges[1], rel=1e-9, abs=1e-9)
+    assert "the model's volatilities are read as percent" in capsys.readouterr().err

@@ -13,7 +13,7 @@ import pandas as pd
 from train.core.chains.cells import UNKNOWN_DAY, date_of
 from train.core.chains.day import ChainDay, make_day
 from train.core.chains.quotes import Quotes, day_in_name, read_quotes, same_symbol
-from train.core.chains.rules import leave_out
+from train.core.chains.rules import KEY, REPEATED, leave_out, repeated
 from train.core.errors import PipelineError
 
 _PERCENT_FROM = 3.0
@@ -95,10 +95,13 @@ def read_chain(
     columns = ["day", "expiry", "root", "side", "strike", "bid", "ask", "middle", "iv", "volume", "interest", "spot"]
     columns += ["model"] if model_iv else []
     order = np.flatnonzero(keep)
-    keys = (table[name].to_numpy()[order] for name in ("side", "strike", "root", "expiry", "day"))
-    order = order[np.lexsort(tuple(keys))]
+    order = order[np.lexsort(tuple(table[name].to_numpy()[order] for name in reversed(KEY)))]
     # A column after the other: the table never stands in memory twice.
     table = pd.DataFrame({name: table.pop(name).to_numpy()[order] for name in columns}, copy=False)
+    twice = repeated(table)
+    if twice.any():
+        left_out[REPEATED] += int(twice.sum())
+        table = table[~twice]
     chain = Chain(name, path, table, quotes.roots, rate, accept, read, left_out, notes)
     if not {"bid", "ask"} <= quotes.has:
         which = "mark" if "mark" in quotes.has else "last" if "last" in quotes.has else None
@@ -190,6 +193,14 @@ def _units(quotes: Quotes, table: pd.DataFrame) -> None:
     if quotes.thousandths and "contract" not in quotes.has:
         table["strike"] = strike / 1000.0
         quotes.notes.append("strikes are read as thousandths")
+    for name in ("volume", "interest"):
+        counts = table[name].to_numpy()
+        if (counts < 0.0).any():
+            table[name] = np.where(counts < 0.0, np.nan, counts)
+    model = table["model"].to_numpy()
+    if (model > 0.0).any() and np.median(model[model > 0.0]) > _PERCENT_FROM:
+        table["model"] = model / 100.0
+        quotes.notes.append("the model's volatilities are read as percent")
     iv = table["iv"].to_numpy()
     good = iv[iv > 0.0]
     if quotes.coin or (len(good) and np.median(good) > _PERCENT_FROM and not quotes.percent):

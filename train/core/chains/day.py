@@ -37,8 +37,8 @@ class Expiry:
 class ChainDay:
     """One day; `quotes` are the tradeable ones.
 
-    Their columns: expiry (days since 1970), root, side (1 call), strike, bid, ask, middle, own_iv (the chain's, NaN
-    unknown), volume, interest (NaN unknown), years, forward, discount, iv (float64, decimal a year, NaN where the
+    Their columns: expiry (days since 1970), root (name), side (1 call), strike, bid, ask, middle, own_iv (the chain's,
+    NaN unknown), volume, interest (NaN unknown), years, forward, discount, iv (float64, decimal a year, NaN where the
     middle has none), out (of the money: those of the surface).
     """
 
@@ -91,6 +91,8 @@ def make_day(table: pd.DataFrame, chain: Asked, date: dt.date) -> ChainDay | Non
         has_spot = True
         _check_level(spot, nearest, chain, date)
     quotes = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0].reset_index(drop=True)
+    # Names, because each file counts its roots anew.
+    quotes["root"] = [chain.roots[code] if chain.roots else "" for code in quotes["root"]]
     with_price = quotes["middle"].notna().to_numpy()
     undiscounted = (quotes["middle"] / quotes["discount"]).to_numpy()
     iv = quotes["iv"].to_numpy().copy()
@@ -140,9 +142,11 @@ def _compare(iv: np.ndarray, own: np.ndarray, chain: Asked) -> None:
     both = np.isfinite(iv) & np.isfinite(own)
     if not both.any():
         return
-    far = both & (np.abs(own / np.where(both, iv, 1.0) - 1.0) > ODD_RATIO) & (np.abs(own - iv) > ODD_POINTS)
+    with np.errstate(over="ignore"):  # far from each other, whatever the ratio
+        ratios = own / np.where(both, iv, 1.0)
+    far = both & (np.abs(ratios - 1.0) > ODD_RATIO) & (np.abs(own - iv) > ODD_POINTS)
     if 2 * far.sum() > both.sum():
-        ratio = float(np.median(own[both] / iv[both]))
+        ratio = float(np.median(ratios[both]))
         chain.notes.append(
             f"warning: the file's own volatilities are {ratio:.3g} times those of its prices: units, days or spot may "
             "be other than they say"

@@ -3,8 +3,11 @@
 Tables, JSON documents (Cboe, Deribit, Tradier, Polygon, the engine's), and tables with calls and puts side by side.
 """
 
+import gzip
 import itertools
+import json
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +15,15 @@ from typing import Any
 
 from train.core.chains.columns import NAMES, short
 from train.core.errors import PipelineError
-from train.core.files import read_json
+from train.core.files import explain_os_errors
 from train.core.tables.table import Table
 
 NOT_A_CHAIN = "not an option chain"
 """How the refusal of another kind of file begins."""
-MOST_JSON = 1 << 28
+MOST_JSON = 48 << 20
 """Bytes of a JSON document, which is held in memory."""
+_LOOKED_AT = 200
+"""Rows of a JSON document that tell which fields there are."""
 _PREAMBLE = 5
 """Lines above the header at most."""
 _LISTS = (("data", "options"), ("options", "option"), ("options",), ("results",), ("result",), ("data",))
@@ -39,14 +44,14 @@ class Document:
     by_comma: bool = True
 
 
-def open_document(path: Path) -> Document:
-    """Look at the beginning of a file.
+def open_document(path: Path, also: str | None = None) -> Document:
+    """Look at the beginning of a file; `also` is the short name of one more column to keep of a JSON document.
 
     Raises:
         PipelineError: it cannot be read, or is no chain (the message begins with `NOT_A_CHAIN`).
     """
-    if path.name.lower().endswith(".json"):
-        return _json(path)
+    if path.name.lower().endswith((".json", ".json.gz")):
+        return _json(path, also)
     table = Table(path)
     lines: list[str] = []
     for number, (_, cells) in enumerate(table.records()):
@@ -126,35 +131,50 @@ def _side_by_side(names: list[str]) -> tuple[list[int], list[str], dict[str, lis
     return common, wanted, {side: [names.index(side.lower() + name) for name in wanted] for side in "CP"}
 
 
-def _json(path: Path) -> Document:
-    if path.is_file() and path.stat().st_size > MOST_JSON:
-        raise PipelineError(f"{path}: {path.stat().st_size} bytes, more than {MOST_JSON} of JSON; split the file")
-    document = read_json(path)
+def _json(path: Path, also: str | None) -> Document:
+    document = _parsed(path)
+    cboe = isinstance(document, dict) and isinstance(document.get("data"), dict) and "options" in document["data"]
     rows, parents = _find_rows(document)
+    rows[:] = [row for row in rows if isinstance(row, dict)]
     if not rows:
         raise _no_chain(path)
     shared: dict[str, str] = {}
     for parent in parents:
         shared |= {key: _text(value) for key, value in parent.items() if not isinstance(value, (dict, list))}
-    flat = [_flatten(row) for row in rows if isinstance(row, dict)]
-    header = list(dict.fromkeys(key for row in flat[:200] for key in row))
-    known = header
-    cells = [[row.get(key, "") for key in known] for row in flat]
-    everything = [*known, *(key for key in shared if short(key) in _KNOWN)]
-    if not _is_header(everything) and not _is_header([*everything, "contractSymbol"]):
+    keys = dict.fromkeys(key for row in rows[:_LOOKED_AT] for key in _flatten(row))
+    header = [key for key in keys if short(key) in _KNOWN or short(key) == also]
+    if not _is_header([*header, *shared]) and not _is_header([*header, *shared, "contractSymbol"]):
         raise _no_chain(path)
+    for at, row in enumerate(rows):
+        # In its own place, so that the document is not in memory twice.
+        flat = _flatten(row)
+        rows[at] = [flat.get(key, "") for key in header]
 
     def records() -> Records:
-        return iter(list(enumerate(cells, start=1)))
+        return enumerate(rows, start=1)
 
-    cboe = isinstance(document, dict) and isinstance(document.get("data"), dict) and "options" in document["data"]
     named: dict[str, str] = {}
     for meaning in ("spot", "expiry", "day", "moment", "underlying"):
         for name in NAMES[meaning].split():
             value = next((text for key, text in shared.items() if short(key) == name), "")
             if value and meaning not in named:
                 named[meaning] = value
-    return Document(path, known, records, named, utc_moment=cboe)
+    return Document(path, header, records, named, utc_moment=cboe)
+
+
+def _parsed(path: Path) -> Any:
+    with explain_os_errors(path, "read"), path.open("rb") as file:
+        try:
+            packed = file.peek(2)[:2] == b"\x1f\x8b"
+            data = (gzip.GzipFile(fileobj=file) if packed else file).read(MOST_JSON + 1)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise PipelineError(f"{path}: the gzip data is cut short or damaged; fetch the file again") from error
+    if len(data) > MOST_JSON:
+        raise PipelineError(f"{path}: more than {MOST_JSON} bytes of JSON; split the file, or convert it to CSV")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise PipelineError(f"{path}: not JSON: {' '.join(str(error).split())}") from error
 
 
 def _find_rows(document: Any) -> tuple[list[Any], list[dict[str, Any]]]:

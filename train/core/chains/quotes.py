@@ -50,7 +50,7 @@ def read_quotes(path: Path, model_iv: str | None = None) -> Quotes:
     Raises:
         PipelineError: it is no chain, a cell is wrong (names row and column), or a column can be read in two ways.
     """
-    document = open_document(path)
+    document = open_document(path, short(model_iv) if model_iv else None)
     first = next((cells for _, cells in islice(document.records(), 1)), None)
     if first is None:
         raise PipelineError(f"{path}: it has a header and no rows")

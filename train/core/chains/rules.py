@@ -11,7 +11,7 @@ from train.core.chains.cells import UNKNOWN_DAY
 EXPIRED, NO_PRICE, NO_BID, CROSSED, WIDE, STALE = "expired", "no price", "no bid", "crossed", "wide", "stale"
 ADJUSTED, REPEATED, ARBITRAGE, NO_FORWARD, WEEKEND = "adjusted", "repeated", "arbitrage", "no forward", "weekend"
 NO_STRIKE = "no strike"
-_KEY = ["day", "expiry", "root", "side", "strike"]
+KEY = ("day", "expiry", "root", "strike", "side")
 
 
 def leave_out(
@@ -52,10 +52,6 @@ def leave_out(
         if found.any():
             counts[reason] += int(found.sum())
             keep &= ~found
-    repeated = _repeated(table.loc[keep])
-    if repeated.any():
-        counts[REPEATED] += int(repeated.sum())
-        keep[np.flatnonzero(keep)[repeated]] = False
     return counts, keep
 
 
@@ -69,15 +65,24 @@ def _stale(table: pd.DataFrame) -> NDArray[np.bool_]:
     return found
 
 
-def _repeated(table: pd.DataFrame) -> NDArray[np.bool_]:
-    """All of a contract that has several prices; of one that stands twice with the same price all but the first."""
-    twice = table.duplicated(_KEY, keep=False).to_numpy()
-    found = np.zeros(len(table), dtype=np.bool_)
-    if not twice.any():
+def repeated(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """All of a contract that has several prices; of one that stands twice with the same price all but the first.
+
+    Args:
+        table: sorted by day, expiry, root, strike and side, with a column `middle`.
+    """
+    same = np.ones(len(table), dtype=np.bool_)
+    same[:1] = False
+    for name in KEY:
+        values = table[name].to_numpy()
+        same[1:] &= values[1:] == values[:-1]
+    found = same.copy()
+    if not same.any():
         return found
-    some = table.loc[twice, [*_KEY, "bid", "ask", "middle"]]
-    prices = some.groupby(_KEY)["middle"].agg(["min", "max"])
-    differ = prices["min"] != prices["max"]
-    contradicts = differ.reindex(pd.MultiIndex.from_frame(some[_KEY])).to_numpy(dtype=np.bool_)
-    found[np.flatnonzero(twice)] = contradicts | some.duplicated(_KEY).to_numpy()
+    starts = np.flatnonzero(~same)
+    middle = table["middle"].to_numpy()
+    differ = np.minimum.reduceat(middle, starts) != np.maximum.reduceat(middle, starts)
+    sizes = np.diff([*starts, len(table)])
+    differ &= (sizes > 1) & np.isfinite(middle[starts])
+    found |= np.repeat(differ, sizes)
     return found

@@ -17,7 +17,8 @@ from train.signal_classifier.history.model_surface import ModelSurface
 LONGEST_NIGHT = 5
 """Calendar days to the next trading day; more are a hole in the folder."""
 CLOSE = dt.time(21, 0, tzinfo=dt.UTC)
-NO_VOLATILITY, NO_MODEL, NO_EDGE = "without an implied volatility", "without a model's volatility", "without an edge"
+NO_QUOTE, NO_VOLATILITY = "without bid and ask", "without an implied volatility"
+NO_MODEL, NO_EDGE = "without a model's volatility", "without an edge"
 LAST_DAY, VANISHED, LIMITS = "without a next day", "not quoted the next day", "outside the limits of a signal"
 _KEY = ["expiry", "root", "side", "strike"]
 COLUMNS = ("timestamp", "closed", "symbol", "contract", *SIGNAL_NAMES, "pnl")
@@ -42,9 +43,10 @@ def signals_of(day: ChainDay, model: ModelSurface | None, terms: Terms, left_out
         left_out: counts what is no signal.
     """
     quotes = day.quotes
-    known = quotes["iv"].notna() & quotes["bid"].notna()
-    _count(left_out, NO_VOLATILITY, ~known)
-    quotes = quotes[known].copy()
+    quoted, solved = quotes["bid"].notna(), quotes["iv"].notna()
+    _count(left_out, NO_QUOTE, ~quoted)
+    _count(left_out, NO_VOLATILITY, quoted & ~solved)
+    quotes = quotes[quoted & solved].copy()
     f, d, k, t, s = (quotes[name].to_numpy() for name in ("forward", "discount", "strike", "years", "side"))
     if terms.by_column:
         volatility = quotes["model"].to_numpy()
@@ -56,8 +58,8 @@ def signals_of(day: ChainDay, model: ModelSurface | None, terms: Terms, left_out
     quotes["edge_percent"] = (d * price(volatility, f, k, t, s) - middle) / middle * 100.0
     for name, values in greeks(quotes["iv"].to_numpy(), day.spot, f, d, k, t, s).items():
         quotes[name] = values
-    quotes["volume"] = quotes["volume"].fillna(0.0).round()
-    quotes["open_interest"] = quotes["interest"].fillna(0.0).round()
+    quotes["volume"] = np.floor(quotes["volume"].fillna(0.0))
+    quotes["open_interest"] = np.floor(quotes["interest"].fillna(0.0))
     quotes["days_to_expiry"] = np.round(t * 365.0)
     has_model = np.isfinite(volatility) & (volatility > 0.0)
     _count(left_out, NO_MODEL, ~has_model)
@@ -95,8 +97,8 @@ def trades_of(
     pnl = (np.sign(both["edge_percent"]) * hedged - terms.cost * half) * terms.multiplier
     stamps = [dt.datetime.combine(day.date, CLOSE).isoformat() for day in (today, tomorrow)]
     contracts = [
-        occ_symbol(symbol, date_of(expiry), side, strike)
-        for expiry, side, strike in zip(both["expiry"], both["side"], both["strike"], strict=True)
+        occ_symbol(root or symbol, date_of(expiry), side, strike)
+        for expiry, root, side, strike in zip(*(both[name] for name in _KEY), strict=True)
     ]
     return both.assign(timestamp=stamps[0], closed=stamps[1], symbol=symbol, contract=contracts, pnl=pnl)[[*COLUMNS]]
 

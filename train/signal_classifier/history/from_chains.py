@@ -4,6 +4,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 
@@ -13,8 +14,8 @@ from train.core.chains.day import ChainDay
 from train.core.chains.documents import NOT_A_CHAIN
 from train.core.chains.quotes import day_in_name
 from train.core.errors import PipelineError
-from train.core.files import explain_os_errors, write_atomic
-from train.signal_classifier.history.chain_trades import COLUMNS, LAST_DAY, Terms, signals_of, trades_of
+from train.core.files import explain_os_errors, write_in_parts
+from train.signal_classifier.history.chain_trades import LAST_DAY, Terms, signals_of, trades_of
 from train.signal_classifier.history.model_surface import ModelSurface, surface_of
 
 PROGRAM = "python -m train.history_from_chains"
@@ -30,7 +31,7 @@ day's middle. Columns: timestamp, closed (when the outcome was known), symbol, c
 Without --model-iv the model is the surface of the day before. Formats and rules: docs/option_chains.md.
 Next: python -m train (with --data trades.csv). Exit codes: 0 good, 2 could not.
 """
-_ENDS = (".csv", ".csv.gz", ".json", ".tsv", ".txt")
+_ENDS = (".csv", ".csv.gz", ".json", ".json.gz", ".tsv", ".txt")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,29 +59,36 @@ def main(arguments: Sequence[str]) -> int:
     if not (options.cost >= 0.0 and options.multiplier > 0.0 and abs(options.rate) < 1.0):
         raise PipelineError("--cost must not be negative, --multiplier greater than zero, --rate a decimal below 1")
     terms = Terms(options.cost, options.multiplier, options.model_iv is not None)
-    making = _Making(terms)
     paths = list(_files(options.chains))
-    for number, path in enumerate(paths, start=1):
-        try:
-            chain = read_chain(
-                path, symbol=options.symbol, rate=options.rate, accept=options.accept, model_iv=options.model_iv
-            )
-        except PipelineError as error:
-            if len(paths) > 1 and NOT_A_CHAIN in str(error):
-                cli.show(f"left out: {path.name}: {NOT_A_CHAIN}")
+    with write_in_parts(options.out) as stream:
+        making = _Making(terms, stream)
+        for number, path in enumerate(paths, start=1):
+            chain = _chain(path, options, alone=len(paths) == 1)
+            if chain is None:
                 continue
-            raise
-        days = making.add(chain)
-        for line in chain.said():
-            cli.show(f"{path.name}: {line}")
-        cli.show(f"{number} of {len(paths)}: {path.name}: {chain.symbol}, {days} days, {making.rows:,} trades so far")
-    history = making.finish(options.chains)
-    write_atomic(options.out, history.to_csv(index=False, lineterminator="\n"))
+            days = making.add(chain)
+            for line in chain.said():
+                cli.show(f"{path.name}: {line}")
+            done = f"{number} of {len(paths)}: {path.name}: {chain.symbol}, {days} day{'s' * (days != 1)}"
+            cli.show(f"{done}, {making.rows:,} trades so far")
+        making.finish(options.chains)
     for reason, count in making.left_out.most_common():
         cli.show(f"left out: {count:,} quotes {reason}")
-    won = (history["pnl"] > 0.0).mean()
-    cli.show(f"{len(history):,} trades, {won:.1%} profitable -> {options.out}")
+    cli.show(f"{making.rows:,} trades, {making.won / making.rows:.1%} profitable -> {options.out}")
     return cli.EXIT_GOOD
+
+
+def _chain(path: Path, options: argparse.Namespace, *, alone: bool) -> Chain | None:
+    """The chain in a file; None where a folder's file is another kind of file, which is said."""
+    try:
+        return read_chain(
+            path, symbol=options.symbol, rate=options.rate, accept=options.accept, model_iv=options.model_iv
+        )
+    except PipelineError as error:
+        if alone or NOT_A_CHAIN not in str(error):
+            raise
+        cli.show(f"left out: {path.name}: {NOT_A_CHAIN}")
+        return None
 
 
 def _files(place: Path) -> Iterator[Path]:
@@ -98,13 +106,12 @@ def _files(place: Path) -> Iterator[Path]:
 class _Making:
     """What is known of each symbol while the days pass by."""
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+    def __init__(self, terms: Terms, stream: BinaryIO) -> None:
+        self._terms, self._stream = terms, stream
         self._before: dict[str, tuple[ChainDay, pd.DataFrame]] = {}
         self._surface: dict[str, ModelSurface] = {}
-        self._parts: list[pd.DataFrame] = []
         self.left_out: Counter[str] = Counter()
-        self.rows = 0
+        self.rows = self.won = 0
 
     def add(self, chain: Chain) -> int:
         """The days of one file; how many there were."""
@@ -127,17 +134,16 @@ class _Making:
                 "and its date into the file's name (spy_2024-03-04.csv), so that their order is known"
             )
         part = trades_of(before[1], chain.symbol, before[0], day, self._terms, self.left_out)
-        self.rows += len(part)
         if len(part):
-            self._parts.append(part)
+            self._stream.write(part.to_csv(index=False, header=self.rows == 0, lineterminator="\n").encode())
+        self.rows += len(part)
+        self.won += int((part["pnl"] > 0.0).sum())
 
-    def finish(self, place: Path) -> pd.DataFrame:
-        """All trades; a PipelineError where there are none."""
+    def finish(self, place: Path) -> None:
+        """Count the last day; a PipelineError where there was no trade."""
         for _, signals in self._before.values():
             if len(signals):
                 self.left_out[LAST_DAY] += len(signals)
-        if not self._parts:
+        if not self.rows:
             why = ", ".join(f"{count} quotes {reason}" for reason, count in self.left_out.most_common(3))
             raise PipelineError(f"{place}: no trade: {why or 'no day is usable'}; bring three days or more in a row")
-        history = pd.concat(self._parts, ignore_index=True)
-        return history[[*COLUMNS]]

@@ -118,7 +118,7 @@ def _candidate(path: Path, reading: Reading) -> SurfaceHistory | str:
         return "a folder"
     if path.name.startswith("."):
         return "a hidden file"
-    if not path.name.lower().endswith((".csv", ".csv.gz", ".json")):
+    if not path.name.lower().endswith((".csv", ".csv.gz", ".json", ".json.gz")):
         return "neither .csv nor .csv.gz"
     try:
         history = read_days(path, symbol=reading.symbol, accept=reading.accept)

@@ -44,7 +44,7 @@ def is_chain(path: Path) -> bool:
     try:
         document = open_document(path)
     except PipelineError:
-        return path.name.lower().endswith(".json")
+        return path.name.lower().endswith((".json", ".json.gz"))
     first = next((cells for _, cells in document.records()), [])
     places = find_columns(document.header, first)
     priced = {"bid", "ask"} <= set(places)
