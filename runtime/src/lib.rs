@@ -40,8 +40,6 @@ pub mod chain;
 pub mod config;
 mod engine;
 pub mod error;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod io;
 mod models;
 mod service;
@@ -62,6 +60,8 @@ pub use models::*;
 pub use service::{MlService, Source, Watch, Watcher, shared};
 #[cfg(all(feature = "files", feature = "history"))]
 pub use store::{Observed, ObservedSymbol, Observing, observe, observe_as};
+#[cfg(fuzzing)]
+pub use workshop::fuzzing;
 
 /// The history store: one row per symbol and day, in `SQLite`.
 #[cfg(feature = "history")]

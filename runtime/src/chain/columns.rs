@@ -198,6 +198,18 @@ pub(super) fn side_of(text: &str) -> Option<bool> {
     if is(["c", "call", "calls", "ce"]) { Some(true) } else { is(["p", "put", "puts", "pe"]).then_some(false) }
 }
 
+/// Whether cells are the header of a chain.
+pub(super) fn is_header<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
+    let plain = |name: String| match name.strip_prefix(['c', 'p']) {
+        Some(rest) if ["bid", "ask", "iv", "last"].contains(&rest) => rest.to_owned(),
+        _ => name,
+    };
+    let names: Vec<String> = cells.map(|cell| plain(short(cell))).collect();
+    let has = |meaning: Meaning| names_of(meaning).any(|name| names.iter().any(|one| one == name));
+    let priced = [Meaning::Bid, Meaning::Mark, Meaning::Last, Meaning::Iv].into_iter().any(has);
+    priced && ((has(Meaning::Strike) && has(Meaning::Expiry)) || has(Meaning::Contract))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

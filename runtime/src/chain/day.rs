@@ -4,15 +4,15 @@ use std::path::Path;
 
 use jiff::civil::Date;
 
-use crate::chain::ChainReading;
 use crate::chain::black::Option76;
-use crate::chain::document::refuse;
 use crate::chain::moments::date_of;
 use crate::chain::parity::{Forward, forward_of, median, violations};
-use crate::chain::quotes::Raw;
+use crate::chain::quote_rows::Raw;
+use crate::chain::reading::ChainReading;
+use crate::chain::reading::refuse;
 use crate::chain::rules::{ARBITRAGE, LeftOut, NO_FORWARD};
 use crate::error::Error;
-use crate::surface::{OptionKind, SurfaceQuote};
+use crate::surface::quotes::{OptionKind, SurfaceQuote};
 
 /// Forward of the nearest expiry over spot: outside, one of them is of something else.
 const LEVEL: (f64, f64) = (0.8, 1.25);

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::chain::moments::{UNKNOWN_DAY, weekday};
-use crate::chain::quotes::{Quotes, Raw};
+use crate::chain::quote_rows::{Quotes, Raw};
 
 pub(super) const ARBITRAGE: &str = "arbitrage";
 pub(super) const NO_FORWARD: &str = "no forward";

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use crate::chain::black::Greeks;
 use crate::chain::day::{ChainDay, ChainQuote};
 use crate::models::TradeSignal;
-use crate::surface::OptionKind;
+use crate::surface::quotes::OptionKind;
 
 /// A quote, what a model makes of it, and the signal of both.
 #[derive(Debug, Clone, Copy, PartialEq)]

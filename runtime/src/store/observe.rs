@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::chain::document::NOT_A_CHAIN;
+use crate::chain::reading::NOT_A_CHAIN;
 use crate::config::settings::Config;
 use crate::error::Error;
 use crate::io::files::io_error;
@@ -16,8 +16,8 @@ use crate::surface::calendar::is_weekend;
 use crate::surface::columns::NOT_A_SURFACE;
 use crate::surface::day::{N_DAILY, SurfaceDay};
 use crate::surface::history::{NO_USABLE_DAY, Reading, SurfaceHistory, read_history_as, read_history_on};
-use crate::surface::levels::{level_change, quotes_change};
 use crate::surface::name::{UNKNOWN_SYMBOL, date_in_name};
+use crate::surface::plausible::levels::{level_change, quotes_change};
 use crate::surface::symbol::checked_symbol;
 
 /// What was kept of observed files.

@@ -115,7 +115,7 @@ impl Meaning {
 
 /// What a column's name says of its unit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     /// The engine's own.
     #[default]
     Plain,

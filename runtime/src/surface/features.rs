@@ -36,7 +36,7 @@ pub(super) fn within_bounds(iv: f64) -> bool {
 
 /// One row of a surface file; no field is NaN.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Quote {
+pub(crate) struct Quote {
     /// Years; [`NO_TENOR`] where the file has none.
     pub(super) tenor: f64,
     pub(super) strike: f64,

@@ -4,18 +4,19 @@ use std::path::Path;
 
 use jiff::civil::Date;
 
-use crate::chain::{self, Chain, ChainReading, is_chain};
+use crate::chain::read::{self, Chain, is_chain};
+use crate::chain::reading::ChainReading;
 use crate::error::Error;
 use crate::surface::calendar::is_weekend;
 use crate::surface::columns::{Kind, Shape, Unit};
 use crate::surface::day::{N_DAILY, SurfaceDay};
 use crate::surface::features::{CALL, NO_VOLUME, PUT, Quote, daily_features};
-use crate::surface::judgement::Judgement;
 use crate::surface::name::symbol_of;
-use crate::surface::plausibility::{Mark, mark, not_observed};
+use crate::surface::plausible::judgement::Judgement;
+use crate::surface::plausible::quotes::{Mark, mark, not_observed};
 use crate::surface::quotes::{OptionKind, SurfaceQuote};
 use crate::surface::reader::SurfaceFile;
-use crate::surface::row_reader::{LeftOut, Other, Row};
+use crate::surface::row_reader::{LeftOut, Other, Row, Rows};
 
 /// Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries.
 const SPOT_DRIFT: f64 = 0.005;
@@ -93,10 +94,10 @@ pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>
     if is_chain(path) {
         let symbol = reading.symbol.clone();
         let reading = ChainReading { symbol, date, accept: reading.accept, ..ChainReading::default() };
-        return of_chain(path, &chain::read(path, &reading)?, reading.accept);
+        return of_chain(path, &read::read(path, &reading)?, reading.accept);
     }
     let file = SurfaceFile::open(path, reading.symbol.as_deref())?;
-    let mut rows = file.rows()?;
+    let mut rows = Rows::of(&file)?;
     let mut days = Days {
         path,
         index: file.shape().kind_of_file == Kind::Index,

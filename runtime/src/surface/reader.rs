@@ -10,10 +10,8 @@ use csv::StringRecord;
 
 use crate::error::Error;
 use crate::io::cells::{Spelling, decimal_commas};
-use crate::surface::calendar::latest_day;
 use crate::surface::columns::{Shape, Unit, read_header};
 use crate::surface::dates::DateColumn;
-use crate::surface::row_reader::{LeftOut, Rows};
 use crate::surface::symbol::is_symbol;
 use crate::surface::table::{Records, Table};
 
@@ -25,7 +23,7 @@ const MANY: usize = 1000;
 /// A file whose spellings are settled.
 pub(super) struct SurfaceFile {
     path: PathBuf,
-    table: Table,
+    pub(super) table: Table,
     pub(super) shape: Shape,
     pub(super) dates: DateColumn,
     pub(super) expiries: DateColumn,
@@ -62,24 +60,6 @@ impl SurfaceFile {
 
     pub(super) fn shape(&self) -> &Shape {
         &self.shape
-    }
-
-    /// The rows of the file, or of the symbol asked for.
-    pub(super) fn rows(&self) -> Result<Rows<'_>, Error> {
-        let mut record = StringRecord::new();
-        let mut records = self.table.records()?;
-        records.next(&mut record)?;
-        Ok(Rows {
-            file: self,
-            records,
-            record,
-            line: 1,
-            date_text: String::new(),
-            date: None,
-            symbol: None,
-            limit: latest_day(),
-            left_out: LeftOut::new(),
-        })
     }
 
     fn look_through(&mut self, records: &mut Records, record: &mut StringRecord) -> Result<(), Error> {

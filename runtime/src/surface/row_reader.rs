@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::error::Error;
 use crate::io::cells::read_number;
-use crate::surface::calendar::FIRST_DAY;
+use crate::surface::calendar::{FIRST_DAY, latest_day};
 use crate::surface::columns::{Kind, Unit};
 use crate::surface::features::{CALL, NO_TENOR, NO_VOLUME, PUT, Quote, UNKNOWN, within_bounds};
 use crate::surface::reader::{SurfaceFile, short};
@@ -22,7 +22,7 @@ pub(super) type LeftOut = BTreeMap<&'static str, (usize, u64)>;
 
 /// One checked row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// `None` in an undated file.
     pub(super) date: Option<Date>,
     pub(super) quote: Quote,
@@ -44,18 +44,36 @@ pub(super) struct Other {
 
 /// Reads and checks one row after the other.
 pub(super) struct Rows<'a> {
-    pub(super) file: &'a SurfaceFile,
-    pub(super) records: Records<'a>,
-    pub(super) record: StringRecord,
-    pub(super) line: u64,
-    pub(super) date_text: String,
-    pub(super) date: Option<Date>,
-    pub(super) symbol: Option<String>,
-    pub(super) limit: Date,
-    pub(super) left_out: LeftOut,
+    file: &'a SurfaceFile,
+    records: Records<'a>,
+    record: StringRecord,
+    line: u64,
+    date_text: String,
+    date: Option<Date>,
+    symbol: Option<String>,
+    limit: Date,
+    left_out: LeftOut,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    /// The rows of a file, or of the symbol asked for.
+    pub(super) fn of(file: &'a SurfaceFile) -> Result<Self, Error> {
+        let mut record = StringRecord::new();
+        let mut records = file.table.records()?;
+        records.next(&mut record)?;
+        Ok(Self {
+            file,
+            records,
+            record,
+            line: 1,
+            date_text: String::new(),
+            date: None,
+            symbol: None,
+            limit: latest_day(),
+            left_out: LeftOut::new(),
+        })
+    }
+
     /// The symbol in the rows read so far.
     pub(super) fn symbol(&self) -> Option<&str> {
         self.symbol.as_deref()

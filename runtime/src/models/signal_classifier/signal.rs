@@ -53,14 +53,6 @@ impl TradeSignal {
         ]
     }
 
-    /// The signal of values that are within the contract's limits.
-    #[cfg(feature = "files")]
-    pub(crate) fn within_limits(values: [f64; N_FIELDS]) -> Option<Self> {
-        let limits = crate::models::signal_classifier::contract::Limits::contract();
-        let fit = values.iter().enumerate().all(|(index, value)| limits.check_value(index, *value).is_ok());
-        fit.then(|| Self::from_features(values))
-    }
-
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, tz};
 
-use crate::chain::is_chain;
+use crate::chain::read::is_chain;
 use crate::config::settings::Config;
 use crate::error::Error;
 use crate::io::files::io_error;

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use crate::error::Error;
 use crate::surface::calendar::no_trading_day;
 use crate::surface::day::{N_DAILY, SurfaceDay, is_copy};
-use crate::surface::levels::{level_change, quotes_change};
+use crate::surface::plausible::levels::{level_change, quotes_change};
 
 /// Calendar days between two neighbours that no run of holidays explains.
 const LONGEST_GAP: i32 = 10;

@@ -61,7 +61,7 @@ impl Tally {
 
 /// Collects what the rows of a file tell.
 #[derive(Default)]
-pub(super) struct ColumnsAgree {
+pub(crate) struct ColumnsAgree {
     tenors: Tally,
     spots: Tally,
     prices: Tally,
@@ -70,7 +70,7 @@ pub(super) struct ColumnsAgree {
 
 impl ColumnsAgree {
     /// Looks at a day's rows, whose moneyness is strike / spot already.
-    pub(super) fn see(&mut self, rows: &[Row]) {
+    pub(crate) fn see(&mut self, rows: &[Row]) {
         for row in rows {
             if row.quote.tenor > 0.0 && self.lengths.len() < MOST_LENGTHS {
                 self.lengths.insert(row.quote.tenor.to_bits());
@@ -89,7 +89,7 @@ impl ColumnsAgree {
     }
 
     /// What is in another unit.
-    pub(super) fn drastic(&self) -> Vec<String> {
+    pub(crate) fn drastic(&self) -> Vec<String> {
         let mut found = Vec::new();
         if MOST_TENORS_OFF * self.tenors.off > self.tenors.compared {
             found.push(format!("the time to expiry is not that of the date of expiry: {}", self.tenors.differ()));
@@ -105,7 +105,7 @@ impl ColumnsAgree {
     }
 
     /// What a reader should know.
-    pub(super) fn odd(&self) -> Vec<String> {
+    pub(crate) fn odd(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let t = &self.tenors;
         if t.off > 0 && MOST_TENORS_OFF * t.off <= t.compared {

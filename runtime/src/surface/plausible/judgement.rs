@@ -12,10 +12,10 @@ use jiff::civil::Date;
 
 use crate::error::Error;
 use crate::surface::columns::{Kind, Shape, Unit};
-use crate::surface::columns_agree::ColumnsAgree;
 use crate::surface::features::{NO_TENOR, Quote};
-use crate::surface::levels::level_change;
-use crate::surface::plausibility::{
+use crate::surface::plausible::columns_agree::ColumnsAgree;
+use crate::surface::plausible::levels::level_change;
+use crate::surface::plausible::quotes::{
     Convention, ENOUGH, INVERSE, LOGARITHM, NOT_ONE, PERCENT, RATIO, as_ratio, convention, says_volatility,
 };
 use crate::surface::row_reader::{LeftOut, Row};
@@ -38,7 +38,7 @@ const CAUSES: [&str; 7] = [
 ];
 
 /// Collects what the days of one file tell.
-pub(super) struct Judgement {
+pub(crate) struct Judgement {
     path: PathBuf,
     causes: BTreeMap<usize, (usize, u64)>,
     rows: usize,
@@ -55,7 +55,7 @@ pub(super) struct Judgement {
 }
 
 impl Judgement {
-    pub(super) fn new(path: &Path, moneyness: Unit) -> Self {
+    pub(crate) fn new(path: &Path, moneyness: Unit) -> Self {
         let written = match moneyness {
             Unit::Logarithm => LOGARITHM,
             Unit::Percent => PERCENT,
@@ -78,7 +78,7 @@ impl Judgement {
     }
 
     /// Makes moneyness strike / spot, whatever it is written as.
-    pub(super) fn as_ratios(&mut self, rows: &mut [Row]) {
+    pub(crate) fn as_ratios(&mut self, rows: &mut [Row]) {
         self.see_tenors(rows);
         let quotes: Vec<Quote> = rows.iter().map(|row| row.quote).collect();
         if let Some(written) = convention(&quotes) {
@@ -96,12 +96,12 @@ impl Judgement {
     }
 
     /// Whether the moneyness of the last day is by the forward of each expiry.
-    pub(super) fn by_forward(&self) -> bool {
+    pub(crate) fn by_forward(&self) -> bool {
         self.last.forward
     }
 
     /// Counts a day that is kept and may be none.
-    pub(super) fn doubtful(&mut self, date: Option<Date>, reason: &str) {
+    pub(crate) fn doubtful(&mut self, date: Option<Date>, reason: &str) {
         self.doubtful.entry(reason.to_owned()).or_insert((0, name_of(date))).0 += 1;
     }
 
@@ -121,7 +121,7 @@ impl Judgement {
     }
 
     /// A day of which nothing is of use: why its rows are not.
-    pub(super) fn unusable(&mut self, rows: &[Row]) {
+    pub(crate) fn unusable(&mut self, rows: &[Row]) {
         let mut percent = 0;
         for row in rows {
             let why = row.quote.cause();
@@ -138,12 +138,12 @@ impl Judgement {
     }
 
     /// Counts a day that was left out.
-    pub(super) fn dropped(&mut self, date: Option<Date>, reason: &str) {
+    pub(crate) fn dropped(&mut self, date: Option<Date>, reason: &str) {
         self.reasons.entry(reason.to_owned()).or_insert((0, name_of(date))).0 += 1;
     }
 
     /// Why most of the days were left out.
-    pub(super) fn commonest_reason(&self) -> String {
+    pub(crate) fn commonest_reason(&self) -> String {
         let mut most: Option<(&String, &(usize, String))> = None;
         for (reason, found) in &self.reasons {
             if most.is_none_or(|(_, (count, _))| found.0 > *count) {
@@ -159,7 +159,7 @@ impl Judgement {
     }
 
     /// What most of the useless rows have in common; empty where there are none.
-    pub(super) fn commonest_cause(&self) -> String {
+    pub(crate) fn commonest_cause(&self) -> String {
         if let Some(long) = self.long_tenor() {
             return format!("; {long}");
         }
@@ -177,7 +177,7 @@ impl Judgement {
 
     /// Lines on how the file was read and what was left out; an error where what it holds is not plausible and not
     /// accepted.
-    pub(super) fn notes(
+    pub(crate) fn notes(
         &self,
         days: &[(Option<Date>, f64)],
         not_compared: Option<&str>,

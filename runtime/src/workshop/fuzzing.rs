@@ -52,7 +52,7 @@ pub fn read(which: u8, bytes: &[u8]) {
                 let Ok(folder) = tempfile::tempdir_in("/dev/shm") else { return };
                 let path = folder.path().join(name);
                 if std::fs::write(&path, bytes).is_ok()
-                    && let Ok(chain) = crate::chain::read(&path, &crate::chain::ChainReading::default())
+                    && let Ok(chain) = crate::chain::read::read(&path, &crate::chain::reading::ChainReading::default())
                 {
                     for day in &chain.days {
                         drop(day.signals(|_| Some(0.3)));

@@ -11,35 +11,35 @@ use std::path::Path;
 use crate::surface::day::COPY_QUOTES;
 use crate::surface::features::{NO_TENOR, Quote, within_bounds};
 
-pub(super) const RATIO: &str = "strike / spot";
-pub(super) const PERCENT: &str = "strike / spot in percent";
-pub(super) const LOGARITHM: &str = "the logarithm of strike / spot";
-pub(super) const INVERSE: &str = "spot / strike";
+pub(crate) const RATIO: &str = "strike / spot";
+pub(crate) const PERCENT: &str = "strike / spot in percent";
+pub(crate) const LOGARITHM: &str = "the logarithm of strike / spot";
+pub(crate) const INVERSE: &str = "spot / strike";
 const OFFSET: &str = "strike / spot - 1";
 /// Of no day that anybody can read.
-pub(super) const NOT_ONE: &str = "no number that strike and one spot make";
+pub(crate) const NOT_ONE: &str = "no number that strike and one spot make";
 /// Spread of the spot within a day: rounded moneyness and a spot that moves; no doubt.
 const LOOSE: f64 = 0.02;
 const TIGHT: f64 = 0.005;
 /// A median moneyness above it stands in percent.
 const PERCENT_FROM: f64 = 5.0;
 /// Quotes from which on a share says something.
-pub(super) const ENOUGH: usize = COPY_QUOTES as usize;
+pub(crate) const ENOUGH: usize = COPY_QUOTES as usize;
 const LADDER: [f64; 8] = [0.007_812_5, 0.015_625, 0.031_25, 0.062_5, 0.125, 0.25, 0.5, 1.0];
 const VOLATILITY: [&str; 9] = ["vix", "vol", "vxn", "vxd", "rvx", "ovx", "gvz", "index", "implied"];
 
 /// Strike, type and volatility of a quote.
-pub(super) type Mark = (u64, u8, u64);
+pub(crate) type Mark = (u64, u8, u64);
 
-pub(super) fn mark(quote: &Quote) -> Mark {
+pub(crate) fn mark(quote: &Quote) -> Mark {
     (quote.strike.to_bits(), quote.kind, quote.iv.to_bits())
 }
 
 /// How moneyness is written, by the spot or by the forward of each expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Convention {
-    pub(super) written: &'static str,
-    pub(super) forward: bool,
+pub(crate) struct Convention {
+    pub(crate) written: &'static str,
+    pub(crate) forward: bool,
 }
 
 impl std::fmt::Display for Convention {
@@ -53,7 +53,7 @@ impl std::fmt::Display for Convention {
 }
 
 /// How the moneyness of a day is written; `None` where too few rows tell.
-pub(super) fn convention(quotes: &[Quote]) -> Option<Convention> {
+pub(crate) fn convention(quotes: &[Quote]) -> Option<Convention> {
     if !can_tell(quotes) {
         return None;
     }
@@ -101,7 +101,7 @@ fn written(quotes: &[Quote], most: f64) -> Option<&'static str> {
 }
 
 /// Strike over spot.
-pub(super) fn as_ratio(moneyness: f64, written: &str) -> f64 {
+pub(crate) fn as_ratio(moneyness: f64, written: &str) -> f64 {
     match written {
         PERCENT => moneyness / 100.0,
         LOGARITHM => exponential(moneyness),
@@ -125,7 +125,7 @@ fn spread(mut values: Vec<f64>) -> f64 {
 
 /// Why a day's quotes (sorted, no row twice) are no observation of that day (true), or may be none (false); `None` when
 /// they are one.
-pub(super) fn not_observed(quotes: &[Quote], before: &[Mark]) -> Option<(bool, String)> {
+pub(crate) fn not_observed(quotes: &[Quote], before: &[Mark]) -> Option<(bool, String)> {
     if quotes.len() >= ENOUGH && quotes.iter().map(mark).eq(before.iter().copied()) {
         return Some((true, "a copy of the day before".to_owned()));
     }
@@ -181,7 +181,7 @@ fn contracts(quotes: &[&Quote]) -> (usize, usize) {
 }
 
 /// Whether the name of an index file says that it holds volatility.
-pub(super) fn says_volatility(path: &Path) -> bool {
+pub(crate) fn says_volatility(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let word = |part: &str| part == "iv";
     VOLATILITY.iter().any(|word| name.contains(word)) || name.split(|c: char| !c.is_ascii_lowercase()).any(word)
