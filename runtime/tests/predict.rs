@@ -397,7 +397,7 @@ fn a_folder_of_snapshots_is_observed_in_one_call_and_says_what_was_left_out() {
         ("abc_2024-03-09.csv", "2024-03-09: a Saturday or Sunday"),
         ("abc.csv", "a snapshot without a date in its rows or its name"),
         ("prices.csv", "not a surface file by its header"),
-        ("notes.txt", "neither .csv nor .csv.gz"),
+        ("notes.txt", "neither .csv, .json nor .parquet (packed: .gz, .zst)"),
         (".abc_2024-03-05.csv.swp", "a hidden file"),
         ("sub", "a folder"),
         ("xyz_2024-03-04.csv", "no usable day"),

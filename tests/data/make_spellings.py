@@ -12,6 +12,8 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 
+import zstandard
+
 DAYS = ("2024-03-11", "2024-03-12", "2024-03-13", "2024-03-14", "2024-03-15", "2024-03-18", "2024-03-19")
 LAST = DAYS[-1]
 ENGINE = ("Date", "Symbol", "Strike", "TimeToExpiry", "ImpliedVol", "Moneyness", "OptionType", "Volume")
@@ -39,6 +41,11 @@ CAMEL = (
 
 Record = dict[str, str]
 Change = Callable[[Record], None]
+
+
+def zstd(text: bytes) -> bytes:
+    """One frame with its checksum."""
+    return zstandard.ZstdCompressor(write_checksum=True).compress(text)
 
 
 def base() -> list[Record]:
@@ -175,6 +182,9 @@ def spelled() -> Iterator[tuple[str, bytes]]:
     yield "utf_16.csv", table(base(), delimiter="\t").decode().encode("utf-16")
     yield "utf_16_big.csv", b"\xfe\xff" + table(base()).decode().encode("utf-16-be")
     yield "packed.csv.gz", gzip.compress(table(base()), mtime=0)
+    yield "packed.csv.zst", zstd(table(base()))
+    skipped = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
+    yield "packed_in_frames.csv.zst", zstd(table(base())[:1000]) + skipped + zstd(table(base())[1000:])
     yield "thousands.csv", table(changed(put("Volume", lambda v: f"{v:,.0f}")))
     yield "dollars.csv", table(changed(put("Strike", lambda k: f"${k:,.2f}")))
     yield "percent_sign.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 100:.2f}%")))

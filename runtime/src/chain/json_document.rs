@@ -23,7 +23,7 @@ const LISTS: [&[&str]; 6] =
 /// Whether the name says JSON.
 pub(super) fn is_json(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    [".json", ".json.gz"].iter().any(|end| name.ends_with(end))
+    [".json", ".json.gz", ".json.zst"].iter().any(|end| name.ends_with(end))
 }
 
 /// A document in memory.

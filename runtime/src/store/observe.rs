@@ -232,8 +232,9 @@ fn candidate(path: &Path, reading: &Reading) -> Result<Result<SurfaceHistory, St
     if name.starts_with('.') {
         return is("a hidden file");
     }
-    if ![".csv", ".csv.gz", ".json", ".json.gz"].iter().any(|end| name.ends_with(end)) {
-        return is("neither .csv nor .csv.gz");
+    let unpacked = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
+    if ![".csv", ".json", ".parquet"].iter().any(|end| unpacked.ends_with(end)) {
+        return is("neither .csv, .json nor .parquet (packed: .gz, .zst)");
     }
     let history = match read_history_as(path, reading) {
         Err(Error::Surface { reason, .. }) if reason.starts_with(NOT_A_SURFACE) || reason.starts_with(NOT_A_CHAIN) => {

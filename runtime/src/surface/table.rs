@@ -1,7 +1,7 @@
 //! Bytes of a table -> records of cells, a piece at a time; the rules of
 //! `table.py` of `train/`.
 //!
-//! Plain or gzip by content, UTF-8 or UTF-16 by its mark, parted by comma, semicolon, tab or bar: whichever the header
+//! Plain, gzip or zstd by content, UTF-8 or UTF-16 by its mark, parted by comma, semicolon, tab or bar: whichever the header
 //! has most of. Memory does not grow with the file: what unpacks to far more than any table does is refused early.
 
 use std::cell::{Cell, RefCell};
@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use csv::StringRecord;
-use flate2::read::MultiGzDecoder;
 
 use crate::error::Error;
 use crate::io::files::{io_error, open_regular};
 use crate::io::lines::Lines;
+use crate::io::unpacked::Packing;
 
 /// Of the unpacked text.
 const MAX_BYTES: u64 = 1 << 30;
@@ -98,12 +98,15 @@ impl Table {
 
     fn source(&self, seen: Rc<Seen>) -> io::Result<Source> {
         let mut file = BufReader::new(File::open(&self.path)?);
-        let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        let inner: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-        let most = if packed { BOMB_FROM.max(BOMB_RATIO * self.size) } else { MAX_BYTES };
+        let packing = Packing::of(file.fill_buf()?);
+        if packing == Packing::Parquet {
+            return Err(problem("is in Parquet, which is read by Python only; write the table as CSV"));
+        }
+        let inner = packing.unpack(file);
+        let most = if packing == Packing::Plain { MAX_BYTES } else { BOMB_FROM.max(BOMB_RATIO * self.size) };
         Ok(Source {
             inner,
-            packed,
+            packing,
             most,
             seen,
             text: Text::Unknown,
@@ -186,8 +189,8 @@ enum Text {
 
 /// The unpacked text as UTF-8, within limits.
 struct Source {
-    inner: Box<dyn Read>,
-    packed: bool,
+    inner: Box<dyn BufRead>,
+    packing: Packing,
     most: u64,
     seen: Rc<Seen>,
     text: Text,
@@ -242,8 +245,9 @@ impl Source {
         loop {
             match self.inner.read(chunk) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) if self.packed => {
-                    return Err(problem("the gzip data is cut short or damaged; fetch the file again"));
+                Err(_) if self.packing != Packing::Plain => {
+                    let name = self.packing.name();
+                    return Err(problem(format!("the {name} data is cut short or damaged; fetch the file again")));
                 }
                 other => return other,
             }

@@ -3,11 +3,9 @@
 Tables, JSON documents (Cboe, Deribit, Tradier, Polygon, the engine's), and tables with calls and puts side by side.
 """
 
-import gzip
 import itertools
 import json
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +15,7 @@ from train.core.chains.columns import NAMES, short
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
 from train.core.tables.table import Table
+from train.core.tables.unpacked import DAMAGED, packing, unpacked
 
 NOT_A_CHAIN = "not an option chain"
 """How the refusal of another kind of file begins."""
@@ -50,7 +49,7 @@ def open_document(path: Path, also: str | None = None) -> Document:
     Raises:
         PipelineError: it cannot be read, or is no chain (the message begins with `NOT_A_CHAIN`).
     """
-    if path.name.lower().endswith((".json", ".json.gz")):
+    if is_json(path):
         return _json(path, also)
     table = Table(path)
     lines: list[str] = []
@@ -61,6 +60,11 @@ def open_document(path: Path, also: str | None = None) -> Document:
             break
         lines.append(", ".join(cells))
     raise _no_chain(path)
+
+
+def is_json(path: Path) -> bool:
+    """Whether the name says JSON."""
+    return path.name.lower().endswith((".json", ".json.gz", ".json.zst"))
 
 
 def _no_chain(path: Path) -> PipelineError:
@@ -164,11 +168,11 @@ def _json(path: Path, also: str | None) -> Document:
 
 def _parsed(path: Path) -> Any:
     with explain_os_errors(path, "read"), path.open("rb") as file:
+        how = packing(path)
         try:
-            packed = file.peek(2)[:2] == b"\x1f\x8b"
-            data = (gzip.GzipFile(fileobj=file) if packed else file).read(MOST_JSON + 1)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise PipelineError(f"{path}: the gzip data is cut short or damaged; fetch the file again") from error
+            data = unpacked(file, how).read(MOST_JSON + 1)
+        except DAMAGED as error:
+            raise PipelineError(f"{path}: the {how} data is cut short or damaged; fetch the file again") from error
     if len(data) > MOST_JSON:
         raise PipelineError(f"{path}: more than {MOST_JSON} bytes of JSON; split the file, or convert it to CSV")
     try:

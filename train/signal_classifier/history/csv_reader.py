@@ -16,7 +16,9 @@ from pathlib import Path
 from train.core.cells import MINUS, MISSING, Spelling, decimal_commas, read_number
 from train.core.contract import check_value
 from train.core.errors import PipelineError
-from train.core.files import read_bytes, sha256_hex
+from train.core.files import explain_os_errors, read_bytes, sha256_hex
+from train.core.tables.parquet import parquet_records
+from train.core.tables.unpacked import PARQUET, packing, read_unpacked
 from train.signal_classifier.contract import HISTORY_LABELS, HISTORY_OPTIONAL, SIGNAL_FEATURES, SIGNAL_NAMES
 
 _LABELS = dict.fromkeys(("1", "1.0", "true", "win", "won", "winner", "w", "yes", "y"), True) | dict.fromkeys(
@@ -205,7 +207,20 @@ class HistoryFile:
 
 def open_history(path: Path) -> HistoryFile:
     """Read and split a file; a PipelineError that names file and line unless it is a CSV with the right header."""
-    data = read_bytes(path)
+    with explain_os_errors(path, "read"):
+        how = packing(path)
+    if how == PARQUET:
+        (_, names), *lines = parquet_records(path)
+    else:
+        names, lines = _split(path, read_unpacked(path))
+    header = tuple(_NAMES.get(name, name) for name in (name.strip().lower() for name in names))
+    _check_header(path, header)
+    if not lines:
+        raise PipelineError(f"{path}: a header and no rows; expected one trade per line")
+    return HistoryFile(path, header, lines, sha256_hex(read_bytes(path)))
+
+
+def _split(path: Path, data: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
     if not data.strip():
         raise PipelineError(f"{path}: the file is empty; expected a header line and one trade per line")
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
@@ -218,15 +233,9 @@ def open_history(path: Path) -> HistoryFile:
     first = text.lstrip().split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=max(",;\t", key=first.count))
     try:
-        names = [name.strip().lower() for name in next(reader)]
-        header = tuple(_NAMES.get(name, name) for name in names)
-        lines = [(reader.line_num, row) for row in reader if row]
+        return next(reader), [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
         raise PipelineError(f"{path}: line {reader.line_num}: not CSV: {error}") from error
-    _check_header(path, header)
-    if not lines:
-        raise PipelineError(f"{path}: a header and no rows; expected one trade per line")
-    return HistoryFile(path, header, lines, sha256_hex(data))
 
 
 def _check_header(path: Path, header: tuple[str, ...]) -> None:

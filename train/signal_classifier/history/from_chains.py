@@ -31,7 +31,8 @@ day's middle. Columns: timestamp, closed (when the outcome was known), symbol, c
 Without --model-iv the model is the surface of the day before. Formats and rules: docs/option_chains.md.
 Next: python -m train (with --data trades.csv). Exit codes: 0 good, 2 could not.
 """
-_ENDS = (".csv", ".csv.gz", ".json", ".json.gz", ".tsv", ".txt")
+_PACKED = [end + packed for end in (".csv", ".json", ".tsv", ".txt") for packed in ("", ".gz", ".zst")]
+_ENDS = (*_PACKED, ".parquet")
 
 
 def parser() -> argparse.ArgumentParser:

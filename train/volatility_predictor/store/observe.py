@@ -15,6 +15,8 @@ from train.volatility_predictor.surfaces.file_name import UNKNOWN_SYMBOL, checke
 from train.volatility_predictor.surfaces.plausible.levels import level_change, quotes_change
 from train.volatility_predictor.surfaces.surface_days import NO_USABLE_DAY, SurfaceHistory, read_days
 
+_ENDS = tuple(end + packed for end in (".csv", ".json", ".parquet") for packed in ("", ".gz", ".zst"))
+
 
 @dataclass(frozen=True)
 class FoundDay:
@@ -118,8 +120,8 @@ def _candidate(path: Path, reading: Reading) -> SurfaceHistory | str:
         return "a folder"
     if path.name.startswith("."):
         return "a hidden file"
-    if not path.name.lower().endswith((".csv", ".csv.gz", ".json", ".json.gz")):
-        return "neither .csv nor .csv.gz"
+    if not path.name.lower().endswith(_ENDS):
+        return "neither .csv, .json nor .parquet (packed: .gz, .zst)"
     try:
         history = read_days(path, symbol=reading.symbol, accept=reading.accept)
     except PipelineError as error:

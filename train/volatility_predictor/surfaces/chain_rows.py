@@ -8,7 +8,7 @@ from train.core.chains.chain import Chain, read_chain
 from train.core.chains.columns import CALL as CHAIN_CALL
 from train.core.chains.columns import find_columns
 from train.core.chains.day import ChainDay
-from train.core.chains.documents import open_document
+from train.core.chains.documents import is_json, open_document
 from train.core.errors import PipelineError
 from train.volatility_predictor.surfaces.columns import SNAPSHOT, Shape, read_header
 from train.volatility_predictor.surfaces.csv_reader import Row
@@ -44,7 +44,7 @@ def is_chain(path: Path) -> bool:
     try:
         document = open_document(path)
     except PipelineError:
-        return path.name.lower().endswith((".json", ".json.gz"))
+        return is_json(path)
     first = next((cells for _, cells in document.records()), [])
     places = find_columns(document.header, first)
     priced = {"bid", "ask"} <= set(places)
