@@ -1,4 +1,4 @@
-"""Columns that say the same thing, held against each other; `runtime/src/surface/columns_agree.rs` alike.
+"""Columns that say the same thing, held against each other; `runtime/src/surface/plausible/columns_agree.rs` alike.
 
 The time to expiry against the date of expiry, the spot price against strike and moneyness, the implied volatility
 against the price of the option. None of them is read; where they do not agree, one of the two is in another unit.

@@ -1,4 +1,6 @@
-"""What a whole file tells of its units, and the notes on how it was read; `runtime/src/surface/judgement.rs` alike.
+"""What a whole file tells of its units, and the notes on how it was read.
+
+`runtime/src/surface/plausible/judgement.rs` alike.
 
 What is drastic (another unit inside the file, whole years of expiry, a level that no volatility has, an index that
 may be a price) is refused unless it is accepted, and then noted; what is odd is noted.

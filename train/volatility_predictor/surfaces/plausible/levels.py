@@ -1,4 +1,4 @@
-"""Levels from one day to the next; `runtime/src/surface/levels.rs` alike.
+"""Levels from one day to the next; `runtime/src/surface/plausible/levels.rs` alike.
 
 What moves as no market does is another unit; what moves as markets seldom do is said.
 """

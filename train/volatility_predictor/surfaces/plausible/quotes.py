@@ -1,4 +1,4 @@
-"""What a day's rows tell of their own units; `runtime/src/surface/plausibility.rs` alike, operation by operation.
+"""What a day's rows tell of their own units; `runtime/src/surface/plausible/quotes.rs` alike, operation by operation.
 
 Strike over moneyness is the spot, one number on one day, or the forward, one number for each expiry: what makes it
 constant is how moneyness is written. A contract with two volatilities on one day, volatilities that did not move
