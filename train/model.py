@@ -82,6 +82,7 @@ class Model(ABC):
         trusted_types: types of its own that a .skops file may hold.
         train_examples, verify_examples: arguments and what they do, for the help of the two commands.
         demonstration: calls of the Rust binary that the summary shows, as arguments.
+        commands: further commands of `python -m train.<name>` -> the module whose `main` they are.
         random_rows: how many random rows a check compares by default.
     """
 
@@ -97,6 +98,7 @@ class Model(ABC):
     train_examples: ClassVar[tuple[tuple[str, str], ...]] = ()
     verify_examples: ClassVar[tuple[tuple[str, str], ...]] = ()
     demonstration: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    commands: ClassVar[Mapping[str, str]] = {}
     random_rows: ClassVar[int] = 200_000
 
     @abstractmethod

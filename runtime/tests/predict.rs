@@ -397,7 +397,7 @@ fn a_folder_of_snapshots_is_observed_in_one_call_and_says_what_was_left_out() {
         ("abc_2024-03-09.csv", "2024-03-09: a Saturday or Sunday"),
         ("abc.csv", "a snapshot without a date in its rows or its name"),
         ("prices.csv", "not a surface file by its header"),
-        ("notes.txt", "neither .csv nor .csv.gz"),
+        ("notes.txt", "neither .csv, .json nor .parquet (packed: .gz, .zst)"),
         (".abc_2024-03-05.csv.swp", "a hidden file"),
         ("sub", "a folder"),
         ("xyz_2024-03-04.csv", "no usable day"),
@@ -482,9 +482,14 @@ fn the_engines_own_files_are_observed_and_forecast() {
         house.run(&["observe", file.to_str().unwrap(), "--date", "2024-03-15"]).good();
         house.run(&["predict", "--symbol", symbol]).good();
     }
-    // What lies in the engine's folder without a date is named, and nothing is guessed.
+    // What lies in the engine's folder without a date is named, and nothing is guessed; its chain says its day.
     let done = house.run(&["observe", shared.to_str().unwrap()]);
-    done.refused("gld_vol_surface.csv: a snapshot without a date in its rows or its name");
+    done.good();
+    for symbol in ["tsla", "spy", "gld"] {
+        let line = format!("{symbol}_vol_surface.csv: a snapshot without a date in its rows or its name");
+        assert!(done.stderr.contains(&line), "{}", done.stderr);
+    }
+    assert!(done.stderr.contains("TSLA 2026-03-06 kept"), "{}", done.stderr);
 }
 
 #[test]

@@ -21,6 +21,7 @@ import export.__main__ as export_command
 import train.__main__ as train_command
 import verify.__main__ as verify_command
 from tests.support.places import ROOT
+from train import history_from_chains
 from train.config import config_type
 from train.registry import models
 from verify.figures.__main__ import tables
@@ -34,6 +35,7 @@ TOOLS = ("sphinx", "pytest", "pip", "venv")
 """Modules of others that a page may call with `python -m`."""
 PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("train",): train_command.parser,
+    ("train.history_from_chains",): history_from_chains.parser,
     ("export",): export_command.parser,
     ("verify",): verify_command.parser,
     ("verify", "compare"): verify_command.compare_parser,

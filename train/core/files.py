@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from train.core.errors import PipelineError
 
@@ -31,6 +31,17 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         PipelineError: the folder cannot be written, or the disk is full; no temporary file is left behind.
     """
     data = content.encode() if isinstance(content, str) else content
+    with write_in_parts(path) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def write_in_parts(path: Path) -> Iterator[BinaryIO]:
+    """As `write_atomic`, for what is too large to be in memory: an error inside leaves all as it was.
+
+    Raises:
+        PipelineError: as `write_atomic`.
+    """
     if path.exists() and not path.is_file():
         # As root a rename would put a file in the place of a device or a pipe.
         raise PipelineError(f"cannot write {path}: it is there and is not a regular file")
@@ -39,7 +50,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             # mkstemp makes the file private; an artifact is for every user of the machine.

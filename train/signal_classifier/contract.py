@@ -33,7 +33,7 @@ SIGNAL_NAMES = tuple(column.name for column in SIGNAL_FEATURES)
 
 # What a trading history may hold besides the eight features.
 HISTORY_LABELS = ("pnl", "is_profitable")
-HISTORY_OPTIONAL = ("timestamp", "symbol")
+HISTORY_OPTIONAL = ("timestamp", "symbol", "closed")
 
 
 def check_signal(signal: Mapping[str, object], where: str) -> tuple[float, ...]:

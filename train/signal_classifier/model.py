@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -49,6 +50,7 @@ class SignalClassifier(Model):
     section = SignalClassifierSection
     estimators = ("random_forest", "gradient_boosting", "svm", "voting")
     trusted_types = TRUSTED_TYPES
+    commands = MappingProxyType({"history_from_chains": "train.signal_classifier.history.from_chains"})
     train_examples = (
         ("--data trades.csv", "your own trading history (eight features and pnl)"),
         ("--estimator voting", "another estimator"),

@@ -26,7 +26,7 @@ class VolatilityPredictor(Model):
     reference = "Keras, float32"
     relative = 1e-6
     section = VolatilityPredictorSection
-    train_examples = (("--data spx.csv.gz", "dated surfaces, plain or gzip, one file or more"),)
+    train_examples = (("--data spx.csv.gz", "dated surfaces, plain or packed, one file or more"),)
     verify_examples = (
         ("--runtime python --report report.html", "with tables and pictures"),
         ("explain surface.csv", "one surface file: who answers what"),

@@ -1,19 +1,24 @@
 """The series that a volatility predictor is trained and tested on, and the windows kept as golden cases."""
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.core.record import DataRecord
 from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.network.windows import Ends, Series, every_end, hide_features, windows
+from train.volatility_predictor.surfaces.chain_rows import is_chain
 from train.volatility_predictor.surfaces.simulator import simulate_surfaces
-from train.volatility_predictor.surfaces.surface_days import read_days
+from train.volatility_predictor.surfaces.surface_days import SurfaceHistory, read_days
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,7 @@ def read_pool(paths: Sequence[Path], show: Callable[[str], None]) -> Pool:
         PipelineError: a file is wrong, undated, or holds fewer than 300 days.
     """
     series, validation, test, dates = [], [], [], []
-    for path in paths:
-        history = read_days(path)
+    for path, history in _histories(paths):
         for note in history.notes:
             show(f"warning: {path}: {note}")
         count = len(history.features)
@@ -55,6 +59,34 @@ def read_pool(paths: Sequence[Path], show: Callable[[str], None]) -> Pool:
         last_date=max(known).isoformat(),
     )
     return Pool(series, validation, test, record)
+
+
+def _histories(paths: Sequence[Path]) -> list[tuple[Path, SurfaceHistory]]:
+    """One history a file; chains of one symbol, a day a file, are one history together."""
+    found: list[tuple[Path, SurfaceHistory]] = []
+    chains: dict[str, list[tuple[Path, SurfaceHistory]]] = {}
+    for path in paths:
+        history = read_days(path)
+        if is_chain(path):
+            chains.setdefault(history.symbol, []).append((path, history))
+        else:
+            found.append((path, history))
+    for symbol, parts in chains.items():
+        days: dict[dt.date, tuple[Floats, Floats]] = {}
+        for path, part in parts:
+            assert part.grids is not None
+            for day, features, grid in zip(part.dates, part.features, part.grids, strict=True):
+                assert day is not None
+                if day in days:
+                    raise PipelineError(f"{path}: {day} of {symbol} stands in another file, too; keep one of them")
+                days[day] = features, grid
+        order = sorted(days)
+        features = np.array([days[day][0] for day in order])
+        grids = np.array([days[day][1] for day in order])
+        notes = tuple(note for _, part in parts for note in part.notes)
+        dropped = tuple(line for _, part in parts for line in part.dropped)
+        found.append((parts[0][0], SurfaceHistory(symbol, tuple(order), features, dropped, grids, notes)))
+    return found
 
 
 def simulated_series(symbols: int, days: int, seed: int) -> list[Series]:

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use dollarbill_ml::artifact::Place;
+use dollarbill_ml::chain::ChainReading;
 use dollarbill_ml::surface::Reading;
 use dollarbill_ml::{Config, Error, MlService, Observing, TradeSignal, Warning, batch};
 use jiff::civil::Date;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, ChainArguments, Command};
 use crate::out::{Progress, cannot, print, print_json, write_whole};
-use crate::{artifacts, run_model, store};
+use crate::{artifacts, chain, run_model, store};
 
 /// A signal on stdin is one small object.
 const LONGEST_SIGNAL: u64 = 1 << 16;
@@ -52,6 +53,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
         Command::Predict { surface, symbol, date, json, accept } => {
             return predict(&config()?, surface.as_deref(), &Reading { symbol, accept }, date, json);
         }
+        Command::Signals { chain: file, output, model_iv, json, what } => {
+            let asked = chain::Asked { file, output, model_iv, json, reading: reading_of(what) };
+            chain::signals(config, &asked)
+        }
+        Command::Surface { chain: file, output, what } => chain::surface(&file, output.as_deref(), &reading_of(what)),
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
             run_model::run(Place::find(named)?, &dir, rows.as_deref(), output.as_deref())
@@ -67,6 +73,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
         }
     }
     .map(|()| Done::Well)
+}
+
+fn reading_of(what: ChainArguments) -> ChainReading {
+    let ChainArguments { rate, symbol, date, accept } = what;
+    ChainReading { symbol, date, rate, accept, model_iv: None }
 }
 
 fn classify(config: &Config, signal: &str, json: bool) -> Result<Done, Error> {

@@ -13,8 +13,12 @@ use jiff::civil::Date;
 use crate::error::Error;
 use crate::surface::columns::{Kind, Shape, Unit};
 use crate::surface::features::{NO_TENOR, Quote};
-use crate::surface::plausibility::{ENOUGH, INVERSE, LOGARITHM, PERCENT, RATIO, as_ratio, convention, says_volatility};
-use crate::surface::reader::{LeftOut, Row};
+use crate::surface::plausible::columns_agree::ColumnsAgree;
+use crate::surface::plausible::levels::level_change;
+use crate::surface::plausible::quotes::{
+    Convention, ENOUGH, INVERSE, LOGARITHM, NOT_ONE, PERCENT, RATIO, as_ratio, convention, says_volatility,
+};
+use crate::surface::row_reader::{LeftOut, Row};
 
 /// Years; no listed option lives longer.
 const LONGEST_TENOR: f64 = 12.0;
@@ -34,13 +38,15 @@ const CAUSES: [&str; 7] = [
 ];
 
 /// Collects what the days of one file tell.
-pub(super) struct Judgement {
+pub(crate) struct Judgement {
     path: PathBuf,
     causes: BTreeMap<usize, (usize, u64)>,
     rows: usize,
     reasons: BTreeMap<String, (usize, String)>,
-    written: BTreeMap<&'static str, (usize, String)>,
-    last: &'static str,
+    written: BTreeMap<String, (usize, String)>,
+    doubtful: BTreeMap<String, (usize, String)>,
+    agree: ColumnsAgree,
+    last: Convention,
     percent_days: Vec<String>,
     /// How many rows are of more years than an option has, the first of them, and its years.
     long: Option<(usize, u64, f64)>,
@@ -49,8 +55,8 @@ pub(super) struct Judgement {
 }
 
 impl Judgement {
-    pub(super) fn new(path: &Path, moneyness: Unit) -> Self {
-        let last = match moneyness {
+    pub(crate) fn new(path: &Path, moneyness: Unit) -> Self {
+        let written = match moneyness {
             Unit::Logarithm => LOGARITHM,
             Unit::Percent => PERCENT,
             _ => RATIO,
@@ -61,7 +67,9 @@ impl Judgement {
             rows: 0,
             reasons: BTreeMap::new(),
             written: BTreeMap::new(),
-            last,
+            doubtful: BTreeMap::new(),
+            agree: ColumnsAgree::default(),
+            last: Convention { written, forward: false },
             percent_days: Vec::new(),
             long: None,
             whole: true,
@@ -70,20 +78,31 @@ impl Judgement {
     }
 
     /// Makes moneyness strike / spot, whatever it is written as.
-    pub(super) fn as_ratios(&mut self, rows: &mut [Row]) {
+    pub(crate) fn as_ratios(&mut self, rows: &mut [Row]) {
         self.see_tenors(rows);
         let quotes: Vec<Quote> = rows.iter().map(|row| row.quote).collect();
         if let Some(written) = convention(&quotes) {
             let first = name_of(rows.first().and_then(|row| row.date));
-            self.written.entry(written).or_insert((0, first)).0 += 1;
+            self.written.entry(written.to_string()).or_insert((0, first)).0 += 1;
             self.last = written;
         }
-        if self.last == INVERSE && quotes.iter().any(|quote| quote.moneyness <= 0.0) {
-            return;
+        let any_below = quotes.iter().any(|quote| quote.moneyness <= 0.0);
+        if !(self.last.written == INVERSE && any_below) {
+            for row in &mut *rows {
+                row.quote.moneyness = as_ratio(row.quote.moneyness, self.last.written);
+            }
         }
-        for row in rows {
-            row.quote.moneyness = as_ratio(row.quote.moneyness, self.last);
-        }
+        self.agree.see(rows);
+    }
+
+    /// Whether the moneyness of the last day is by the forward of each expiry.
+    pub(crate) fn by_forward(&self) -> bool {
+        self.last.forward
+    }
+
+    /// Counts a day that is kept and may be none.
+    pub(crate) fn doubtful(&mut self, date: Option<Date>, reason: &str) {
+        self.doubtful.entry(reason.to_owned()).or_insert((0, name_of(date))).0 += 1;
     }
 
     fn see_tenors(&mut self, rows: &[Row]) {
@@ -102,7 +121,7 @@ impl Judgement {
     }
 
     /// A day of which nothing is of use: why its rows are not.
-    pub(super) fn unusable(&mut self, rows: &[Row]) {
+    pub(crate) fn unusable(&mut self, rows: &[Row]) {
         let mut percent = 0;
         for row in rows {
             let why = row.quote.cause();
@@ -119,12 +138,28 @@ impl Judgement {
     }
 
     /// Counts a day that was left out.
-    pub(super) fn dropped(&mut self, date: Option<Date>, reason: &str) {
+    pub(crate) fn dropped(&mut self, date: Option<Date>, reason: &str) {
         self.reasons.entry(reason.to_owned()).or_insert((0, name_of(date))).0 += 1;
     }
 
+    /// Why most of the days were left out.
+    pub(crate) fn commonest_reason(&self) -> String {
+        let mut most: Option<(&String, &(usize, String))> = None;
+        for (reason, found) in &self.reasons {
+            if most.is_none_or(|(_, (count, _))| found.0 > *count) {
+                most = Some((reason, found));
+            }
+        }
+        match most {
+            None => "it has a header and no rows".to_owned(),
+            Some((reason, (_, first))) if first == "the file" => reason.clone(),
+            Some((reason, (1, first))) => format!("{first}: {reason}"),
+            Some((reason, (count, first))) => format!("{first} and {} more: {reason}", count - 1),
+        }
+    }
+
     /// What most of the useless rows have in common; empty where there are none.
-    pub(super) fn commonest_cause(&self) -> String {
+    pub(crate) fn commonest_cause(&self) -> String {
         if let Some(long) = self.long_tenor() {
             return format!("; {long}");
         }
@@ -142,18 +177,21 @@ impl Judgement {
 
     /// Lines on how the file was read and what was left out; an error where what it holds is not plausible and not
     /// accepted.
-    pub(super) fn notes(
+    pub(crate) fn notes(
         &self,
-        levels: &[f64],
+        days: &[(Option<Date>, f64)],
+        not_compared: Option<&str>,
         left_out: &LeftOut,
         shape: &Shape,
         accept: bool,
     ) -> Result<Vec<String>, Error> {
-        let mut sorted = levels.to_vec();
+        let mut sorted: Vec<f64> = days.iter().map(|(_, level)| *level).collect();
         sorted.sort_by(f64::total_cmp);
         let level = sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN);
         let mut lines = Vec::new();
-        for problem in self.drastic(level, shape) {
+        let changes = changes(days);
+        let jumps = changes.iter().filter(|(drastic, _)| *drastic).map(|(_, text)| text.clone());
+        for problem in self.drastic(level, shape).into_iter().chain(jumps) {
             if !accept {
                 let reason = format!("{problem}; if it is right, add --accept");
                 return Err(Error::Surface { path: self.path.clone(), reason });
@@ -166,8 +204,16 @@ impl Judgement {
                 level.sqrt()
             ));
         }
-        for written in self.written.keys().filter(|written| **written != RATIO) {
+        for written in self.written.keys().filter(|written| ![RATIO, NOT_ONE].contains(&written.as_str())) {
             lines.push(format!("moneyness is read as {written}"));
+        }
+        lines.extend(not_compared.map(|problem| format!("{problem} and is not compared")));
+        lines.extend(self.agree.odd());
+        let odd: Vec<&String> = changes.iter().filter(|(drastic, _)| !drastic).map(|(_, text)| text).collect();
+        match odd.as_slice() {
+            [] => {}
+            [one] => lines.push((*one).clone()),
+            [before @ .., last] => lines.push(format!("{last}, and {} more changes before it", before.len())),
         }
         let plural = |count: usize| if count > 1 { "s" } else { "" };
         let mut rows: Vec<_> = left_out.iter().collect();
@@ -179,6 +225,12 @@ impl Judgement {
         days.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
         for (reason, (count, day)) in days {
             lines.push(format!("left out: {count} day{}: {reason}, the first is {day}", plural(*count)));
+        }
+        let mut doubtful: Vec<_> = self.doubtful.iter().collect();
+        doubtful.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+        for (reason, (count, day)) in doubtful {
+            let more = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+            lines.push(format!("{day}{more}: {reason}"));
         }
         Ok(lines)
     }
@@ -208,7 +260,13 @@ impl Judgement {
                     .to_owned(),
             );
         }
-        if self.written.len() > 1 {
+        if let Some((count, day)) = self.written.get(NOT_ONE) {
+            let plural = if *count > 1 { "s" } else { "" };
+            found.push(format!(
+                "column moneyness: strike / moneyness is not one spot price on {count} day{plural}, the first is {day}; \
+                 write strike / spot, or leave moneyness out and add the spot price"
+            ));
+        } else if self.written.len() > 1 {
             let mut text = "column moneyness: its unit changes inside the file".to_owned();
             for (at, (name, (count, day))) in self.written.iter().enumerate() {
                 let _ = write!(text, "{} {name} on {count} days from {day}", if at == 0 { ":" } else { "," });
@@ -222,6 +280,7 @@ impl Judgement {
                 self.percent_days.len()
             ));
         }
+        found.extend(self.agree.drastic());
         if level > HIGH {
             found.push(format!(
                 "implied volatility is about {level:.2} ({:.0} % a year); is it in percent?",
@@ -248,4 +307,10 @@ impl Judgement {
 
 fn name_of(date: Option<Date>) -> String {
     date.map_or_else(|| "the file".to_owned(), |date| date.to_string())
+}
+
+/// What moved from one day to the next as it seldom does.
+fn changes(days: &[(Option<Date>, f64)]) -> Vec<(bool, String)> {
+    let dated: Vec<(Date, f64)> = days.iter().filter_map(|(date, level)| Some(((*date)?, *level))).collect();
+    dated.windows(2).filter_map(|pair| level_change(pair[0], pair[1])).collect()
 }

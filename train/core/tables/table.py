@@ -1,25 +1,20 @@
 """Bytes of a table -> records of cells, a piece at a time; the rules of `runtime/src/surface/table.rs`.
 
-Plain or gzip by content, UTF-8 or UTF-16 by its mark, parted by comma, semicolon, tab or bar: whichever the header has
-most of. Memory does not grow with the file: what unpacks to far more than any table does is refused early.
+Plain, gzip, zstd or Parquet by content, UTF-8 or UTF-16 by its mark, parted by comma, semicolon, tab or bar: whichever
+the header has most of. Memory does not grow with the file: what unpacks to far more than any table does
+is refused early.
 """
 
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
+from train.core.tables.parquet import parquet_records
+from train.core.tables.unpacked import DAMAGED, MAX_BYTES, PARQUET, check_size, packing, unpacked
 
-MAX_BYTES = 1 << 30
-"""Of the unpacked text."""
-BOMB_FROM = 1 << 26
-"""Bytes of text from which on the ratio counts."""
-BOMB_RATIO = 200
-"""Text bytes for one packed byte; real tables have 5 to 20."""
 LONGEST_LINE = 1 << 17
 """Characters."""
 _DELIMITERS = ",;\t|"
@@ -42,7 +37,10 @@ class Table:
             self._size = path.stat().st_size
             if self._size > MAX_BYTES:
                 raise PipelineError(f"{path}: {self._size} bytes, more than the {MAX_BYTES} allowed; split the file")
+            self._packing = packing(path)
         self.delimiter, self._skip = ",", 0
+        if self._packing == PARQUET:
+            return
         lines = self._lines()
         first = next((line for line in lines if line.strip()), None)
         if first is None:
@@ -58,6 +56,9 @@ class Table:
         Raises:
             PipelineError: while iterating: the file is damaged, too large, or no text.
         """
+        if self._packing == PARQUET:
+            yield from parquet_records(self.path)
+            return
         skip = self._skip
         reader = csv.reader(self._lines(), delimiter=self.delimiter)
         header = True
@@ -79,36 +80,26 @@ class Table:
     def _lines(self) -> Iterator[str]:
         total, started = 0, False
         with explain_os_errors(self.path, "read"), self.path.open("rb") as file:
-            packed = file.peek(2)[:2] == b"\x1f\x8b"
             try:
-                stream = gzip.GzipFile(fileobj=file) if packed else file
-                text = io.TextIOWrapper(io.BufferedReader(stream), self._encoding(packed), newline="")
+                stream = io.BufferedReader(unpacked(file, self._packing))  # type: ignore[type-var]
+                wide = stream.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
+                text = io.TextIOWrapper(stream, "utf-16" if wide else "utf-8", newline="")
                 while line := text.readline(LONGEST_LINE):
                     total += len(line)
                     if not started:
                         line, started = line.removeprefix("\ufeff"), True
-                    self._check(line, total, packed)
+                    self._check(line, total)
                     yield line
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            except DAMAGED as error:
                 raise PipelineError(
-                    f"{self.path}: the gzip data is cut short or damaged; fetch the file again"
+                    f"{self.path}: the {self._packing} data is cut short or damaged; fetch the file again"
                 ) from error
             except UnicodeError as error:
                 raise PipelineError(f"{self.path}: not a CSV file: it is not UTF-8 text") from error
 
-    def _encoding(self, packed: bool) -> str:
-        with self.path.open("rb") as file:
-            start = (gzip.GzipFile(fileobj=file) if packed else file).read(2)
-        return "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-
-    def _check(self, line: str, total: int, packed: bool) -> None:
+    def _check(self, line: str, total: int) -> None:
         if "\0" in line:
             raise PipelineError(f"{self.path}: not a CSV file: it holds NUL bytes")
         if len(line) >= LONGEST_LINE:
             raise PipelineError(f"{self.path}: not a CSV file: a line is longer than {LONGEST_LINE} characters")
-        if total > MAX_BYTES:
-            raise PipelineError(f"{self.path}: more than {MAX_BYTES} bytes of text; split the file")
-        if packed and total > BOMB_FROM and total > BOMB_RATIO * self._size:
-            raise PipelineError(
-                f"{self.path}: unpacks to more than {BOMB_RATIO} times its size, as no table does; fetch the file again"
-            )
+        check_size(self.path, total, self._size if self._packing else 0)

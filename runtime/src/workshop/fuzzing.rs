@@ -24,7 +24,7 @@ const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Gives the bytes to reader number `which` (`fuzz/run.sh` names them), modulo their count.
 pub fn read(which: u8, bytes: &[u8]) {
-    match which % 8 {
+    match which % 9 {
         0 => drop(TradeSignal::from_json(&String::from_utf8_lossy(bytes))),
         1 => drop(Manifest::parse(bytes)),
         2 => read_golden(bytes),
@@ -45,6 +45,19 @@ pub fn read(which: u8, bytes: &[u8]) {
                 && file.write_all(bytes).is_ok()
             {
                 drop(surface::read_surface(file.path()));
+            }
+        }
+        7 => {
+            for name in ["spy_2024-01-05.csv", "spy_2024-01-05.json"] {
+                let Ok(folder) = tempfile::tempdir_in("/dev/shm") else { return };
+                let path = folder.path().join(name);
+                if std::fs::write(&path, bytes).is_ok()
+                    && let Ok(chain) = crate::chain::read::read(&path, &crate::chain::reading::ChainReading::default())
+                {
+                    for day in &chain.days {
+                        drop(day.signals(|_| Some(0.3)));
+                    }
+                }
             }
         }
         _ => {
