@@ -14,8 +14,11 @@ examples:
 
 A candidate in parity becomes the current version. Exit codes: 0 in parity, 1 not, 2 could not check.
 """
-COMMANDS = ("compare", "explain", "survey", "summary")
+COMMANDS = ("compare", "explain", "runtimes", "survey", "summary")
 RUNTIMES = "python,rust"
+FEW_RUNTIMES = 3
+"""Of more than these a table of runtimes is printed, and of families of rows only what differs."""
+LISTED = "all: every one of `python -m verify runtimes`, those not installed are not run"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +38,10 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--original", type=Path, metavar="MODEL", help="what the artifact in a folder was made from")
     command.add_argument("--rows", type=_count, metavar="N", help="random rows (default: the model's own number)")
-    command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}")
+    command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}; {LISTED}")
+    command.add_argument(
+        "--require", metavar="LIST", help="of --runtime all: what must run besides python and rust-ort"
+    )
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     command.add_argument("--seed", type=_count, default=0, metavar="S")
@@ -55,6 +61,7 @@ def _examples() -> list[tuple[str, str]]:
         ("artifacts/my_model --original model.skops", "an artifact of a model of yours"),
         ("compare --original model.skops --onnx model.onnx", "any model that export compiles"),
         ("survey", "public data sets: our compiler beside stock skl2onnx"),
+        ("all --runtime all", "every runtime that is installed (`python -m verify runtimes` lists them)"),
         ("summary", "quality and parity of the versions in use"),
     ]
 
@@ -86,6 +93,14 @@ def explain_parser() -> argparse.ArgumentParser:
     return command
 
 
+def runtimes_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify runtimes`."""
+    command = _sub("runtimes", "Who can be asked: every runtime, its version, or why it cannot be run here.")
+    command.add_argument("runtime", nargs="*", metavar="NAME", help="default: all")
+    command.add_argument("--install", action="store_true", help="install what they lack, by locks with hashes")
+    return command
+
+
 def survey_parser() -> argparse.ArgumentParser:
     """The command line of `python -m verify survey`."""
     command = _sub("survey", "Public data sets and generators: mismatches of our compiler and of stock skl2onnx.")
@@ -114,6 +129,10 @@ def _command(name: str, arguments: Sequence[str]) -> int:
         from verify.report.explain import run_explain
 
         return run_explain(explain_parser().parse_args(arguments))
+    if name == "runtimes":
+        from verify.report.runtimes import run_runtimes
+
+        return run_runtimes(runtimes_parser().parse_args(arguments))
     if name == "survey":
         from verify.figures.survey import run_survey
 
@@ -129,9 +148,15 @@ def _command(name: str, arguments: Sequence[str]) -> int:
 def _check(options: argparse.Namespace) -> int:
     from verify.check.check_model import Checked, check_model
     from verify.check.promote import promote
-    from verify.report.tables import print_checked, verdict
+    from verify.report.runtimes import print_matrix
+    from verify.report.tables import console, print_checked, verdict
+    from verify.runtimes.open import asked_runtimes, required_runtimes
 
-    runtimes = tuple(dict.fromkeys(name.strip() for name in options.runtime.split(",")))
+    runtimes = asked_runtimes(options.runtime)
+    required = required_runtimes(options.runtime)
+    if options.require:
+        required = tuple(dict.fromkeys([*required, *asked_runtimes(options.require)]))
+        runtimes = tuple(dict.fromkeys([*runtimes, *required]))
     done: list[Checked] = []
     for folder, source in _asked(options):
         checked = check_model(
@@ -141,10 +166,14 @@ def _check(options: argparse.Namespace) -> int:
             runtimes=runtimes,
             rows=options.rows,
             seed=options.seed,
+            required=required,
         )
         if checked.proven:
             promote(checked.folder, checked.totals(), tolerance=checked.tolerance, proof=checked.proof)
-        print_checked(checked)
+        many = len(checked.versions) + len(checked.missing) > FEW_RUNTIMES
+        print_checked(checked, misses_only=many)
+        if many:
+            print_matrix(console(), checked)
         if not (checked.proven or checked.differs):
             cli.fail(verdict(checked))
         done.append(checked)

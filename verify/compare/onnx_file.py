@@ -40,6 +40,8 @@ class ForeignGraph:
     label_name: str | None
     answer_type: str
     name: str = "onnx"
+    version: str = ort.__version__
+    most_rows: int | None = None
 
     def __call__(self, rows: Floats) -> Floats:
         """Answers as float64 [row, class] or [row, 1]."""

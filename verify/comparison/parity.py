@@ -57,6 +57,8 @@ class ParityResult:
         max_ulp: largest distance in representable doubles; the largest uint64 for a NaN against a number.
         flipped: decision name -> rows on which the two decide differently.
         first: the first mismatched rows, at most `KEPT_ROWS`.
+        bit_equal: rows whose every answer has the original's 64 bits (a NaN equals any NaN).
+        max_rel: largest difference relative to the original's answer; infinite where that is 0 and the other is not.
         problem: why the answers could not be compared element by element ("" when they could).
     """
 
@@ -67,6 +69,8 @@ class ParityResult:
     flipped: dict[str, int] = field(default_factory=dict)
     first: tuple[RowDifference, ...] = ()
     problem: str = ""
+    bit_equal: int = 0
+    max_rel: float = 0.0
 
     @property
     def in_parity(self) -> bool:
@@ -86,6 +90,8 @@ class ParityResult:
             },
             first=(self.first + moved)[:KEPT_ROWS],
             problem=self.problem or later.problem,
+            bit_equal=self.bit_equal + later.bit_equal,
+            max_rel=max(self.max_rel, later.max_rel),
         )
 
 
@@ -120,13 +126,16 @@ def compare(
     flipped = {name: decide(first) != decide(second) for name, decide in (decisions or {}).items()}
     for flips in flipped.values():
         wrong |= flips
+    apart = absolute_difference(first, second)
     return ParityResult(
         rows=rows,
         mismatched=int(wrong.sum()),
-        max_abs=float(absolute_difference(first, second).max(initial=0.0)),
+        max_abs=float(apart.max(initial=0.0)),
         max_ulp=int(ulp_distance(first, second).max(initial=0)),
         flipped={name: int(flips.sum()) for name, flips in flipped.items()},
         first=_quote(np.flatnonzero(wrong)[:KEPT_ROWS], first, second, inputs),
+        bit_equal=int(agreement(first, second, Tolerance()).all(axis=1).sum()),
+        max_rel=float(relative_difference(first, apart).max(initial=0.0)),
     )
 
 
@@ -166,6 +175,13 @@ def absolute_difference(expected: Floats, found: Floats) -> Floats:
     return np.where(np.isnan(difference), np.inf, difference)
 
 
+def relative_difference(expected: Floats, apart: Floats) -> Floats:
+    """Absolute differences `apart` over |expected|; 0 where they are 0, infinite where only `expected` is 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        relative = np.where(apart == 0.0, 0.0, apart / np.abs(expected))
+    return np.where(np.isnan(relative), np.inf, relative)
+
+
 def ulp_distance(expected: Floats, found: Floats) -> npt.NDArray[np.uint64]:
     """How many doubles lie between, counting one end; -0.0 and 0.0 are 1 apart, NaN is 0 from NaN."""
     a, b = _ordered(expected), _ordered(found)
@@ -191,7 +207,14 @@ def _as_table(answers: Floats) -> Floats:
 
 def _unlike(rows: int, found: npt.NDArray[np.generic], problem: str) -> ParityResult:
     count = max(rows, len(found) if found.ndim else 0, 1)
-    return ParityResult(rows=count, mismatched=count, max_abs=np.inf, max_ulp=NOT_A_NUMBER_APART, problem=problem)
+    return ParityResult(
+        rows=count,
+        mismatched=count,
+        max_abs=np.inf,
+        max_ulp=NOT_A_NUMBER_APART,
+        problem=problem,
+        max_rel=np.inf,
+    )
 
 
 def _quote(
