@@ -14,7 +14,7 @@ examples:
 
 A candidate in parity becomes the current version. Exit codes: 0 in parity, 1 not, 2 could not check.
 """
-COMMANDS = ("compare", "explain", "runtimes", "survey", "summary")
+COMMANDS = ("compare", "explain", "runtimes", "survey", "summary", "vectors")
 RUNTIMES = "python,rust"
 FEW_RUNTIMES = 3
 """Of more than these a table of runtimes is printed, and of families of rows only what differs."""
@@ -109,6 +109,14 @@ def survey_parser() -> argparse.ArgumentParser:
     return command
 
 
+def vectors_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify vectors`."""
+    command = _sub("vectors", "The golden cases in the layout of ONNX's backend tests, beside the graph they are of.")
+    command.add_argument("model", type=Path, metavar="DIR", help="a version folder, or a model's folder in artifacts/")
+    command.add_argument("-o", "--out", type=Path, metavar="DIR", help="a new folder (default: the version's own)")
+    return command
+
+
 def main(arguments: Sequence[str]) -> int:
     """Do what the first argument says."""
     if arguments and arguments[0] in COMMANDS:
@@ -133,6 +141,10 @@ def _command(name: str, arguments: Sequence[str]) -> int:
         from verify.report.runtimes import run_runtimes
 
         return run_runtimes(runtimes_parser().parse_args(arguments))
+    if name == "vectors":
+        from verify.check.vectors import run_vectors
+
+        return run_vectors(vectors_parser().parse_args(arguments))
     if name == "survey":
         from verify.figures.survey import run_survey
 

@@ -40,6 +40,7 @@ PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("verify", "explain"): verify_command.explain_parser,
     ("verify", "runtimes"): verify_command.runtimes_parser,
     ("verify", "survey"): verify_command.survey_parser,
+    ("verify", "vectors"): verify_command.vectors_parser,
 }
 
 
