@@ -30,7 +30,7 @@ def run_compare(options: argparse.Namespace) -> int:
     takes = graph.session.get_inputs()[0].shape
     if len(takes) != 2 or (isinstance(takes[1], int) and takes[1] != width):
         raise PipelineError(f"{options.onnx}: takes rows of shape {takes}, but {options.original} has {width} columns")
-    original, about = _same_answers(original, graph)
+    original, about = same_answers(original, graph)
     base = None if options.data is None else read_rows(options.data, original.estimator)
     with cli.console.status("comparing"):
         try:
@@ -45,7 +45,7 @@ def run_compare(options: argparse.Namespace) -> int:
     return cli.EXIT_GOOD if found.in_parity else cli.EXIT_NOT_IN_PARITY
 
 
-def _same_answers(original: Original, graph: ForeignGraph) -> tuple[Original, str]:
+def same_answers(original: Original, graph: ForeignGraph) -> tuple[Original, str]:
     """The original asked for what the graph answers, and in words what that is where it is not everything.
 
     Raises:
