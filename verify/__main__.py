@@ -76,9 +76,17 @@ def compare_parser() -> argparse.ArgumentParser:
     command = _sub("compare", "An ONNX file against the model it was made from; needs no data.")
     command.add_argument("--original", type=Path, required=True, metavar="MODEL", help=".skops or .keras")
     command.add_argument("--onnx", type=Path, required=True, metavar="MODEL.onnx")
-    command.add_argument("--data", type=Path, metavar="ROWS.csv", help="rows like the training data, with a header")
-    command.add_argument("--rows", type=_count, default=100_000, metavar="N")
-    command.add_argument("--seed", type=_count, default=0, metavar="S")
+    command.add_argument(
+        "--data", type=Path, metavar="FILE", help="rows like the training data: .csv, .parquet or .npz"
+    )
+    command.add_argument("--rows", type=_count, default=100_000, metavar="N", help="random rows; memory does not grow")
+    command.add_argument("--seed", type=_count, default=0, metavar="S", help="the same seed gives the same rows")
+    command.add_argument(
+        "--save-mismatches", type=Path, metavar="FILE", help="every row that differs: .csv or .parquet"
+    )
+    command.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="the result as JSON; Ctrl-C leaves a partial one"
+    )
     return command
 
 

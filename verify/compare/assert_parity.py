@@ -11,7 +11,7 @@ import onnx
 from export.sklearn.columns.preprocess import input_width
 from train.core.errors import PipelineError
 from verify.compare.compare_files import same_answers
-from verify.compare.compare_model import FamilyResult, compare_rows, tolerance_of
+from verify.compare.compare_model import ROWS_WITH_CAUSE, FamilyResult, Wrong, compare_rows, far_first, tolerance_of
 from verify.compare.onnx_file import ForeignGraph, open_foreign
 from verify.comparison.causes import Cause, name_causes
 from verify.comparison.parity import ParityResult, RowDifference, Tolerance
@@ -70,7 +70,7 @@ def assert_parity(
     tolerance = tolerance_of(model)
     if absolute is not None or relative is not None:
         tolerance = Tolerance(_limit("absolute", absolute), _limit("relative", relative))
-    wrong: list[tuple[Floats, Floats, Floats]] = []
+    wrong: list[Wrong] = []
     found = compare_rows(model, graph, rows, tolerance, wrong)
     if found.unanswered:
         raise PipelineError(f"onnx: the graph fails on these rows: {found.unanswered}")
@@ -134,16 +134,15 @@ def _limit(name: str, value: float | None) -> float:
     return limit
 
 
-def _causes(
-    model: Original, graph: ForeignGraph, wrong: list[tuple[Floats, Floats, Floats]], found: FamilyResult
-) -> list[Cause]:
+def _causes(model: Original, graph: ForeignGraph, wrong: list[Wrong], found: FamilyResult) -> list[Cause]:
     if not wrong:
         return []
     rows, expected, answers = wrong[0]
+    kept = far_first(expected, answers)[:ROWS_WITH_CAUSE]
     return name_causes(
-        rows,
-        expected,
-        answers,
+        rows[kept],
+        expected[kept],
+        answers[kept],
         groups=model.groups,
         probabilities=hasattr(model.estimator, "classes_"),
         answer=model.answer,
