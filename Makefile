@@ -104,7 +104,7 @@ verify-all: $(MODEL_NAMES:%=$(STAMPS)/export-%) $(STAMPS)/binary  ## Every model
 	@echo "== runtimes of other languages and releases in build/runtimes"
 	@$(PY) -m verify runtimes --install
 	@echo "== every model in every runtime"
-	@$(PY) -m verify all --runtime $(or $(RUNTIME),all) --report build/report.html
+	@$(PY) -m verify all --runtime $(or $(RUNTIME),all) --report build/report.html --report build/report.json
 
 # ------------------------------------------------------------------------------------------------------------ test
 

@@ -1,12 +1,17 @@
 """`python -m verify`: prove that compiled models answer as their originals do, and promote those that do."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from train.core import cli
 from train.core.errors import PipelineError
 from train.registry import model_named, models
+
+if TYPE_CHECKING:
+    from verify.check.check_model import Checked
 
 EXAMPLES = """\
 examples:
@@ -45,7 +50,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     command.add_argument("--seed", type=_count, default=0, metavar="S")
-    command.add_argument("--report", type=Path, metavar="FILE.html", help="write a report with tables and a picture")
+    command.add_argument(
+        "--report",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="write a report, .html or .json; may be given twice",
+    )
     return command
 
 
@@ -168,6 +179,7 @@ def _command(name: str, arguments: Sequence[str]) -> int:
 def _check(options: argparse.Namespace) -> int:
     from verify.check.check_model import Checked, check_model
     from verify.check.promote import promote
+    from verify.report.html import report_writer
     from verify.report.runtimes import print_matrix
     from verify.report.tables import console, print_checked, verdict
     from verify.runtimes.open import asked_runtimes, required_runtimes
@@ -177,8 +189,11 @@ def _check(options: argparse.Namespace) -> int:
     if options.require:
         required = tuple(dict.fromkeys([*required, *asked_runtimes(options.require)]))
         runtimes = tuple(dict.fromkeys([*runtimes, *required]))
+    for path in options.report or ():
+        report_writer(path)
     done: list[Checked] = []
-    for folder, source in _asked(options):
+    asked = _asked(options)
+    for folder, source in asked:
         checked = check_model(
             folder,
             source=source,
@@ -197,12 +212,26 @@ def _check(options: argparse.Namespace) -> int:
         if not (checked.proven or checked.differs):
             cli.fail(verdict(checked))
         done.append(checked)
-    if options.report is not None:
-        from verify.report.html import write_report
-
-        write_report(options.report, done)
-        cli.show(f"{options.report}: written")
+    _write_reports(options, done, [source for _, source in asked])
     return exit_code([checked.differs for checked in done], [checked.proven for checked in done])
+
+
+def _write_reports(options: argparse.Namespace, done: "list[Checked]", sources: list[Path | None]) -> None:
+    """Every `--report`, with the command that repeats the check from the same seed."""
+    if not options.report:
+        return
+    from verify.report.facts import report_of
+    from verify.report.html import write_report
+
+    words = ["python -m verify", shlex.quote(options.model), "--runtime", options.runtime, f"--seed {options.seed}"]
+    words += [] if options.rows is None else [f"--rows {options.rows}"]
+    words += [] if options.original is None else ["--original", shlex.quote(str(options.original))]
+    words += [] if options.require is None else ["--require", options.require]
+    repeat = ["python -m verify runtimes --install", " ".join(words)]
+    report = report_of(done, sources=sources, repeat=repeat)
+    for path in options.report:
+        write_report(path, report, done)
+        cli.show(f"{path}: written")
 
 
 def _asked(options: argparse.Namespace) -> list[tuple[Path, Path | None]]:

@@ -17,6 +17,10 @@ Decide = Callable[[Floats], npt.NDArray[np.int64]]
 """Answers [row, output] -> the decision taken on each row, as a whole number."""
 
 KEPT_ROWS = 5
+_DECADES = range(-18, 1)
+_EDGES = np.array([0.0, *(10.0**decade for decade in _DECADES)])
+SIZES = ("0", "< 1e-18", *(f"1e{decade}" for decade in _DECADES), "NaN or infinite")
+"""Bins of absolute differences: none at all, then by decade (from that size up to ten times it; 1e0: 1 or more)."""
 NOT_A_NUMBER_APART = int(np.iinfo(np.uint64).max)
 
 
@@ -59,6 +63,7 @@ class ParityResult:
         first: the first mismatched rows, at most `KEPT_ROWS`.
         bit_equal: rows whose every answer has the original's 64 bits (a NaN equals any NaN).
         max_rel: largest difference relative to the original's answer; infinite where that is 0 and the other is not.
+        spread: rows by the size of their largest absolute difference: see `SIZES`.
         problem: why the answers could not be compared element by element ("" when they could).
     """
 
@@ -71,6 +76,7 @@ class ParityResult:
     problem: str = ""
     bit_equal: int = 0
     max_rel: float = 0.0
+    spread: tuple[int, ...] = (0,) * len(SIZES)
 
     @property
     def in_parity(self) -> bool:
@@ -92,6 +98,7 @@ class ParityResult:
             problem=self.problem or later.problem,
             bit_equal=self.bit_equal + later.bit_equal,
             max_rel=max(self.max_rel, later.max_rel),
+            spread=tuple(a + b for a, b in zip(self.spread, later.spread, strict=True)),
         )
 
 
@@ -136,6 +143,7 @@ def compare(
         first=_quote(np.flatnonzero(wrong)[:KEPT_ROWS], first, second, inputs),
         bit_equal=int(agreement(first, second, Tolerance()).all(axis=1).sum()),
         max_rel=float(relative_difference(first, apart).max(initial=0.0)),
+        spread=_spread(apart.max(axis=1, initial=0.0)),
     )
 
 
@@ -191,6 +199,14 @@ def ulp_distance(expected: Floats, found: Floats) -> npt.NDArray[np.uint64]:
     return np.where(nan_a & nan_b, np.uint64(0), distance).astype(np.uint64)
 
 
+def _spread(apart: Floats) -> tuple[int, ...]:
+    """Rows in each bin of `SIZES`."""
+    bins = np.searchsorted(_EDGES, apart, side="right")
+    bins[apart == 0.0] = 0
+    bins[np.isinf(apart)] = len(SIZES) - 1
+    return tuple(np.bincount(bins, minlength=len(SIZES)).tolist())
+
+
 def _bits(values: Floats) -> npt.NDArray[np.uint64]:
     return np.ascontiguousarray(values).view(np.uint64)
 
@@ -214,6 +230,7 @@ def _unlike(rows: int, found: npt.NDArray[np.generic], problem: str) -> ParityRe
         max_ulp=NOT_A_NUMBER_APART,
         problem=problem,
         max_rel=np.inf,
+        spread=(*(0,) * (len(SIZES) - 1), count),
     )
 
 
