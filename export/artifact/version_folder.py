@@ -28,6 +28,7 @@ from export.artifact.manifest import (
     version_of,
 )
 from export.artifact.model_card import model_card
+from export.artifact.vectors import vector_files
 from train.core.contract import Task
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors, json_bytes, read_json, sha256_hex, write_atomic
@@ -74,6 +75,7 @@ def write_artifact(root: Path, draft: Draft) -> Path:
         GOLDEN_FILE: golden_bytes,
         MANIFEST_FILE: manifest_bytes,
         "model_card.md": model_card(manifest, version, draft.record, draft.card_lines).encode(),
+        **vector_files(draft.inputs, draft.outputs, draft.golden_inputs, draft.golden_outputs, parity=draft.parity),
     }
     folder = root / draft.record.model / version
     write_version(folder, files)

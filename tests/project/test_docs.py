@@ -40,7 +40,9 @@ PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("verify",): verify_command.parser,
     ("verify", "compare"): verify_command.compare_parser,
     ("verify", "explain"): verify_command.explain_parser,
+    ("verify", "runtimes"): verify_command.runtimes_parser,
     ("verify", "survey"): verify_command.survey_parser,
+    ("verify", "vectors"): verify_command.vectors_parser,
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from train.core.evidence import Evidence, write_evidence
 from train.core.files import explain_os_errors, json_bytes, write_atomic
 from train.core.novelty import fit_novelty
 from train.core.record import DataRecord, TrainingRecord, library_versions, write_record
@@ -29,7 +30,7 @@ from train.signal_classifier.estimators import (
 from train.signal_classifier.evaluation.baselines import LOGISTIC, OLD_RECIPE
 from train.signal_classifier.evaluation.comparison import EVALUATION_FILE, OURS, baseline_answers, compare
 from train.signal_classifier.evaluation.metrics import brier
-from train.signal_classifier.evaluation.plots import draw_all
+from train.signal_classifier.evaluation.plots import draw_all, reliability_points
 from train.signal_classifier.history.labelled_signals import (
     Floats,
     Index,
@@ -75,7 +76,7 @@ def train(
     """Train the signal classifier; write model, record, evaluation and pictures into `out`.
 
     Args:
-        out: folder for model.skops, training.json, evaluation.json and three PNG.
+        out: folder for model.skops, training.json, evaluation.json, evidence.json and three PNG.
         data: trading-history CSV files; none means the built-in simulator.
         test_split: share of the rows that the model never sees.
         random_state: seed of simulator, splits and estimators; the same seed gives the same model.
@@ -108,6 +109,8 @@ def train(
     save_skops(fitted.model, out / MODEL_FILE, trusted=TRUSTED_TYPES)
     write_atomic(out / EVALUATION_FILE, json_bytes(comparison.to_json()))
     draw_all(out, unseen.profitable, {name: answers[name] for name in (OURS, LOGISTIC, OLD_RECIPE)})
+    shown = [reliability_points(name, unseen.profitable, answers[name]) for name in (OURS, LOGISTIC)]
+    write_evidence(out, Evidence(reliability=shown))
     write_record(out, record)
     return record
 

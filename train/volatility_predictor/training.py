@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from train.core.evidence import Evidence, write_evidence
 from train.core.files import read_bytes, write_atomic
 from train.core.record import DataRecord, TrainingRecord, library_versions, write_record
 from train.volatility_predictor.contract import (
@@ -25,6 +26,7 @@ from train.volatility_predictor.contract import (
     VOLATILITY_INPUT,
     VOLATILITY_PREDICTOR,
 )
+from train.volatility_predictor.evaluation.curves import forecast_curves
 from train.volatility_predictor.evaluation.forecasts import NETWORK, Evaluated, beaten_by, quality_rows
 from train.volatility_predictor.evaluation.rivals import baseline_forecasts
 from train.volatility_predictor.evaluation.surfaces import surface_errors
@@ -116,6 +118,7 @@ def train(
         sample={VOLATILITY_INPUT.name: golden_sample(series, first, sequence_length, budget.samples, random_state)},
     )
     _save(fitted, out / MODEL_FILE)
+    write_evidence(out, Evidence(forecasts=forecast_curves(tested[0])))
     write_record(out, record)
     return record
 

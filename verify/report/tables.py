@@ -19,16 +19,23 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=True, width=width)
 
 
-def print_checked(checked: Checked) -> None:
-    """One model's parity table and verdict; for a miss the first rows in full precision, and the cause."""
+def print_checked(checked: Checked, *, misses_only: bool = False) -> None:
+    """One model's parity table and verdict; for a miss the first rows in full precision, and the cause.
+
+    Args:
+        checked: what was found.
+        misses_only: leave out what is in parity: of ten runtimes nobody reads a hundred lines.
+    """
     out = console()
     table = Table(title=f"{checked.manifest.model} {checked.folder.name}: {checked.tolerance}", title_justify="left")
     for heading in ("rows from", "runtime", "rows", "mismatched", "flipped", "largest difference", "in ulp"):
         table.add_column(heading, justify="left" if heading in ("rows from", "runtime") else "right")
     for family, tally in checked.families.items():
         for runtime, result in tally.results.items():
-            table.add_row(family, runtime, *figures(result))
-    out.print(table)
+            if not (misses_only and result.in_parity):
+                table.add_row(family, runtime, *figures(result))
+    if table.row_count:
+        out.print(table)
     for line in checked.proof.lines():
         out.print(line)
     refused = sum(tally.refused for tally in checked.families.values())
