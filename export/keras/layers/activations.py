@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from export.keras.lowering import Lowering
-from export.keras.rules import NEXT, refuse, title
-from train.core.errors import PipelineError
+from export.keras.rules import CUSTOM_FUNCTIONS, refuse
 
 Write = Callable[..., str]
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
@@ -43,10 +44,7 @@ def activate(to: Lowering, operation: Any, function: Any, name: str, dtype: str)
     write = known().get(function)
     if write is None:
         called = getattr(function, "__name__", type(function).__name__)
-        raise PipelineError(
-            f"{title(operation)}: activation {called!r} of {getattr(function, '__module__', '?')} has no lowering; "
-            f"{NEXT}"
-        )
+        raise refuse(operation, f"activation {called!r} of {getattr(function, '__module__', '?')} has no lowering")
     return write(Writer(to, dtype), name)
 
 
@@ -54,7 +52,7 @@ def known() -> dict[Any, Write]:
     """The functions of keras.activations, each with its lowering."""
     import keras
 
-    return {getattr(keras.activations, name): write for name, write in WRITERS.items()}
+    return {getattr(keras.activations, name): write for name, write in WRITERS.items()} | CUSTOM_FUNCTIONS
 
 
 def _relu(w: Writer, x: str) -> str:
@@ -156,6 +154,28 @@ def log_softmax(w: Writer, x: str, axis: int = -1) -> str:
     return w("Sub", away, w("Log", w("ReduceSum", w("Exp", away), along, keepdims=1)))
 
 
+def sparsemax(w: Writer, x: str, axis: int = -1) -> str:
+    """max(x - t, 0) with the t that makes the sum along an axis 1: from the numbers in order, largest first."""
+    shape = w("Shape", x)
+    length = w("Gather", shape, w.to.ints(axis), axis=0)
+    ordered = w.to.builder.several("TopK", [x, length], [True, True], axis=axis)[0]
+    along = w.to.builder.constant(axis, "int64")
+    sums, number = w("CumSum", ordered, along), w("CumSum", w("Expand", 1.0, shape), along)
+    support = w("Greater", w("Sub", ordered, w("Div", w("Sub", sums, 1.0), number)), 0.0)
+    along = w.to.ints(axis)
+    count = w("ReduceSum", w("Where", support, 1.0, 0.0), along, keepdims=1)
+    total = w("ReduceSum", w("Where", support, sums, 0.0), along, keepdims=1)
+    missing = w("ReduceSum", w("Where", w("IsNaN", x), 1.0, 0.0), along, keepdims=1)
+    answer = w("Max", w("Sub", x, w("Div", w("Sub", total, 1.0), count)), 0.0)
+    return w("Where", w("Greater", missing, 0.0), np.nan, answer)
+
+
+def glu(w: Writer, x: str, axis: int = -1) -> str:
+    """The first half along an axis times the sigmoid of the second."""
+    first, second = w.to.builder.several("Split", [x], [True, True], axis=axis, num_outputs=2)
+    return w("Mul", first, w("Sigmoid", second))
+
+
 def _squareplus(w: Writer, x: str) -> str:
     return w("Div", w("Add", x, w("Sqrt", w("Add", w("Mul", x, x), 4.0))), 2.0)
 
@@ -219,6 +239,7 @@ WRITERS: dict[str, Write] = {
     "exponential": _single("Exp"),
     "softmax": softmax,
     "log_softmax": log_softmax,
+    "sparsemax": sparsemax,
     "squareplus": _squareplus,
     "sparse_plus": _sparse_plus,
     "sparse_sigmoid": _sparse_sigmoid,
