@@ -12,7 +12,8 @@ EXAMPLES = """\
 examples:
 {examples}
 
-A candidate in parity becomes the current version. Exit codes: 0 in parity, 1 not, 2 could not check.
+A candidate in parity that passes the gate (`python -m export promote --help`) becomes the current version.
+Exit codes: 0 in parity, 1 not in parity or refused by the gate, 2 could not check.
 """
 COMMANDS = ("compare", "explain", "survey", "summary")
 RUNTIMES = "python,rust"
@@ -143,7 +144,9 @@ def _check(options: argparse.Namespace) -> int:
             seed=options.seed,
         )
         if checked.proven:
-            promote(checked.folder, checked.totals(), tolerance=checked.tolerance, proof=checked.proof)
+            checked.promotion = promote(
+                checked.folder, checked.totals(), tolerance=checked.tolerance, proof=checked.proof, source=source
+            )
         print_checked(checked)
         if not (checked.proven or checked.differs):
             cli.fail(verdict(checked))
@@ -153,7 +156,10 @@ def _check(options: argparse.Namespace) -> int:
 
         write_report(options.report, done)
         cli.show(f"{options.report}: written")
-    return exit_code([checked.differs for checked in done], [checked.proven for checked in done])
+    refused = [checked.promotion is not None and not checked.promotion.passed for checked in done]
+    return exit_code(
+        [checked.differs or no for checked, no in zip(done, refused, strict=True)], [one.proven for one in done]
+    )
 
 
 def _asked(options: argparse.Namespace) -> list[tuple[Path, Path | None]]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from export.artifact.manifest import Manifest, read_manifest
+from export.versions.promotion import Promotion
 from train.config import default_config
 from train.core import cli
 from train.model import Model
@@ -50,6 +51,7 @@ class Checked:
         refusals: what a runtime's own check said against the version.
         causes: why the first mismatched rows differ.
         original: where the original is; "" when it is missing, and golden replay was all that could be done.
+        promotion: what the gate said, where the version was put forward.
     """
 
     folder: Path
@@ -59,6 +61,7 @@ class Checked:
     refusals: list[str] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     original: str = ""
+    promotion: Promotion | None = None
 
     @property
     def tolerance(self) -> Tolerance:
