@@ -58,8 +58,8 @@ pub(crate) fn names_of(folder: &Path) -> Result<Names, Error> {
 struct Pointer {
     version: Version,
     /// The step that put it there: `steps/<number>.json` is signed where versions are.
-    #[serde(default)]
-    step: Option<NonZeroU64>,
+    #[serde(default, rename = "step")]
+    _step: Option<NonZeroU64>,
 }
 
 /// The version folder that `path` means: a model folder (through `current.json`), a version folder, or its graph.
