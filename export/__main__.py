@@ -28,14 +28,24 @@ examples:
   python -m export --original network.keras -o network.onnx
         a Keras network: its own inputs, outputs by their names
   python -m export migrate artifacts/my_model       an artifact of format 1 as format 2, the graph as it is
+  python -m export list                             every version: data, figures, parity, signer, state
+  python -m export compare {first} 0123456789ab ba9876543210
+  python -m export promote {first} --reason "weekly"
+        the candidate into use, if the gate lets it pass (--force --reason "..." puts it there anyway)
+  python -m export rollback {first} --reason "spread widened"
+  python -m export prune {first} --keep 5
+  python -m export keygen ~/keys/weekly.pem keys/weekly.pub.pem
+  python -m export sign {first} --key ~/keys/weekly.pem
 
-A new version is a candidate; it comes into use when it is proven. Next: python -m verify.
-Exit codes: 0 good, 2 could not.
+A new version is a candidate; it comes into use when it is proven and passes the gate. Next: python -m verify.
+Exit codes: 0 good, 1 the gate refused, 2 could not.
 """
 MIGRATE = "migrate"
 # The values of `export.sklearn.graph_inputs`, which loads scikit-learn; a test holds them equal.
 LAYOUTS = ("table", "columns")
 NUMBER_TYPES = ("float64", "float32")
+VERSION_COMMANDS = ("list", "compare", "promote", "rollback", "prune", "sign", "keygen")
+"""Of `export/versions/`; each has --help."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,6 +84,10 @@ def main(arguments: Sequence[str]) -> int:
     """Compile what is asked for."""
     if arguments and arguments[0] == MIGRATE:
         return _migrate(arguments[1:])
+    if arguments and arguments[0] in VERSION_COMMANDS:
+        from export.versions.commands import run
+
+        return run(arguments[0], arguments[1:])
     options = parser().parse_args(arguments)
     if options.original is not None:
         return _compile_file(options)
@@ -158,8 +172,8 @@ def _migrate(arguments: Sequence[str]) -> int:
     )
     command.add_argument("folder", type=Path, metavar="FOLDER", help="a model's folder, or a version's")
     options = command.parse_args(arguments)
-    from export.artifact.migrate import migrate
     from export.artifact.version_folder import CURRENT, version_folder
+    from export.versions.migrate import migrate
 
     folder = migrate(options.folder)
     proven = version_folder(folder.parent, CURRENT) == folder

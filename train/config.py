@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, create_model
 
-from train.core.config_sections import MlIntegration, ModelSection, Section, Training
+from train.core.config_sections import Gate, MlIntegration, ModelSection, Section, Training, Trust
 from train.core.errors import PipelineError
 from train.core.files import read_json
 from train.registry import models
@@ -66,6 +66,8 @@ class Config(Section):
     performance: Performance | None = None
     logging: Logging | None = None
     runtime: Runtime = Field(default_factory=Runtime)
+    gate: Gate = Field(default_factory=Gate)
+    trust: Trust = Field(default_factory=Trust)
 
     def section(self, model: str) -> ModelSection:
         """The section of one model."""

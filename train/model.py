@@ -18,6 +18,7 @@ from train.core.config_sections import MlIntegration, ModelSection, Training
 from train.core.contract import Task, Tensor
 from train.core.errors import PipelineError
 from train.core.record import QualityRow, TrainingRecord
+from train.core.window import Window
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -153,6 +154,24 @@ class Model(ABC):
     def card_lines(self, settings: Mapping[str, Any]) -> list[str]:
         """A section of the model card on what is peculiar to the model, as lines of Markdown."""
         return []
+
+    def window_inputs(self, window: Window, settings: Mapping[str, Any]) -> Tensors:
+        """The inputs of the gate's window (`train.core.window`), a row for each of its `moments`.
+
+        Args:
+            window: as training wrote it.
+            settings: of the manifest.
+        """
+        return {tensor.name: window.arrays[tensor.name] for tensor in self.inputs}
+
+    def window_losses(self, window: Window, outputs: Tensors) -> dict[str, Floats]:
+        """Measure -> loss of each row of the window, float64 [row], lower is better; NaN where there is no outcome.
+
+        Args:
+            window: as training wrote it.
+            outputs: what a version answers to `window_inputs`, by tensor name.
+        """
+        raise NotImplementedError
 
     def picture(self, settings: Mapping[str, Any], golden_outputs: Tensors) -> tuple[str, bytes] | None:
         """A caption and a PNG of one answer for the HTML report, from the golden cases."""

@@ -17,7 +17,8 @@ EXAMPLES = """\
 examples:
 {examples}
 
-A candidate in parity becomes the current version. Exit codes: 0 in parity, 1 not, 2 could not check.
+A candidate in parity that passes the gate (`python -m export promote --help`) becomes the current version.
+Exit codes: 0 in parity, 1 not in parity or refused by the gate, 2 could not check.
 """
 COMMANDS = ("compare", "explain", "runtimes", "survey", "summary", "vectors")
 RUNTIMES = "python,rust"
@@ -204,7 +205,9 @@ def _check(options: argparse.Namespace) -> int:
             required=required,
         )
         if checked.proven:
-            promote(checked.folder, checked.totals(), tolerance=checked.tolerance, proof=checked.proof)
+            checked.promotion = promote(
+                checked.folder, checked.totals(), tolerance=checked.tolerance, proof=checked.proof, source=source
+            )
         many = len(checked.versions) + len(checked.missing) > FEW_RUNTIMES
         print_checked(checked, misses_only=many)
         if many:
@@ -213,7 +216,10 @@ def _check(options: argparse.Namespace) -> int:
             cli.fail(verdict(checked))
         done.append(checked)
     _write_reports(options, done, [source for _, source in asked])
-    return exit_code([checked.differs for checked in done], [checked.proven for checked in done])
+    refused = [checked.promotion is not None and not checked.promotion.passed for checked in done]
+    return exit_code(
+        [checked.differs or no for checked, no in zip(done, refused, strict=True)], [one.proven for one in done]
+    )
 
 
 def _write_reports(options: argparse.Namespace, done: "list[Checked]", sources: list[Path | None]) -> None:

@@ -20,6 +20,7 @@ import pytest
 import export.__main__ as export_command
 import train.__main__ as train_command
 import verify.__main__ as verify_command
+from export.versions.commands import version_parser
 from tests.support.places import ROOT
 from train import history_from_chains
 from train.config import config_type
@@ -37,6 +38,7 @@ PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("train",): train_command.parser,
     ("train.history_from_chains",): history_from_chains.parser,
     ("export",): export_command.parser,
+    **{("export", name): functools.partial(version_parser, name) for name in export_command.VERSION_COMMANDS},
     ("verify",): verify_command.parser,
     ("verify", "compare"): verify_command.compare_parser,
     ("verify", "explain"): verify_command.explain_parser,

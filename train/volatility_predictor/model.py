@@ -8,7 +8,8 @@ import numpy as np
 
 from train.core.errors import PipelineError
 from train.core.record import QualityRow, TrainingRecord
-from train.model import FittedModel, Model, Tensors, TrainingRequest
+from train.core.window import Window
+from train.model import FittedModel, Floats, Model, Tensors, TrainingRequest
 from train.volatility_predictor.contract import VOLATILITY_INPUT, VOLATILITY_OUTPUTS, VOLATILITY_PREDICTOR
 from train.volatility_predictor.settings import VolatilityPredictorSection
 
@@ -79,6 +80,18 @@ class VolatilityPredictor(Model):
         least = int(settings["minimum_days"])
         for windows in random_windows(base[VOLATILITY_INPUT.name], least, rows, seed=seed):
             yield {VOLATILITY_INPUT.name: windows}
+
+    def window_inputs(self, window: Window, settings: Mapping[str, Any]) -> Tensors:
+        """Whole windows that end on the days of the gate's window."""
+        from train.volatility_predictor.evaluation.gate_window import inputs
+
+        return {VOLATILITY_INPUT.name: inputs(window, days=int(settings["window_days"]))}
+
+    def window_losses(self, window: Window, outputs: Tensors) -> dict[str, Floats]:
+        """See `evaluation.gate_window`."""
+        from train.volatility_predictor.evaluation.gate_window import losses
+
+        return losses(window, np.asarray(outputs["predicted"], dtype=np.float64))
 
     def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
         """The newest window of a surface file with dates; days before its first are NaN."""

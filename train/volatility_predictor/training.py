@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from train.core.evidence import Evidence, write_evidence
 from train.core.files import read_bytes, write_atomic
 from train.core.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.core.window import write_window
 from train.volatility_predictor.contract import (
     GRID_MONEYNESS,
     GRID_TENOR_DAYS,
@@ -28,6 +29,7 @@ from train.volatility_predictor.contract import (
 )
 from train.volatility_predictor.evaluation.curves import forecast_curves
 from train.volatility_predictor.evaluation.forecasts import NETWORK, Evaluated, beaten_by, quality_rows
+from train.volatility_predictor.evaluation.gate_window import gate_window
 from train.volatility_predictor.evaluation.rivals import baseline_forecasts
 from train.volatility_predictor.evaluation.surfaces import surface_errors
 from train.volatility_predictor.network.fit import (
@@ -116,6 +118,7 @@ def train(
             "beaten_by": beaten_by(quality),
         },
         sample={VOLATILITY_INPUT.name: golden_sample(series, first, sequence_length, budget.samples, random_state)},
+        window=write_window(out, gate_window(series, first)),
     )
     _save(fitted, out / MODEL_FILE)
     write_evidence(out, Evidence(forecasts=forecast_curves(tested[0])))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from export.artifact.manifest import Manifest, read_manifest
+from export.versions.promotion import Promotion
 from train.config import default_config
 from train.core import cli
 from train.core.errors import PipelineError
@@ -58,6 +59,7 @@ class Checked:
         missing: runtime that was asked for -> why it was not run.
         required: runtimes without which nothing is proven.
         original: where the original is; "" when it is missing, and golden replay was all that could be done.
+        promotion: what the gate said, where the version was put forward.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class Checked:
     missing: dict[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     original: str = ""
+    promotion: Promotion | None = None
 
     @property
     def tolerance(self) -> Tolerance:

@@ -5,6 +5,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from export.versions.finding import table as gate_table
 from verify.check.check_model import Checked
 from verify.comparison.parity import NOT_A_NUMBER_APART, ParityResult, RowDifference
 from verify.proof.split_evidence import SplitProof
@@ -46,6 +47,8 @@ def print_checked(checked: Checked, *, misses_only: bool = False) -> None:
     for refusal in checked.refusals:
         out.print(f"refused by {refusal}", markup=False)
     _print_misses(out, checked)
+    if checked.promotion is not None and checked.promotion.findings:
+        out.print(gate_table("The gate", checked.promotion.findings))
     out.print(verdict(checked))
     print_unproven(out, checked.proof)
 
@@ -56,7 +59,10 @@ def verdict(checked: Checked) -> str:
     if checked.differs:
         return f"{name}: NOT in parity with {checked.manifest.parity.reference}; nothing was promoted"
     if checked.proven:
-        return f"{name}: in parity with {checked.manifest.parity.reference}; it is the current version"
+        in_parity = f"{name}: in parity with {checked.manifest.parity.reference}"
+        if checked.promotion is not None and not checked.promotion.passed:
+            return f"{in_parity}; it stays a candidate: the gate refuses it"
+        return f"{in_parity}; it is the current version"
     return f"{name}: could not check: the original is missing, only its golden cases were replayed"
 
 

@@ -45,6 +45,16 @@ const KEYS: &[Key] = &[
     optional("runtime.lanes", Kind::Whole(1, 256)),
     optional("runtime.data_dir", Kind::Path),
     optional("runtime.history_path", Kind::Path),
+    key("gate", Kind::Section),
+    key("gate.margin", Kind::Number(0.0, 1.0)),
+    key("gate.confidence", Kind::Within(0.5, 1.0)),
+    key("gate.latency_ratio", Kind::Number(1.0, 1000.0)),
+    key("gate.largest_mb", Kind::Number(0.1, 64.0)),
+    key("trust", Kind::Section),
+    key("trust.policy", Kind::Word(&["off", "warn", "require"])),
+    key("trust.keys", Kind::Texts),
+    key("trust.revoked", Kind::Texts),
+    optional("trust.counter", Kind::Path),
 ];
 
 /// The keys that each model has, before its own.

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from export.artifact.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, read_manifest, version_of
-from export.artifact.version_folder import CANDIDATE, CURRENT, set_version, version_folder, write_version
+from export.artifact.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, manifest_json, read_manifest, version_of
+from export.artifact.version_folder import CANDIDATE, CURRENT, changing, set_version, version_folder, write_version
+from export.versions.switch import put_into_use
 from train.core.errors import PipelineError
-from train.core.files import json_bytes, read_bytes, read_json
+from train.core.files import read_bytes, read_json
 
 CARD = "model_card.md"
 PARITY = "parity.json"
@@ -35,7 +36,7 @@ def migrate(folder: Path) -> Path:
     if fields["format_version"] != 1:
         raise PipelineError(f"{folder}: is of format {fields['format_version']} already; there is nothing to do")
     del fields
-    content = json_bytes(manifest.model_dump(mode="json"))
+    content = manifest_json(manifest)
     version = version_of(content)
     files = {name: read_bytes(folder / name) for name in (GRAPH_FILE, GOLDEN_FILE)}
     files[MANIFEST_FILE] = content
@@ -44,8 +45,14 @@ def migrate(folder: Path) -> Path:
     if (folder / CARD).is_file():
         files[CARD] = read_bytes(folder / CARD).replace(folder.name.encode(), version.encode())
     target = folder.parent / version
-    write_version(target, files)
-    in_use = version_folder(folder.parent, CURRENT)
-    proven = PARITY in files and in_use is not None and in_use.name == folder.name
-    set_version(folder.parent, CURRENT if proven else CANDIDATE, version)
+    with changing(folder.parent):
+        write_version(target, files)
+        in_use = version_folder(folder.parent, CURRENT)
+        proven = PARITY in files and in_use is not None and in_use.name == folder.name
+        if proven:
+            put_into_use(
+                folder.parent, version, event="promote", why=f"migrated from {folder.name}, the graph as it is"
+            )
+        else:
+            set_version(folder.parent, CANDIDATE, version)
     return target
