@@ -36,13 +36,14 @@ class VolatilityPredictor(Model):
 
     def train(self, request: TrainingRequest) -> TrainingRecord:
         """See `training.train`."""
+        from train.volatility_predictor.network.pool import SeriesFile, default_files
         from train.volatility_predictor.training import train
 
         section = request.section
         length = section.sequence_length if isinstance(section, VolatilityPredictorSection) else 10
         return train(
             out=request.out,
-            data=request.data,
+            data=[SeriesFile(path) for path in request.data] or default_files(request.show),
             random_state=request.training.random_state,
             sequence_length=length,
             show=request.show,
