@@ -155,6 +155,18 @@ def test_after_wild_days_the_interval_is_wider() -> None:
     assert (move_table(wild, 252)[-1] > move_table(calm, 252)[-1]).all()
 
 
+def test_moves_that_a_short_history_hardly_holds_have_no_say() -> None:
+    pooled, unseen = Pooled(simulated(), [real()]), simulated(seed=30)
+    sides = fit_interval(pooled, unseen, fit_combination(pooled, unseen), rows=200, seed=0)
+    for known in range(10, 253):
+        regime = max(number for number, least in enumerate(REGIME_FROM) if known >= least)
+        moves = move_table(walk(400, pull=0.03, seed=3), known)[-1]
+        for side in sides:
+            width = moves @ side[regime]
+            assert (width > 0.005).all(), known
+            assert (width < 1.5).all(), known
+
+
 def test_a_quantile_regression_finds_the_quantile() -> None:
     rng = np.random.default_rng(3)
     x = rng.uniform(0.5, 2.0, (4000, 2))

@@ -27,6 +27,7 @@ LONG_SPANS = (63, 252)
 LONG_HORIZONS = tuple(horizon for horizon in HORIZONS if horizon > 1)
 FLOOR = 5e-4
 """Of a mean absolute change: a series that stands still moves by 0.05 %, not by nothing."""
+LEAST_APART = 10
 REGIME_DAYS = (10, 14, 20, 28, 40, 60, 80, 113, 160, WINDOW_DAYS)
 """Known days that the sets of coefficients are fitted for."""
 REGIME_FROM = (0, 12, 17, 24, 34, 49, 70, 96, 135, 201)
@@ -68,11 +69,14 @@ def changes_ahead(log_iv: Floats) -> Floats:
     return result
 
 
-def own_moves(column: int) -> list[int]:
-    """The moves that the interval of horizon number `column` is made of: daily ones, and those over the horizon."""
+def own_moves(column: int, regime: int) -> list[int]:
+    """The moves that the interval of horizon number `column` is made of: daily ones, and those over the horizon.
+
+    The latter only where the shortest history of the regime holds ten of them: of none nothing can be learnt.
+    """
     horizon = HORIZONS[column]
     daily = list(range(len(SPANS)))
-    if horizon not in LONG_HORIZONS:
+    if horizon not in LONG_HORIZONS or REGIME_FROM[regime] < horizon + LEAST_APART:
         return daily
     begin = len(SPANS) + LONG_HORIZONS.index(horizon) * len(LONG_SPANS)
     return [*daily, *range(begin, begin + len(LONG_SPANS))]

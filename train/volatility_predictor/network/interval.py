@@ -52,7 +52,7 @@ def fit_interval(
         moves = [move_table(one.log_iv, known) for one in pooled.real]
         strange = [move_table(one.log_iv, known) for one in unseen]
         for column in range(len(HORIZONS)):
-            own = own_moves(column)
+            own = own_moves(column, regime)
             real: list[list[tuple[Floats, Floats]]] = [[] for _ in pooled.real]
             for series, first, left in errors_out_of_sample(pooled, combination.weights, regime, column):
                 real[series].append((moves[series][first : first + len(left)][:, own], left))
