@@ -5,6 +5,7 @@ names one. What has a default here suits a scikit-learn model with one table of 
 is otherwise with it.
 """
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from train.core.config_sections import MlIntegration, ModelSection, Training
 from train.core.contract import Task, Tensor
 from train.core.errors import PipelineError
 from train.core.record import QualityRow, TrainingRecord
+from train.core.skill import SeriesSkill
 from train.core.window import Window
 
 Array = NDArray[Any]
@@ -85,6 +87,7 @@ class Model(ABC):
         demonstration: calls of the Rust binary that the summary shows, as arguments.
         commands: further commands of `python -m train.<name>` -> the module whose `main` they are.
         random_rows: how many random rows a check compares by default.
+        scores_series: whether it forecasts series, and `skill` scores it on one.
     """
 
     name: ClassVar[str]
@@ -101,6 +104,7 @@ class Model(ABC):
     demonstration: ClassVar[tuple[tuple[str, ...], ...]] = ()
     commands: ClassVar[Mapping[str, str]] = {}
     random_rows: ClassVar[int] = 200_000
+    scores_series: ClassVar[bool] = False
 
     @abstractmethod
     def train(self, request: TrainingRequest) -> TrainingRecord:
@@ -146,6 +150,29 @@ class Model(ABC):
             PipelineError: it is none; names the field or the file.
         """
         raise PipelineError(f"{self.name}: has no way to read one input; use `dollarbill-ml run`")
+
+    def skill(
+        self,
+        path: Path,
+        settings: Mapping[str, Any],
+        answer: Callable[[Tensors], Tensors],
+        *,
+        history: int | None,
+        first: dt.date | None,
+    ) -> SeriesSkill:
+        """How it did on the series in a file, beside simple rivals.
+
+        Args:
+            path: the file.
+            settings: of the manifest.
+            answer: inputs -> outputs, by tensor name, of the version in question.
+            history: days that each forecast may see; None lets the model choose.
+            first: the first day to forecast from; None: as early as that allows.
+
+        Raises:
+            PipelineError: the model forecasts no series, or the file says too little.
+        """
+        raise PipelineError(f"{self.name}: forecasts no series; there is nothing to score on {path}")
 
     def summary_rows(self, quality: Sequence[QualityRow]) -> list[QualityRow]:
         """The figures that the summary shows."""

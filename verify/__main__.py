@@ -1,6 +1,7 @@
 """`python -m verify`: prove that compiled models answer as their originals do, and promote those that do."""
 
 import argparse
+import datetime as dt
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ examples:
 A candidate in parity that passes the gate (`python -m export promote --help`) becomes the current version.
 Exit codes: 0 in parity, 1 not in parity or refused by the gate, 2 could not check.
 """
-COMMANDS = ("compare", "explain", "runtimes", "survey", "summary", "vectors")
+COMMANDS = ("compare", "explain", "runtimes", "skill", "survey", "summary", "vectors")
 RUNTIMES = "python,rust"
 FEW_RUNTIMES = 3
 """Of more than these a table of runtimes is printed, and of families of rows only what differs."""
@@ -72,6 +73,7 @@ def _examples() -> list[tuple[str, str]]:
         *own,
         ("artifacts/my_model --original model.skops", "an artifact of a model of yours"),
         ("compare --original model.skops --onnx model.onnx", "any model that export compiles"),
+        ("skill spx.csv vix.csv --picture skill.html", "a forecaster on your own series, beside simple rivals"),
         ("survey", "public data sets: our compiler beside stock skl2onnx"),
         ("all --runtime all", "every runtime that is installed (`python -m verify runtimes` lists them)"),
         ("summary", "quality and parity of the versions in use"),
@@ -121,6 +123,20 @@ def runtimes_parser() -> argparse.ArgumentParser:
     return command
 
 
+def skill_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify skill`."""
+    command = _sub("skill", "The forecaster in use on your own series, day by day, beside simple rivals.")
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="series with dates, one symbol each")
+    command.add_argument("--model", choices=[*models()], help="default: the first that forecasts series")
+    command.add_argument("--history", type=_count, metavar="DAYS", help="that each forecast may see (default: all)")
+    command.add_argument("--from", dest="first", type=dt.date.fromisoformat, metavar="YYYY-MM-DD", help="forecast days")
+    command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
+    command.add_argument("--json", action="store_true", help="the table as JSON on stdout")
+    command.add_argument("--picture", type=Path, metavar="FILE", help=".svg or .html: forecast against what came")
+    command.add_argument("--gate", action="store_true", help="exit code 1 when a rival did better, not by chance")
+    return command
+
+
 def survey_parser() -> argparse.ArgumentParser:
     """The command line of `python -m verify survey`."""
     command = _sub("survey", "Public data sets and generators: mismatches of our compiler and of stock skl2onnx.")
@@ -165,6 +181,10 @@ def _command(name: str, arguments: Sequence[str]) -> int:
         from verify.check.vectors import run_vectors
 
         return run_vectors(vectors_parser().parse_args(arguments))
+    if name == "skill":
+        from verify.report.skill import run_skill
+
+        return run_skill(skill_parser().parse_args(arguments))
     if name == "survey":
         from verify.figures.survey import run_survey
 

@@ -26,6 +26,8 @@ pub(crate) struct KnownDays {
     pub(crate) warnings: Vec<String>,
     /// How the file was read and what was left out of it.
     pub(crate) notes: Vec<String>,
+    /// Kept in a file or in the store, so that there is time to score the model on them.
+    pub(crate) stored: bool,
 }
 
 impl KnownDays {
@@ -56,7 +58,7 @@ impl KnownDays {
             }
         }
         warnings.extend(jumps(&kept, &place, accept)?);
-        Ok(Self { days: kept, place, todo, warnings, notes: Vec::new() })
+        Ok(Self { days: kept, place, todo, warnings, notes: Vec::new(), stored: false })
     }
 
     /// A forecast for the days after one long past is of no use to somebody who trades today.
@@ -79,7 +81,7 @@ impl KnownDays {
         let place = format!("symbol {symbol}");
         let days = vec![SurfaceDay { date: None, symbol, features }];
         let todo = "give the fake a sound average_iv".to_owned();
-        Self { days, place, todo, warnings: Vec::new(), notes: Vec::new() }
+        Self { days, place, todo, warnings: Vec::new(), notes: Vec::new(), stored: false }
     }
 
     /// Days that the caller holds: all of one symbol, each with its date, oldest first.
