@@ -20,6 +20,8 @@ from verify.runtimes.onnxruntime_session import flat_session
 
 Floats = npt.NDArray[np.float64]
 BINARY = Path("runtime/target/release/dollarbill-ml")
+RUST_ENGINES = {"rust": "onnxruntime", "rust-ort": "onnxruntime", "rust-native": "native"}
+"""Runtime -> the engine that the binary is told to use; `rust` is the older name of `rust-ort`."""
 TIME_LIMIT_SECONDS = 900
 # A stack of unread errors says nothing more than its last line.
 QUOTED_CHARACTERS = 400
@@ -49,6 +51,7 @@ class RustRuntime:
     answers_per_row: int
     binary: Path = BINARY
     name: str = "rust"
+    engine: str = "onnxruntime"
 
     def __call__(self, rows: Floats) -> Floats:
         """See `Runtime`; a run that fails is a PipelineError with the binary's own line."""
@@ -74,7 +77,7 @@ class RustRuntime:
             raise PipelineError(f"{self.binary}: the Rust binary is not built; run `make`, or verify --runtime python")
         try:
             return subprocess.run(
-                [str(self.binary.resolve()), *arguments],
+                [str(self.binary.resolve()), "--engine", self.engine, *arguments],
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -112,9 +115,9 @@ def open_runtimes(names: tuple[str, ...], folder: Path, manifest: Manifest) -> l
             graph = read_bytes(folder / GRAPH_FILE)
             threads = manifest.session.intra_op_num_threads
             runtimes.append(PythonRuntime(flat_session(graph, manifest.inputs, manifest.outputs, threads=threads)))
-        elif name == "rust":
+        elif name in RUST_ENGINES:
             answers = sum(int(np.prod(tensor_shape(output), dtype=np.int64)) for output in manifest.outputs)
-            runtimes.append(RustRuntime(folder, answers))
+            runtimes.append(RustRuntime(folder, answers, name=name, engine=RUST_ENGINES[name]))
         else:
-            raise PipelineError(f"--runtime: no runtime {name!r}; choose from python, rust")
+            raise PipelineError(f"--runtime: no runtime {name!r}; choose from python, {', '.join(RUST_ENGINES)}")
     return runtimes
