@@ -48,25 +48,25 @@ $(PY): | $(STAMPS)/python $(STAMPS)/cargo
 	@echo "== virtual environment in .venv"
 	@"$(PYTHON)" -m venv .venv
 
-# On all cores, which pip does not do; without it every process compiles scikit-learn anew where Python may not write.
-COMPILE = $(PY) -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
+# Compiled here on all cores, which pip does not do; without it every process compiles scikit-learn anew where Python may
+# not write. What does not compile is said and stops nothing: it costs time, not answers.
+define install
+	@$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r $< | { grep -v '^Requirement already' || true; }
+	@$(PY) -m compileall -q -j 0 .venv/lib || echo "warning: some packages in .venv did not compile; each start compiles them again" >&2
+	@touch $@
+endef
 
 $(STAMPS)/venv: requirements.lock | $(PY)
 	@echo "== Python packages from requirements.lock (some minutes the first time)"
-	@$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements.lock | { grep -v '^Requirement already' || true; }
-	@$(COMPILE)
-	@touch $@
+	$(install)
 
 $(STAMPS)/venv-dev: requirements-dev.lock $(STAMPS)/venv
 	@echo "== development packages from requirements-dev.lock"
-	@$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements-dev.lock | { grep -v '^Requirement already' || true; }
-	@$(COMPILE)
-	@touch $@
+	$(install)
 
 $(STAMPS)/venv-docs: requirements-docs.lock $(STAMPS)/venv
 	@echo "== packages for the documents from requirements-docs.lock"
-	@$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements-docs.lock | { grep -v '^Requirement already' || true; }
-	@touch $@
+	$(install)
 
 $(STAMPS)/binary: $(RUST_SOURCES) | $(STAMPS)/cargo
 	@echo "== Rust release build in runtime/target"
