@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 RANDOM_ROWS = 200_000
 """Of a model that is not of this house."""
 BATCH_SIZES = (1, 2, 1000)
-BATCH_ROWS = {"python": 1000, "rust": 4}
+BATCH_ROWS = {"python": 1000, "rust": 4, "rust-ort": 4, "rust-native": 4}
 """Rows asked again in other batch sizes; the Rust binary is a process a batch."""
 RANDOM = "random rows"
 
@@ -100,7 +100,7 @@ def check_model(
         model_folder: `artifacts/<model>`.
         source: for a model of this house, the folder where training left its original.
         original_file: for any other, the file that it was compiled from.
-        runtimes: of "python", "rust".
+        runtimes: of "python", "rust-ort" (or its older name "rust"), "rust-native".
         rows: random rows; by default as many as the model says.
         seed: of every random choice.
 

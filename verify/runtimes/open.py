@@ -51,7 +51,6 @@ class RustRuntime:
     answers_per_row: int
     binary: Path = BINARY
     name: str = "rust"
-    engine: str = "onnxruntime"
 
     def __call__(self, rows: Floats) -> Floats:
         """See `Runtime`; a run that fails is a PipelineError with the binary's own line."""
@@ -77,7 +76,7 @@ class RustRuntime:
             raise PipelineError(f"{self.binary}: the Rust binary is not built; run `make`, or verify --runtime python")
         try:
             return subprocess.run(
-                [str(self.binary.resolve()), "--engine", self.engine, *arguments],
+                [str(self.binary.resolve()), *arguments, "--engine", RUST_ENGINES[self.name]],
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -117,7 +116,7 @@ def open_runtimes(names: tuple[str, ...], folder: Path, manifest: Manifest) -> l
             runtimes.append(PythonRuntime(flat_session(graph, manifest.inputs, manifest.outputs, threads=threads)))
         elif name in RUST_ENGINES:
             answers = sum(int(np.prod(tensor_shape(output), dtype=np.int64)) for output in manifest.outputs)
-            runtimes.append(RustRuntime(folder, answers, name=name, engine=RUST_ENGINES[name]))
+            runtimes.append(RustRuntime(folder, answers, name=name))
         else:
             raise PipelineError(f"--runtime: no runtime {name!r}; choose from python, {', '.join(RUST_ENGINES)}")
     return runtimes
