@@ -1,6 +1,8 @@
 //! An ONNX file as a graph: every length is checked before memory is asked for.
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
 
 use prost::Message as _;
 
@@ -29,6 +31,9 @@ pub(crate) enum Attribute {
     Texts(Vec<String>),
 }
 
+/// What lowering an operator made that all programs of a graph can share.
+pub(crate) type Kept = OnceLock<Arc<dyn Any + Send + Sync>>;
+
 /// An operator with the names of what it reads and writes; an empty name is nothing.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -36,6 +41,7 @@ pub(crate) struct Node {
     pub(crate) inputs: Vec<String>,
     pub(crate) outputs: Vec<String>,
     pub(crate) attributes: BTreeMap<String, Attribute>,
+    pub(crate) kept: Kept,
 }
 
 /// An input or output: its type, and the lengths of its axes where they are fixed.
@@ -102,7 +108,7 @@ fn node_of(node: NodeProto) -> Result<Node, String> {
             return Err(format!("{operator}: attribute '{name}' stands twice"));
         }
     }
-    Ok(Node { operator, inputs: node.input, outputs: node.output, attributes })
+    Ok(Node { operator, inputs: node.input, outputs: node.output, attributes, kept: Kept::new() })
 }
 
 fn attribute_of(attribute: AttributeProto) -> Result<Attribute, String> {

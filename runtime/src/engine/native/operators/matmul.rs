@@ -124,6 +124,8 @@ pub(crate) fn gemm(call: &mut Call<'_>) -> Lowered {
             operator: call.operator,
             inputs: &inputs,
             attributes: call.attributes,
+            kept: call.kept,
+            columns: None,
             wanted: call.wanted,
             builder: &mut *call.builder,
         };
