@@ -68,10 +68,9 @@ impl Trees {
         mut take: impl FnMut(usize, &[f64]),
     ) {
         match self {
-            Self::Masks(masks) => masks.each(rows, words, take),
-            Self::Ranked(ranked) => ranked.each(rows, words, take),
             Self::Plain(forest, _) if rows.count == 1 => one_row(forest, padded, |payload| take(0, &[payload])),
-            Self::Plain(_, Some(ranked)) => ranked.each(rows, words, take),
+            Self::Masks(masks) => masks.each(rows, words, take),
+            Self::Ranked(ranked) | Self::Plain(_, Some(ranked)) => ranked.each(rows, words, take),
             Self::Plain(forest, None) => many_rows(forest, padded, |row, payload| take(row, &[payload])),
         }
     }
