@@ -9,7 +9,7 @@ import difflib
 import functools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, create_model
 
@@ -52,6 +52,7 @@ class Runtime(Section):
     """`runtime`: what only the Rust side reads; paths are relative to the folder that holds `config/`."""
 
     onnxruntime_library: str | None = Field(None, min_length=1)
+    engine: Literal["auto", "native", "onnxruntime"] | None = None
     lanes: int | None = Field(None, ge=1, le=256)
     data_dir: str | None = Field(None, min_length=1)
     history_path: str | None = Field(None, min_length=1)

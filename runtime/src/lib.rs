@@ -25,7 +25,7 @@
 //! # Features
 //! | feature | what it adds |
 //! |---|---|
-//! | `ort` (default) | models are loaded into onnxruntime; without it artifacts are read and checked, and fallback and fake answer |
+//! | `ort` (default) | models can be loaded into onnxruntime; without it the native engine serves what it knows |
 //! | `files` | surfaces, option chains, signals and rows from files: `surface::read_surface`, `chain::read`, `batch`, `any_model::answer_stream` |
 //! | `history` | `history::HistoryStore`, in `SQLite`; with `files` also `observe`, `MlService::forecast` and its drop-in |
 //! | `metrics` | counters and histograms through the `metrics` facade |
@@ -51,6 +51,7 @@ mod workshop;
 pub use any_model::{Answers, Model, ModelOptions, Signature};
 pub use artifact::{Array, Axis, Column, Dtype, Task, TensorSpec, Values, Version};
 pub use config::Config;
+pub use engine::choice::{EngineChoice, EngineKind};
 pub use error::Error;
 #[cfg(feature = "files")]
 pub use io::atomic::AtomicFile;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::config::key::{ANY, Key, Kind, check_value, key, optional};
+use crate::engine::choice::EngineChoice;
 use crate::io::text::nearest;
 use crate::models::keys::MODELS;
 
@@ -42,6 +43,7 @@ const KEYS: &[Key] = &[
     key("logging.prediction_cache_hits", Kind::Switch),
     key("runtime", Kind::Section),
     optional("runtime.onnxruntime_library", Kind::Path),
+    optional("runtime.engine", Kind::Word(&EngineChoice::WORDS)),
     optional("runtime.lanes", Kind::Whole(1, 256)),
     optional("runtime.data_dir", Kind::Path),
     optional("runtime.history_path", Kind::Path),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use dollarbill_ml::EngineChoice;
 use jiff::civil::Date;
 
 const EXAMPLES: &str = r#"Examples:
@@ -47,11 +48,18 @@ pub(crate) struct Arguments {
     /// An answer that the model cannot give is an error (exit 2), whatever the config says
     #[arg(long, global = true)]
     pub(crate) no_fallback: bool,
+    /// The engine, whatever the config says: auto, native or onnxruntime
+    #[arg(long, global = true, value_name = "ENGINE", value_parser = engine)]
+    pub(crate) engine: Option<EngineChoice>,
     /// Say on stderr what is going on
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+fn engine(word: &str) -> Result<EngineChoice, String> {
+    EngineChoice::of_word(word).ok_or_else(|| format!("must be one of {}", EngineChoice::WORDS.join(", ")))
 }
 
 #[derive(Debug, Subcommand)]
