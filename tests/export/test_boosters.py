@@ -15,8 +15,12 @@ from export.sklearn.agreement import check_sklearn
 from export.sklearn.boosters.files import booster_of
 from export.sklearn.boosters.table import closeness
 from export.sklearn.compile import compile_sklearn, is_bit_exact
+from export.sklearn.measured import compile_graded
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import answers
+from verify.compare.compare_model import compare_pair
+from verify.compare.onnx_file import open_foreign
+from verify.runtimes.original import sklearn_original
 
 xgboost = pytest.importorskip("xgboost")
 lightgbm = pytest.importorskip("lightgbm")
@@ -110,6 +114,23 @@ def test_a_booster_answers_as_its_library(name: str) -> None:
     if name == "xgboost, categories":  # XGBoost itself takes no code below 0 for training, but any to predict
         given = given[given[:, 4] != -1]
     require_equal(model, given)
+
+
+TWO_WAYS = {"xgboost, categories", "lightgbm, categories and zeros", "lightgbm, one against the rest"}
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in TWO_WAYS])
+def test_the_splits_of_a_booster_are_told_apart_and_its_graph_is_in_parity(name: str) -> None:
+    model = CASES[name]()
+    graph = open_foreign(compile_graded(model, name="case").model.SerializeToString())
+
+    found = compare_pair(sklearn_original(model, name=name), graph, rows=1000)
+
+    proof = found.proof
+    assert found.in_parity
+    assert proof.splits > 100
+    assert proof.thresholds.undecided <= 0.02 * proof.splits
+    assert proof.routes.undecided <= 0.02 * proof.splits
 
 
 @pytest.mark.parametrize(
