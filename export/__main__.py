@@ -23,6 +23,8 @@ examples:
   python -m export --original model.skops -o model.onnx
         the graph alone: input `features` (float64 rows of all columns), output `probabilities` (2-D) for
         classifiers, `variable` for regressors
+  python -m export --original model.skops -o model.onnx --inputs columns --input float32
+        one input a column by its name, float32 (text columns are strings, and always inputs of their own)
   python -m export --original network.keras -o network.onnx
         a Keras network: its own inputs, outputs by their names
   python -m export migrate artifacts/my_model       an artifact of format 1 as format 2, the graph as it is
@@ -31,6 +33,9 @@ A new version is a candidate; it comes into use when it is proven. Next: python 
 Exit codes: 0 good, 2 could not.
 """
 MIGRATE = "migrate"
+# The values of `export.sklearn.graph_inputs`, which loads scikit-learn; a test holds them equal.
+LAYOUTS = ("table", "columns")
+NUMBER_TYPES = ("float64", "float32")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="of --original: let measured parts stand in front of trees, where rows may take another leaf",
     )
+    command.add_argument("--inputs", choices=LAYOUTS, help="of -o: one table, or one input a column by its name")
+    command.add_argument("--input", choices=NUMBER_TYPES, dest="numbers", help="of -o: the type of its numbers")
     command.add_argument("--data", type=Path, metavar="ROWS.csv", help="of --artifact: rows like its training data")
     return command
 
@@ -99,7 +106,14 @@ def _compile_file(options: argparse.Namespace) -> int:
         wish = Wish(exact=options.exact, before_trees=options.measured_before_trees)
 
         opened = open_original_file(original)
-        graph, grade = graph_of_file(opened, name=original.stem, labels=options.labels, wish=wish)
+        graph, grade = graph_of_file(
+            opened,
+            name=original.stem,
+            labels=options.labels,
+            inputs=options.inputs,
+            numbers=options.numbers,
+            wish=wish,
+        )
         write_atomic(options.output, graph.SerializeToString(deterministic=True))
         cli.show(
             f"{original}: {opened.says}\n"
@@ -108,8 +122,10 @@ def _compile_file(options: argparse.Namespace) -> int:
             f"--original {original} --onnx {options.output}"
         )
         return cli.EXIT_GOOD
-    if options.labels:
-        raise PipelineError("--labels belongs to -o MODEL.onnx; an artifact holds one output of numbers")
+    for option in ("labels", "inputs", "numbers"):
+        if getattr(options, option):
+            said = "input" if option == "numbers" else option
+            raise PipelineError(f"--{said} belongs to -o MODEL.onnx; an artifact takes and gives one table of numbers")
     from export.artifact.version_folder import write_artifact
     from export.grade import grade_of
     from export.original_file import Wish, draft_of_file, open_original_file

@@ -18,6 +18,7 @@ from export.grade import Grade, stamped
 from train.core.contract import Column, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
+from train.core.model_table import table_of
 from train.core.record import DataRecord, TrainingRecord, library_versions
 from train.core.sklearn_answers import has_classes
 from train.core.skops_files import load_skops
@@ -86,7 +87,13 @@ class Wish:
 
 
 def graph_of_file(
-    original: OriginalFile, *, name: str, labels: bool = False, wish: Wish = Wish()
+    original: OriginalFile,
+    *,
+    name: str,
+    labels: bool = False,
+    inputs: str | None = None,
+    numbers: str | None = None,
+    wish: Wish = Wish(),
 ) -> tuple[onnx.ModelProto, Grade]:
     """The graph of what a file holds, which has answered as the original, and its grade, which its metadata names too.
 
@@ -94,6 +101,8 @@ def graph_of_file(
         original: what the file holds.
         name: the graph's.
         labels: also what `predict` answers.
+        inputs: "table" or "columns", see `export.sklearn.graph_inputs`; None as the model needs.
+        numbers: "float64" or "float32", the type of the inputs; None is float64.
         wish: what is asked of the grade.
 
     Raises:
@@ -105,16 +114,19 @@ def graph_of_file(
         from export.keras.network_artifact import measured_absolute
         from export.keras.seeded_batch import has_softmax
 
-        if labels:
-            raise PipelineError("--labels is of scikit-learn's classifiers; a network has none")
+        if labels or inputs or numbers:
+            raise PipelineError(
+                "--labels, --inputs and --input are of scikit-learn's models; a network has inputs of its own"
+            )
         network = compile_keras(original.model, name=name)
         near = measured_absolute(original.model, network, missing=not has_softmax(original.model))
         grade = Grade("exact", near, RELATIVE)
         return stamped(network, grade), grade
     from export.sklearn.measured import compile_graded
 
+    form: dict[str, Any] = {"inputs": inputs, "numbers": numbers or "float64"}
     graph, grade = compile_graded(
-        original.model, name=name, labels=labels, exact=wish.exact, before_trees=wish.before_trees
+        original.model, name=name, labels=labels, exact=wish.exact, before_trees=wish.before_trees, form=form
     )
     if labels and all(output.name != "label" for output in graph.graph.output):
         raise PipelineError(f"--labels: a {type(original.model).__name__} gives values and no labels; leave it out")
@@ -171,6 +183,12 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
             "output of numbers; `-o model.onnx` compiles the graph alone"
         )
     width = input_width(estimator)
+    texts = [column.name for column in table_of(estimator, width) if column.kind == "text"]
+    if texts:
+        raise PipelineError(
+            f"{path}: column {texts[0]!r} holds text, an artifact takes numbers; `-o model.onnx` compiles the graph "
+            "alone"
+        )
     if width > LONGEST_AXIS:
         raise PipelineError(
             f"{path}: takes {width:,} columns, an artifact holds at most {LONGEST_AXIS:,}; "

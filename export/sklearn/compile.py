@@ -1,11 +1,12 @@
 """A fitted scikit-learn model as an ONNX graph that decides as the model does."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import onnx
 import sklearn
-from onnx import TensorProto, helper
+from onnx import helper
 
 from export.graph import GraphBuilder, finish, tensor
 from export.sklearn.boosters import table as _boosters
@@ -21,15 +22,17 @@ from export.sklearn.estimators.registry import (
     lower_value,
     unwrapped,
 )
+from export.sklearn.graph_inputs import TABLE, Layout, NumberType, graph_inputs
 from export.sklearn.outputs import all_exact, confidence_of, outputs_of
 from export.sklearn.smooth import table as _smooth
 from train.core.errors import PipelineError
+from train.core.model_table import table_of
 
 __all__ = ["CLASSIFIERS", "REGRESSORS", "compile_sklearn", "is_bit_exact", "lower_classifier", "lower_value"]
 __all__ += ["INPUT", "unwrapped"]
 
-INPUT = "features"
-"""Name of the one input, float64 [batch, n_features_in_]."""
+INPUT = TABLE
+"""Name of the one input, float64 [batch, n_features_in_], where it is one."""
 
 for _room in (_estimators, _ensembles, _smooth):
     _room.fill()
@@ -41,6 +44,8 @@ def compile_sklearn(
     name: str,
     output: Literal["natural", "confidence"] = "natural",
     labels: bool = False,
+    inputs: Layout | None = None,
+    numbers: NumberType = "float64",
     doc_metadata: Mapping[str, str] | None = None,
 ) -> onnx.ModelProto:
     """Compile a fitted classifier, regressor, outlier detector or Pipeline that ends in one.
@@ -61,6 +66,10 @@ def compile_sklearn(
             the scores are not, or are exactly 0.
         labels: also gives `label`, what `predict` answers by scikit-learn's own rule, ties included: int64 or string
             [batch], of several outputs [batch, output]. A regressor has none.
+        inputs: "table" gives one input `features` [batch, column]; "columns" one input [batch, 1] for each column, by
+            its name in `fit` (x0, x1, ... without one), text as strings. None: a table unless a column holds text.
+        numbers: the type of the inputs that are no text. A float32 row is answered as scikit-learn answers the same
+            numbers as float64.
         doc_metadata: custom metadata to add to the model.
 
     Returns:
@@ -72,16 +81,21 @@ def compile_sklearn(
         PipelineError: a part that has no exact form, named, with the reason and what is supported.
     """
     n_features = _require_fitted(estimator)
-    builder = GraphBuilder()
-    scope = ColumnScope(builder, INPUT, n_features, input_columns(n_features))
+    table = table_of(estimator, n_features)
+    builder = GraphBuilder(prefix=_prefix(column.name for column in table))
+    given = graph_inputs(builder, table, layout=inputs, numbers=numbers)
+    scope = ColumnScope(builder, given.source, n_features, input_columns(n_features, estimator))
     soft = output == "confidence"
     outputs = confidence_of(estimator, scope) if soft else outputs_of(estimator, scope, labels=labels)
+    taken = {value.name for value in given.declared} & {found.name for found in outputs}
+    if taken:
+        raise PipelineError(f"column {taken.pop()!r} has the name of an output; rename it, or take a table of numbers")
     for found in outputs:
         builder.output(found.tensor, found.name)
     body = helper.make_graph(
         builder.nodes,
         name,
-        [tensor(INPUT, TensorProto.DOUBLE, ["batch", n_features])],
+        given.declared,
         [tensor(o.name, o.dtype, ["batch"] if o.width is None else ["batch", o.width]) for o in outputs],
         builder.initializers,
     )
@@ -95,7 +109,16 @@ def is_bit_exact(estimator: Any) -> bool:
         PipelineError: the estimator cannot be compiled.
     """
     n_features = _require_fitted(estimator)
-    return all_exact(estimator, ColumnScope(GraphBuilder(), INPUT, n_features, input_columns(n_features)))
+    return all_exact(estimator, ColumnScope(GraphBuilder(), INPUT, n_features, input_columns(n_features, estimator)))
+
+
+def _prefix(names: Iterable[str]) -> str:
+    """What the names of tensors inside begin with, so that no column is called like one of them."""
+    taken = [name for name in names if re.fullmatch(r"_*[a-z]+\d+(_second)?", name)]
+    prefix = ""
+    while any(re.match(rf"{prefix}[a-z]", name) for name in taken):
+        prefix += "_"
+    return prefix
 
 
 def _require_fitted(estimator: Any) -> int:

@@ -4,6 +4,7 @@ A part without an exact form goes through skl2onnx's converter, the parts around
 compared with the original on seeded rows: twice the largest difference is the tolerance.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,9 +21,11 @@ from export.sklearn.columns.stock import holds_trees, measuring_parts, short
 from export.sklearn.compile import compile_sklearn, is_bit_exact
 from export.sklearn.estimators.registry import innermost
 from export.sklearn.estimators.stock import answers_rows
+from export.sklearn.graph_inputs import as_taken, feeds
 from export.sklearn.outputs import LABEL
 from export.sklearn.sample_rows import starting_rows
 from train.core.errors import PipelineError
+from train.core.model_table import table_of
 from train.core.sklearn_answers import has_classes, labels
 
 Floats = npt.NDArray[np.float64]
@@ -49,6 +52,7 @@ def compile_graded(
     exact: bool = False,
     before_trees: bool = False,
     rows: Floats | None = None,
+    form: Mapping[str, Any] | None = None,
 ) -> Graded:
     """Compile a fitted model exactly, or else measured, after it answered as the original.
 
@@ -59,26 +63,28 @@ def compile_graded(
         exact: refuse what would be measured.
         before_trees: let measured parts stand in front of trees; rows next to a split may then be in another leaf.
         rows: rows like its training data, float64 [row, column], to compare; None derives some from the estimator.
+        form: further arguments of `compile_sklearn`: the shape and the type of the inputs.
 
     Raises:
         NoExactForm: a part has no exact form, and `exact` is set; the part is named with the reason.
         PipelineError: it has neither, or the graph answers otherwise than the original.
     """
     try:
-        model = compile_sklearn(estimator, name=name, labels=labels)
+        model = compile_sklearn(estimator, name=name, labels=labels, **(form or {}))
         bound = 0.0 if is_bit_exact(estimator) else closeness(estimator)
         grade = Grade("exact", bound, bound)
     except NoExactForm as reason:
-        if exact:
+        if exact or "--inputs columns" in str(reason):
             raise
-        model, grade = _measured(estimator, reason, name=name, labels=labels, before_trees=before_trees, rows=rows)
+        asked = {"name": name, "labels": labels, **(form or {})}
+        model, grade = _measured(estimator, reason, asked, before_trees=before_trees, rows=rows)
     else:
         check_sklearn(estimator, model, rows)
     return Graded(stamped(model, grade), grade)
 
 
 def _measured(
-    estimator: Any, reason: NoExactForm, *, name: str, labels: bool, before_trees: bool, rows: Floats | None
+    estimator: Any, reason: NoExactForm, asked: dict[str, Any], *, before_trees: bool, rows: Floats | None
 ) -> tuple[onnx.ModelProto, Grade]:
     import skl2onnx
 
@@ -86,7 +92,7 @@ def _measured(
     while True:
         with measuring_parts(before_trees=before_trees, by_converter=whole) as found:
             try:
-                model = compile_sklearn(estimator, name=name, labels=labels)
+                model = compile_sklearn(estimator, **asked)
                 break
             except NoExactForm as error:
                 # A refusal that came late: the converter takes what answers, as a whole.
@@ -133,17 +139,17 @@ def _differences(estimator: Any, model: onnx.ModelProto, rows: Floats | None) ->
     options.log_severity_level = 4
     kind = type(estimator).__name__
     given = starting_rows(estimator, input_width(estimator)) if rows is None else rows
-    parts = [np.zeros(0)]
+    columns, parts = table_of(estimator, input_width(estimator)), [np.zeros(0)]
     try:
         session = ort.InferenceSession(to_bytes(model), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exception types have no common public base
         raise PipelineError(f"{kind}: the graph with skl2onnx's parts cannot be loaded: {short(error)}") from error
     for some in (given[~np.isinf(given).any(axis=1)], *rows_to_compare(estimator, rows)):
-        asked, expected = answered_rows(estimator, some)
+        asked, expected = answered_rows(estimator, as_taken(session.get_inputs(), some))
         if not len(asked):
             continue
         try:
-            tensors = session.run(None, {session.get_inputs()[0].name: asked})
+            tensors = session.run(None, feeds(session.get_inputs(), columns, asked))
         except Exception as error:  # as above
             raise PipelineError(f"{kind}: the graph with skl2onnx's parts does not run: {short(error)}") from error
         by_name = dict(zip([output.name for output in session.get_outputs()], tensors, strict=True))

@@ -9,6 +9,7 @@ from export.sklearn.columns.preprocess import input_width
 from export.sklearn.table_file import read_rows
 from train.core import cli
 from train.core.errors import PipelineError
+from train.core.model_table import table_of
 from train.core.sklearn_answers import has_classes
 from verify.compare.compare_model import PairResult, compare_pair
 from verify.compare.onnx_file import ForeignGraph, open_foreign
@@ -26,10 +27,12 @@ def run_compare(options: argparse.Namespace) -> int:
         from verify.compare.compare_network import run_compare_network
 
         return run_compare_network(options)
-    original, graph = load_sklearn(options.original), open_foreign(options.onnx)
+    original = load_sklearn(options.original)
     width = input_width(original.estimator)
-    takes = graph.session.get_inputs()[0].shape
-    if len(takes) != 2 or (isinstance(takes[1], int) and takes[1] != width):
+    graph = open_foreign(options.onnx, table_of(original.estimator, width))
+    inputs = graph.session.get_inputs()
+    takes = inputs[0].shape
+    if len(inputs) == 1 and (len(takes) != 2 or (isinstance(takes[1], int) and takes[1] != width)):
         raise PipelineError(f"{options.onnx}: takes rows of shape {takes}, but {options.original} has {width} columns")
     original, about = _same_answers(original, graph)
     base = None if options.data is None else read_rows(options.data, original.estimator)

@@ -1,5 +1,6 @@
 """A fitted scikit-learn model and an ONNX file of it, compared on probes derived from the model and on random rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ from export.sklearn.columns.preprocess import input_width
 from export.sklearn.compile import is_bit_exact
 from export.sklearn.estimators.registry import innermost
 from export.sklearn.measured import LARGEST_BOUND, MARGIN
-from export.sklearn.sample_rows import starting_rows
+from export.sklearn.sample_rows import closed_columns, starting_rows
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import has_classes, one_job, original_input
 from verify.compare.onnx_file import ForeignGraph
@@ -29,6 +30,8 @@ VISIBLE = 1e-5
 ROWS_WITH_CAUSE = 4000
 MEASURED_FROM = 1e-9
 """From this tolerance on a label next to a tie is not held against a graph."""
+TRIED = 16
+"""Rows of which one must be answered before categories are asked for."""
 
 
 @dataclass
@@ -98,15 +101,23 @@ def tolerance_of(original: Original, graph: ForeignGraph | None = None) -> Toler
 def pair_probes(original: Original, base: Floats | None, *, seed: int = 0) -> Probes:
     """Probes of a model; without data the first probes show where its splits are, and serve as data."""
     groups = original.groups
+    closed: dict[int, Floats] = {}
+    given = starting_rows(original.estimator, input_width(original.estimator)) if base is None else base
+    accepted = accepted_answers(original.answer, given[:TRIED])[1]
+    if accepted.any():
+        row = given[:TRIED][accepted][0]
+        closed = closed_columns(
+            original.estimator, row, lambda rows: bool(accepted_answers(original.answer, rows)[1].all())
+        )
     if base is None:
-        base = starting_rows(original.estimator, input_width(original.estimator))
-        first = visiting_rows(groups, base, _spans(base), seed=seed)
+        base = given
+        first = visiting_rows(groups, base, _spans(base, closed), seed=seed)
         if len(first):
             base = _shuffled_columns(first, np.random.default_rng(seed))
     return tree_probes(
         groups,
         base,
-        _spans(base),
+        _spans(base, closed),
         judge=original.judge(tolerance_of(original)),
         takes_missing=original.takes_missing(base),
         seed=seed,
@@ -241,10 +252,11 @@ def _plain_trees(original: Original) -> bool:
     return not hasattr(estimator, "init_") and all(hasattr(member, "tree_") for member in members)
 
 
-def _spans(base: Floats) -> tuple[Span, ...]:
+def _spans(base: Floats, closed: Mapping[int, Floats]) -> tuple[Span, ...]:
+    ranges = zip(np.nanmin(base, axis=0).tolist(), np.nanmax(base, axis=0).tolist(), strict=True)
     return tuple(
-        Span(low, high if high > low else low + 1.0)
-        for low, high in zip(np.nanmin(base, axis=0).tolist(), np.nanmax(base, axis=0).tolist(), strict=True)
+        Span(low, high if high > low else low + 1.0, choices=tuple(closed.get(index, ())))
+        for index, (low, high) in enumerate(ranges)
     )
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from export.sklearn.boosters.trees import BoostedTrees, seen_by_trees, walk
 from train.core.sklearn_answers import original_input
+from verify.proof.accepted_rows import accepted_answers
 from verify.proof.boosters import boosted_trees
 
 Floats = npt.NDArray[np.float64]
@@ -103,15 +104,16 @@ def _groups(estimator: Any, before: Transform, name: str, *, second: bool) -> It
         outputs = range(trees[0].value.shape[1])
         used = tuple(outputs)[1:] if second and len(outputs) == 2 else tuple(outputs)
         place = name.strip() or type(estimator).__name__
-        exact = _as_numbers(before, single=False)
-        yield Group(place, _as_numbers(before, single=single), trees, exact, single, used)
+        width = int(estimator.n_features_in_)
+        exact = _as_numbers(before, width, single=False)
+        yield Group(place, _as_numbers(before, width, single=single), trees, exact, single, used)
     elif hasattr(estimator, "estimator_"):
         yield from _groups(estimator.estimator_, before, name, second=second)
 
 
 def _boosted_group(model: BoostedTrees, before: Transform, name: str) -> Group:
     """The trees of XGBoost, LightGBM or CatBoost; columns made of categories stand behind those of the input."""
-    exact = _as_numbers(before, single=False)
+    exact = _as_numbers(before, model.n_features, single=False)
     trees = []
     for number, tree in enumerate(model.trees):
         suffix = f", score {model.scores[number]}" if model.n_scores > 1 else ""
@@ -140,19 +142,23 @@ def _boosted_group(model: BoostedTrees, before: Transform, name: str) -> Group:
 
 def _then(before: Transform, step: Any) -> Transform:
     def transform(rows: Floats) -> Floats:
-        result: Floats = step.transform(original_input(step, before(rows)))
-        return result
+        result = step.transform(original_input(step, before(rows)))
+        return np.asarray(result.toarray() if hasattr(result, "toarray") else result, dtype=np.float64)
 
     return transform
 
 
-def _as_numbers(before: Transform, *, single: bool) -> Transform:
-    """Classic trees see float32; its numbers are kept in float64 here. Values too large become infinite."""
+def _as_numbers(before: Transform, width: int, *, single: bool) -> Transform:
+    """Classic trees see float32; its numbers are kept in float64 here. Values too large become infinite.
+
+    Of rows that a transformer refuses (a category that it does not know) the trees see nothing: NaN.
+    """
 
     def transform(rows: Floats) -> Floats:
         if not len(rows):  # which scikit-learn refuses
             return transform(np.zeros((1, rows.shape[1])))[:0]
-        seen = np.asarray(before(rows), dtype=np.float64)
+        seen, accepted = accepted_answers(before, rows)
+        seen = seen if accepted.any() else np.full((len(rows), width), np.nan)
         if single:
             with np.errstate(over="ignore"):
                 seen = seen.astype(np.float32).astype(np.float64)
