@@ -94,7 +94,11 @@ class Wish:
 
 
 def graph_of_file(
-    original: OriginalFile, *, name: str, labels: bool = False, wish: Wish = Wish()
+    original: OriginalFile,
+    *,
+    name: str,
+    labels: bool = False,
+    wish: Wish = Wish(),
 ) -> tuple[onnx.ModelProto, Grade]:
     """The graph of what a file holds, which has answered as the original, and its grade, which its metadata names too.
 

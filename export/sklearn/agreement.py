@@ -10,7 +10,7 @@ from export.graph import to_bytes
 from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.compile import is_bit_exact
-from export.sklearn.graph_inputs import feeds
+from export.sklearn.graph_inputs import as_taken, feeds
 from export.sklearn.outputs import LABEL
 from export.sklearn.sample_rows import starting_rows
 from train.core.errors import PipelineError
@@ -48,7 +48,7 @@ def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = 
     bound = 0.0 if is_bit_exact(estimator) else closeness(estimator)
     columns = table_of(estimator, input_width(estimator))
     for some in rows_to_compare(estimator, rows):
-        some, expected = answered_rows(estimator, some)
+        some, expected = answered_rows(estimator, as_taken(session.get_inputs(), some))
         if not len(some):
             continue
         tensors = session.run(None, feeds(session.get_inputs(), columns, some))

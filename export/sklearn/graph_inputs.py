@@ -117,6 +117,14 @@ def feeds(
     return given
 
 
+def as_taken(inputs: Sequence[Any], rows: Floats) -> Floats:
+    """Rows as numbers that the inputs can hold: those of float32, where one of them is of that type."""
+    narrow = any(one.type == "tensor(float)" for one in inputs)
+    with np.errstate(over="ignore"):
+        taken: Floats = rows.astype(np.float32).astype(np.float64) if narrow else rows
+    return taken
+
+
 def _narrowed(rows: Floats, kind: str) -> npt.NDArray[np.floating]:
     with np.errstate(over="ignore"):
         return rows.astype(_NUMBERS[kind])
