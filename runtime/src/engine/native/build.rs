@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::native::operators::schema::Opsets;
 use crate::engine::native::read::{Attribute, numbers_in};
 use crate::engine::native::scratch::{Element, Scratch, Sink, Source};
 use crate::engine::native::value::{Kind, Spot, Value};
@@ -109,6 +110,7 @@ pub(crate) struct Call<'a> {
     pub(crate) operator: &'a str,
     pub(crate) inputs: &'a [Option<Value>],
     pub(crate) attributes: &'a BTreeMap<String, Attribute>,
+    pub(crate) opsets: Opsets,
     /// Which outputs are read.
     pub(crate) wanted: &'a [bool],
     pub(crate) builder: &'a mut Builder,

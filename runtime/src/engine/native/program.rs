@@ -214,7 +214,14 @@ impl<'a> Plan<'a> {
         let constant = inputs.iter().flatten().all(Value::is_constant);
         let mut aside = Builder::default();
         let builder = if constant { &mut aside } else { &mut self.builder };
-        let call = Call { operator: &node.operator, inputs: &inputs, attributes: &node.attributes, wanted, builder };
+        let call = Call {
+            operator: &node.operator,
+            inputs: &inputs,
+            attributes: &node.attributes,
+            opsets: self.graph.opsets,
+            wanted,
+            builder,
+        };
         let mut outputs = lower(call)?;
         if constant {
             outputs = self.fold(aside, outputs)?;

@@ -124,6 +124,7 @@ pub(crate) fn gemm(call: &mut Call<'_>) -> Lowered {
             operator: call.operator,
             inputs: &inputs,
             attributes: call.attributes,
+            opsets: call.opsets,
             wanted: call.wanted,
             builder: &mut *call.builder,
         };

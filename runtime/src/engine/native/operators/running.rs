@@ -43,7 +43,8 @@ fn summed<T: Number>(call: &mut Call<'_>, along: Along, exclusive: bool, reverse
     one(call.builder.step(kind, shape, move |out: &mut [T], scratch| {
         let values = source.get(scratch);
         for line in along.lines(values.len()) {
-            let mut total: Option<T> = None;
+            // As onnxruntime: what comes before the first is 0 where it is written, and nothing else.
+            let mut total: Option<T> = exclusive.then_some(T::ZERO);
             for step in 0..along.length {
                 let step = if reverse { along.length - 1 - step } else { step };
                 let place = line + step * along.inner;
@@ -132,6 +133,14 @@ pub(crate) fn top_k(call: &mut Call<'_>) -> Lowered {
 
 fn top<T: Number>(call: &mut Call<'_>, shape: Vec<usize>, along: Along, count: usize, largest: bool) -> Lowered {
     let (source, kind) = (call.source::<T>(0)?, call.input(0)?.kind);
+    call.builder.push({
+        let source = source.clone();
+        move |scratch| {
+            if source.get(scratch).iter().any(|value| value.is_nan()) {
+                scratch.fail("the largest of numbers are taken of which one is NaN");
+            }
+        }
+    });
     let narrow = Along { length: count, inner: along.inner };
     let places = call.builder.step(Kind::Int64, shape.clone(), {
         let source = source.clone();

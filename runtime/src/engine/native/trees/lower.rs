@@ -243,7 +243,8 @@ fn planted<T: Float, U: Element + Copy>(
     let (aggregate, trees) = (ensemble.aggregate, ensemble.roots.len());
     let last = move |total: T, target: usize| {
         let total = if aggregate == Aggregate::Average { total.div(T::of_count(trees)) } else { total };
-        end(base.get(target).map_or(total, |base| total.add(*base)))
+        // Also where there is none: -0 becomes 0.
+        end(total.add(base.get(target).copied().unwrap_or(T::ZERO)))
     };
     // Nothing but sums of one number from each leaf: the number stands in the leaf.
     let single = targets == 1 && ensemble.leaves.iter().all(|leaf| leaf.len() == 1);
@@ -251,6 +252,11 @@ fn planted<T: Float, U: Element + Copy>(
         let payloads: Vec<f64> = ensemble.leaves.iter().map(|leaf| leaf[0].1).collect();
         let forest = Forest::of(&ensemble.splits, &ensemble.roots, &payloads, width)?;
         return single_target(call, forest, padded, rows, last);
+    }
+    // A target without a leaf stays 0 in onnxruntime.
+    let complete = |leaf: &Vec<(usize, f64)>| (0..targets).all(|target| leaf.iter().any(|(found, _)| *found == target));
+    if !ensemble.base.is_empty() && !ensemble.leaves.iter().all(complete) {
+        return Err("has base values, and leaves that do not have every target".to_owned());
     }
     let mut payloads = Payloads { parts: Vec::new(), ranges: Vec::new() };
     for leaf in &ensemble.leaves {
