@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::native::columns::machine::{Machine, Term};
 use crate::engine::native::operators::schema::Opsets;
-use crate::engine::native::read::{Attribute, numbers_in};
+use crate::engine::native::read::{Attribute, Kept, numbers_in};
 use crate::engine::native::scratch::{Element, Scratch, Sink, Source};
 use crate::engine::native::value::{Kind, Spot, Value};
 
@@ -39,6 +40,8 @@ impl Slots {
 pub(crate) struct Builder {
     pub(crate) steps: Vec<Step>,
     slots: [Slots; 5],
+    /// The working memory that a step asks for at most.
+    pub(crate) words: usize,
 }
 
 const fn pool(kind: Kind) -> usize {
@@ -63,7 +66,7 @@ impl Builder {
     }
 
     fn places(&self) -> usize {
-        self.slots.iter().flat_map(|slots| &slots.lengths).sum()
+        self.words + self.slots.iter().flat_map(|slots| &slots.lengths).sum::<usize>()
     }
 
     /// Nobody reads the slot of this value any more.
@@ -73,6 +76,11 @@ impl Builder {
 
     pub(crate) fn push(&mut self, step: impl Fn(&mut Scratch) + Send + Sync + 'static) {
         self.steps.push(Box::new(step));
+    }
+
+    /// A step needs so many places of working memory.
+    pub(crate) fn more_words(&mut self, count: usize) {
+        self.words = self.words.max(count);
     }
 
     /// The lengths of the slots of each type.
@@ -111,6 +119,9 @@ pub(crate) struct Call<'a> {
     pub(crate) inputs: &'a [Option<Value>],
     pub(crate) attributes: &'a BTreeMap<String, Attribute>,
     pub(crate) opsets: Opsets,
+    pub(crate) kept: &'a Kept,
+    /// The first input where it is columns and no tensor; only trees are given them.
+    pub(crate) columns: Option<(&'a Machine, &'a [Term])>,
     /// Which outputs are read.
     pub(crate) wanted: &'a [bool],
     pub(crate) builder: &'a mut Builder,

@@ -7,6 +7,7 @@
 #![expect(clippy::similar_names, clippy::doc_markdown, reason = "call and cell, GatherND: words of ONNX")]
 
 pub(crate) mod build;
+pub(crate) mod columns;
 pub(crate) mod operators;
 pub(crate) mod program;
 pub(crate) mod proto;

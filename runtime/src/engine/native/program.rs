@@ -3,22 +3,31 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::engine::native::build::{Builder, Call, Step};
+use crate::engine::native::columns;
+use crate::engine::native::columns::lower::Operand;
+use crate::engine::native::columns::machine::{Machine, Term};
 use crate::engine::native::operators::lower;
-use crate::engine::native::read::{Graph, Node};
-use crate::engine::native::scratch::{Element, Scratch};
+use crate::engine::native::read::{Graph, Node, Port};
+use crate::engine::native::scratch::{Element, Scratch, Source};
 use crate::engine::native::value::{Data, Kind, Spot, Value};
 
 /// Numbers in all constants that are made by folding.
 const MOST_FOLDED: usize = 1 << 24;
+/// Columns of a value that is computed column by column.
+const MOST_COLUMNS: usize = 4096;
+/// How often columns are made a tensor; each time they are computed anew from the inputs.
+const MOST_TORN: usize = 4;
 
 /// Steps for inputs of one shape.
 pub(crate) struct Program {
     id: u64,
     steps: Vec<Step>,
     lengths: [Vec<usize>; 5],
+    words: usize,
     pub(crate) inputs: Vec<Value>,
     pub(crate) outputs: Vec<Value>,
 }
@@ -31,9 +40,18 @@ thread_local! {
 impl Program {
     /// Plans a graph for inputs of these shapes. An error names the operator that is not known.
     pub(crate) fn of(graph: &Graph, shapes: &[Vec<usize>]) -> Result<Self, String> {
-        static IDS: AtomicU64 = AtomicU64::new(1);
         let alive = alive(graph)?;
-        let mut plan = Plan::new(graph, &alive);
+        let mut plan = Plan::new(graph, &alive, true);
+        match Self::planned(&mut plan, shapes) {
+            // Columns that would be computed over and over: tensors then.
+            Err(_) if plan.torn > MOST_TORN => Self::planned(&mut Plan::new(graph, &alive, false), shapes),
+            done => done,
+        }
+    }
+
+    fn planned(plan: &mut Plan<'_>, shapes: &[Vec<usize>]) -> Result<Self, String> {
+        static IDS: AtomicU64 = AtomicU64::new(1);
+        let graph = plan.graph;
         let mut inputs = Vec::with_capacity(shapes.len());
         for (port, shape) in graph.inputs.iter().zip(shapes) {
             let fits = port.axes.len() == shape.len()
@@ -45,16 +63,17 @@ impl Program {
             // An input's slot is never given back: it is written before the first step.
             plan.readers.insert(root(&value), usize::MAX);
             plan.values.insert(&port.name, value.clone());
+            plan.seen_as_columns(port, &value, shapes);
             inputs.push(value);
         }
-        for (node, wanted) in graph.nodes.iter().zip(&alive.wanted) {
+        for (node, wanted) in graph.nodes.iter().zip(plan.wanted) {
             if wanted.contains(&true) {
                 plan.node(node, wanted).map_err(|reason| format!("{}: {reason}", node.operator))?;
             }
         }
         let outputs = graph.outputs.iter().map(|port| {
-            let value = plan.values.get(port.name.as_str()).or_else(|| graph.constants.get(&port.name));
-            value.cloned().ok_or_else(|| format!("output '{}': nobody makes it", port.name))
+            let value = plan.value(&port.name)?;
+            value.ok_or_else(|| format!("output '{}': nobody makes it", port.name))
         });
         let outputs: Vec<Value> = outputs.collect::<Result<_, _>>()?;
         for (value, port) in outputs.iter().zip(&graph.outputs) {
@@ -67,13 +86,15 @@ impl Program {
                 ));
             }
         }
-        let lengths = plan.builder.lengths().map(<[usize]>::to_vec);
-        Ok(Self { id: IDS.fetch_add(1, Ordering::Relaxed), steps: plan.builder.steps, lengths, inputs, outputs })
+        let builder = std::mem::take(&mut plan.builder);
+        let lengths = builder.lengths().map(<[usize]>::to_vec);
+        let Builder { steps, words, .. } = builder;
+        Ok(Self { id: IDS.fetch_add(1, Ordering::Relaxed), steps, lengths, words, inputs, outputs })
     }
 
     /// Numbers in all slots: what a call needs.
     pub(crate) fn places(&self) -> usize {
-        self.lengths.iter().flatten().sum()
+        self.words + self.lengths.iter().flatten().sum::<usize>()
     }
 
     /// Runs it on this thread's memory: `write` fills the inputs, `read` takes the outputs.
@@ -86,7 +107,11 @@ impl Program {
             if scratch.owner != self.id {
                 self.lay_out(scratch);
             }
-            self.run_in(scratch, write, read)
+            // A step that panics leaves a slot behind without its memory: the next call lays out anew.
+            scratch.owner = 0;
+            let done = self.run_in(scratch, write, read);
+            scratch.owner = self.id;
+            done
         })
     }
 
@@ -125,6 +150,9 @@ impl Program {
         grow::<i64>(scratch, int64);
         grow::<bool>(scratch, bool);
         grow::<String>(scratch, text);
+        if scratch.words.len() < self.words {
+            scratch.words.resize(self.words, 0);
+        }
         scratch.fault = None;
         scratch.owner = self.id;
     }
@@ -192,6 +220,15 @@ struct Plan<'a> {
     graph: &'a Graph,
     builder: Builder,
     values: HashMap<&'a str, Value>,
+    /// Columns that are no tensors (or not yet), and what makes them; not looked for where `fuses` is false.
+    columns: HashMap<&'a str, Vec<Term>>,
+    machine: Machine,
+    fuses: bool,
+    /// How often columns were made a tensor after all.
+    torn: usize,
+    /// Rows of all columns.
+    rows: usize,
+    wanted: &'a [Vec<bool>],
     reads: &'a HashMap<&'a str, usize>,
     /// How many reads of a slot are still to come.
     readers: HashMap<Option<(u8, usize)>, usize>,
@@ -199,30 +236,122 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(graph: &'a Graph, alive: &'a Alive<'a>) -> Self {
-        let (values, readers) = (HashMap::new(), HashMap::new());
-        Self { graph, builder: Builder::default(), values, reads: &alive.reads, readers, folded: 0 }
+    fn new(graph: &'a Graph, alive: &'a Alive<'a>, fuses: bool) -> Self {
+        Self {
+            graph,
+            builder: Builder::default(),
+            values: HashMap::new(),
+            columns: HashMap::new(),
+            machine: Machine::default(),
+            fuses,
+            torn: 0,
+            rows: 0,
+            wanted: &alive.wanted,
+            reads: &alive.reads,
+            readers: HashMap::new(),
+            folded: 0,
+        }
     }
 
-    fn value(&self, name: &str) -> Option<Value> {
-        self.values.get(name).or_else(|| self.graph.constants.get(name)).cloned()
+    /// An input of rows of float64 can be computed with column by column.
+    fn seen_as_columns(&mut self, port: &'a Port, value: &Value, shapes: &[Vec<usize>]) {
+        let rows = shapes.first().and_then(|shape| shape.first());
+        if let [count, width] = *value.shape
+            && self.fuses
+            && port.axes.first() == Some(&None)
+            && rows == Some(&count)
+            && (1..=MOST_COLUMNS).contains(&width)
+            && let Some(source) = Source::<f64>::of(value)
+        {
+            self.rows = count;
+            self.columns.insert(&port.name, self.machine.input(source, width));
+        }
+    }
+
+    /// A tensor by its name; columns are made one.
+    fn value(&mut self, name: &'a str) -> Result<Option<Value>, String> {
+        if let Some(value) = self.values.get(name).or_else(|| self.graph.constants.get(name)) {
+            return Ok(Some(value.clone()));
+        }
+        let Some(terms) = self.columns.get(name) else { return Ok(None) };
+        self.torn += 1;
+        if self.torn > MOST_TORN {
+            return Err("is computed anew too often".to_owned());
+        }
+        let (compiled, width, rows) = (Arc::new(self.machine.compiled(terms)), terms.len(), self.rows);
+        let registers = self.builder.step(Kind::Float64, vec![compiled.registers(), rows], {
+            let compiled = Arc::clone(&compiled);
+            move |out, scratch| compiled.run(rows, out, scratch)
+        })?;
+        let source = Source::<f64>::of(&registers).ok_or("is of another type")?;
+        let value = self.builder.step(Kind::Float64, vec![rows, width], move |out: &mut [f64], scratch| {
+            let registers = source.get(scratch);
+            for (row, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
+                for (out, place) in out.iter_mut().zip(&compiled.places) {
+                    *out = registers[*place as usize * rows + row];
+                }
+            }
+        })?;
+        self.readers.insert(root(&value), usize::MAX);
+        self.values.insert(name, value.clone());
+        Ok(Some(value))
+    }
+
+    /// Adds a node to the columns, if it is of that kind.
+    fn in_columns(&mut self, node: &'a Node) -> bool {
+        let [output] = node.outputs.as_slice() else { return false };
+        let operand = |name: &String| match self.columns.get(name.as_str()) {
+            Some(terms) => Some(Operand::Columns(terms.clone())),
+            None => self
+                .values
+                .get(name.as_str())
+                .or_else(|| self.graph.constants.get(name))
+                .filter(|value| value.is_constant())
+                .map(|value| Operand::Constant(value.clone())),
+        };
+        let Some(operands) = node.inputs.iter().map(operand).collect::<Option<Vec<_>>>() else { return false };
+        if !operands.iter().any(|operand| matches!(operand, Operand::Columns(_))) || self.machine.is_long() {
+            return false;
+        }
+        let found = columns::lower::lower(&mut self.machine, &node.operator, &node.attributes, &operands);
+        let found = found.filter(|terms| (1..=MOST_COLUMNS).contains(&terms.len()));
+        match found {
+            Some(terms) => {
+                self.columns.insert(output, terms);
+                true
+            }
+            None => false,
+        }
     }
 
     fn node(&mut self, node: &'a Node, wanted: &[bool]) -> Result<(), String> {
-        let inputs: Vec<Option<Value>> = node.inputs.iter().map(|name| self.value(name)).collect();
+        if self.fuses && self.in_columns(node) {
+            return Ok(());
+        }
+        // Trees take columns as they are.
+        let trees = node.operator.starts_with("ai.onnx.ml.TreeEnsemble");
+        let first = node.inputs.first().filter(|name| trees && !self.values.contains_key(name.as_str()));
+        let terms = first.and_then(|name| self.columns.get(name.as_str()).cloned());
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        for (index, name) in node.inputs.iter().enumerate() {
+            inputs.push(match &terms {
+                Some(terms) if index == 0 => {
+                    // No slot has this number: trees look at the columns.
+                    let (shape, spot) = (vec![self.rows, terms.len()], Spot::Slot { slot: usize::MAX, start: 0 });
+                    Some(Value { kind: Kind::Float64, shape, spot })
+                }
+                _ => self.value(name)?,
+            });
+        }
         // `Shape` of anything is a constant here, as all shapes are known.
         let constant = inputs.iter().flatten().all(Value::is_constant);
         let mut aside = Builder::default();
         let builder = if constant { &mut aside } else { &mut self.builder };
-        let call = Call {
-            operator: &node.operator,
-            inputs: &inputs,
-            attributes: &node.attributes,
-            opsets: self.graph.opsets,
-            wanted,
-            builder,
-        };
-        let mut outputs = lower(call)?;
+        let Node { operator, attributes, kept, .. } = node;
+        let columns = terms.as_ref().map(|terms| (&self.machine, terms.as_slice()));
+        let opsets = self.graph.opsets;
+        let mut outputs =
+            lower(Call { operator, opsets, inputs: &inputs, attributes, kept, columns, wanted, builder })?;
         if constant {
             outputs = self.fold(aside, outputs)?;
         }
@@ -266,7 +395,8 @@ impl<'a> Plan<'a> {
     /// Computes what depends on constants alone.
     fn fold(&mut self, builder: Builder, outputs: Vec<Option<Value>>) -> Result<Vec<Option<Value>>, String> {
         let lengths = builder.lengths().map(<[usize]>::to_vec);
-        let program = Program { id: 0, steps: builder.steps, lengths, inputs: Vec::new(), outputs: Vec::new() };
+        let Builder { steps, words, .. } = builder;
+        let program = Program { id: 0, steps, lengths, words, inputs: Vec::new(), outputs: Vec::new() };
         let mut scratch = Scratch::default();
         program.lay_out(&mut scratch);
         program.run_in(&mut scratch, |_| (), |_| ()).map_err(str::to_owned)?;

@@ -1,6 +1,8 @@
 //! An ONNX file as a graph: every length is checked before memory is asked for.
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 use prost::Message as _;
 
@@ -30,6 +32,9 @@ pub(crate) enum Attribute {
     Texts(Vec<String>),
 }
 
+/// What lowering an operator made that all programs of a graph can share.
+pub(crate) type Kept = OnceLock<Arc<dyn Any + Send + Sync>>;
+
 /// An operator with the names of what it reads and writes; an empty name is nothing.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -37,6 +42,7 @@ pub(crate) struct Node {
     pub(crate) inputs: Vec<String>,
     pub(crate) outputs: Vec<String>,
     pub(crate) attributes: BTreeMap<String, Attribute>,
+    pub(crate) kept: Kept,
 }
 
 /// An input or output: its type, and the lengths of its axes where they are fixed.
@@ -114,7 +120,7 @@ fn node_of(node: NodeProto, opsets: Opsets) -> Result<Node, String> {
     }
     schema::check(&operator, &node.input, &node.output, attributes.keys(), opsets)
         .map_err(|reason| format!("{operator}: {reason}"))?;
-    Ok(Node { operator, inputs: node.input, outputs: node.output, attributes })
+    Ok(Node { operator, inputs: node.input, outputs: node.output, attributes, kept: Kept::new() })
 }
 
 fn attribute_of(attribute: AttributeProto, ml: bool) -> Result<Attribute, String> {

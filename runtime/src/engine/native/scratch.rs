@@ -12,6 +12,8 @@ pub(crate) struct Scratch {
     pub(crate) int64: Vec<Vec<i64>>,
     pub(crate) bool: Vec<Vec<bool>>,
     pub(crate) text: Vec<Vec<String>>,
+    /// Working memory of a step.
+    pub(crate) words: Vec<u32>,
     /// The first thing that only shows in a call, for instance an index that is out of range.
     pub(crate) fault: Option<&'static str>,
     /// The plan that it was laid out for.

@@ -125,6 +125,8 @@ pub(crate) fn gemm(call: &mut Call<'_>) -> Lowered {
             inputs: &inputs,
             attributes: call.attributes,
             opsets: call.opsets,
+            kept: call.kept,
+            columns: None,
             wanted: call.wanted,
             builder: &mut *call.builder,
         };
