@@ -4,6 +4,7 @@ use crate::engine::native::build::{Call, Lowered, axis_of, one};
 use crate::engine::native::operators::each_number;
 use crate::engine::native::operators::moves::Seen;
 use crate::engine::native::operators::number::Number;
+use crate::engine::native::operators::running::no_nan;
 use crate::engine::native::scratch::Element;
 use crate::engine::native::value::Kind;
 
@@ -67,13 +68,7 @@ fn reduced<T: Number>(
         return Err("has nothing to take the extreme of".to_owned());
     }
     if empty.is_none() {
-        // onnxruntime's answer depends on where it stands.
-        let source = source.clone();
-        call.builder.push(move |scratch| {
-            if source.get(scratch).iter().any(|value| value.is_nan()) {
-                scratch.fail("the extreme of numbers is taken of which one is NaN");
-            }
-        });
+        no_nan(call, &source);
     }
     let (kept, run) = part(false).runs().ok_or("is too large")?;
     let (gone, long) = part(true).runs().ok_or("is too large")?;

@@ -1,0 +1,5 @@
+//! The native engine against onnxruntime on random graphs: the same bits, or within a stated bound, or refused.
+
+mod compare;
+mod onnxruntime;
+mod random;
