@@ -148,7 +148,9 @@ impl Machine {
                 needed[*register as usize] = true;
             }
         };
-        wanted.iter().for_each(|term| mark(&mut needed, term));
+        for term in wanted {
+            mark(&mut needed, term);
+        }
         for (number, instruction) in self.instructions.iter().enumerate().rev() {
             if needed[number] {
                 match instruction {

@@ -51,28 +51,27 @@ impl Trees {
     /// The columns that are looked at in so many rows.
     pub(crate) fn features(&self, rows: usize, width: usize) -> Vec<usize> {
         match self {
-            _ if self.is_padded(rows) => (0..width).collect(),
+            Self::Plain(..) if self.is_padded(rows) => (0..width).collect(),
             Self::Masks(masks) => masks.features().collect(),
             Self::Ranked(ranked) | Self::Plain(_, Some(ranked)) => ranked.features().collect(),
-            Self::Plain(_, None) => (0..width).collect(),
+            Self::Plain(_, None) => Vec::new(),
         }
     }
 
-    /// The payload of each row's leaf in each tree, in the trees' order for each row.
+    /// The payloads of each row's leaves, some trees at a time, in the trees' order for each row.
     #[inline]
     pub(crate) fn each<T: Float>(
         &self,
         rows: &Rows<'_, T>,
         padded: &[f64],
         words: &mut [u32],
-        mut take: impl FnMut(usize, f64),
+        mut take: impl FnMut(usize, &[f64]),
     ) {
         match self {
+            Self::Plain(forest, _) if rows.count == 1 => one_row(forest, padded, |payload| take(0, &[payload])),
             Self::Masks(masks) => masks.each(rows, words, take),
-            Self::Ranked(ranked) => ranked.each(rows, words, take),
-            Self::Plain(forest, _) if rows.count == 1 => one_row(forest, padded, |payload| take(0, payload)),
-            Self::Plain(_, Some(ranked)) => ranked.each(rows, words, take),
-            Self::Plain(forest, None) => many_rows(forest, padded, take),
+            Self::Ranked(ranked) | Self::Plain(_, Some(ranked)) => ranked.each(rows, words, take),
+            Self::Plain(forest, None) => many_rows(forest, padded, |row, payload| take(row, &[payload])),
         }
     }
 }

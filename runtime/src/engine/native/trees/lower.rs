@@ -303,8 +303,8 @@ fn grown<T: Float, U: Element + Copy>(
             planted,
             T::ZERO,
             |_| (),
-            |out: &mut [T], (), row, payload| {
-                out[row] = out[row].add(T::of_f64(payload));
+            |out: &mut [T], (), row, payloads| {
+                out[row] = payloads.iter().fold(out[row], |total, payload| total.add(T::of_f64(*payload)));
             },
         )?
     } else {
@@ -359,7 +359,7 @@ fn walked<T: Float, P: Send + Sync + 'static>(
     planted: Arc<Planted>,
     unset: T,
     parts: impl FnOnce(&Planted) -> P,
-    take: impl Fn(&mut [T], &P, usize, f64) + Send + Sync + 'static,
+    take: impl Fn(&mut [T], &P, usize, &[f64]) + Send + Sync + 'static,
 ) -> Result<Value, String> {
     let [count, width] = *call.input(0)?.shape else { return Err("needs rows of columns".to_owned()) };
     let placed = Arc::new(placed::<T>(call, &planted.trees, (count, width))?);
@@ -388,8 +388,8 @@ fn walked<T: Float, P: Send + Sync + 'static>(
             out.fill(unset);
             let padded = padded.as_ref().map(|padded| padded.get(scratch)).unwrap_or_default();
             let rows = placed.rows(scratch);
-            planted.trees.each(&rows, padded, &mut memory[..words], |row, payload| {
-                take(out, &parts, row, payload);
+            planted.trees.each(&rows, padded, &mut memory[..words], |row, payloads| {
+                take(out, &parts, row, payloads);
             });
         });
         scratch.words = memory;
@@ -418,16 +418,19 @@ fn several_targets<T: Float>(call: &mut Call<'_>, planted: Arc<Planted>) -> Resu
         }
         payloads
     };
-    walked(call, planted, unset, payloads, move |out, payloads, row, payload| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number of a leaf")]
-        let leaf = payload as usize;
-        for (target, weight) in &payloads.parts[payloads.ranges[leaf].clone()] {
-            let total = &mut out[row * targets + target];
-            *total = match aggregate {
-                Aggregate::Average | Aggregate::Sum => total.add(*weight),
-                Aggregate::Least => Number::lesser(*total, *weight),
-                Aggregate::Greatest => Number::greater(*total, *weight),
-            };
+    walked(call, planted, unset, payloads, move |out, payloads, row, leaves| {
+        let totals = &mut out[row * targets..(row + 1) * targets];
+        for leaf in leaves {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number of a leaf")]
+            let leaf = *leaf as usize;
+            for (target, weight) in &payloads.parts[payloads.ranges[leaf].clone()] {
+                let total = &mut totals[*target];
+                *total = match aggregate {
+                    Aggregate::Average | Aggregate::Sum => total.add(*weight),
+                    Aggregate::Least => Number::lesser(*total, *weight),
+                    Aggregate::Greatest => Number::greater(*total, *weight),
+                };
+            }
         }
     })
 }

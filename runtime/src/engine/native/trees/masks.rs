@@ -136,9 +136,9 @@ impl Masks {
         rows * self.columns.len()
     }
 
-    /// The payload of each row's leaf in each tree, in the trees' order for each row.
+    /// The payloads of each row's leaves, some trees at a time, in the trees' order for each row.
     #[inline]
-    pub(crate) fn each<T: Float>(&self, rows: &Rows<'_, T>, words: &mut [u32], mut take: impl FnMut(usize, f64)) {
+    pub(crate) fn each<T: Float>(&self, rows: &Rows<'_, T>, words: &mut [u32], mut take: impl FnMut(usize, &[f64])) {
         let wide = self.columns.len();
         let mut start = 0;
         for (number, column) in self.columns.iter().enumerate() {
@@ -158,9 +158,11 @@ impl Masks {
                         *left &= mask;
                     }
                 }
-                for (left, base) in left.iter().zip(bases) {
-                    take(row, self.values[(base + left.trailing_zeros()) as usize]);
+                let mut payloads = [0.0; TOGETHER];
+                for (payload, (left, base)) in payloads.iter_mut().zip(left.iter().zip(bases)) {
+                    *payload = self.values[(base + left.trailing_zeros()) as usize];
                 }
+                take(row, &payloads[..bases.len()]);
             }
         }
     }

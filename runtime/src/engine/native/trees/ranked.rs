@@ -151,8 +151,8 @@ impl Ranked {
         }
     }
 
-    /// The payload of each row's leaf in each tree, in the trees' order for each row.
-    pub(crate) fn each<T: Float>(&self, rows: &Rows<'_, T>, words: &mut [u32], mut take: impl FnMut(usize, f64)) {
+    /// The payloads of each row's leaves, some trees at a time, in the trees' order for each row.
+    pub(crate) fn each<T: Float>(&self, rows: &Rows<'_, T>, words: &mut [u32], mut take: impl FnMut(usize, &[f64])) {
         self.rank(rows, words);
         let (nodes, wide) = (self.nodes.as_slice(), self.wide);
         if words.len() == wide {
@@ -162,12 +162,12 @@ impl Ranked {
                 let mut at: [u32; TOGETHER] = std::array::from_fn(|walk| roots[walk].node);
                 let depth = roots.iter().map(|root| root.depth).max().unwrap_or(0);
                 walk(nodes, &mut at, depth, |_, word| words[usize::from(word)]);
-                at.iter().for_each(|&at| take(0, self.values[at as usize]));
+                take(0, &at.map(|at| self.values[at as usize]));
             }
             for root in rest {
                 let mut at = [root.node];
                 walk(nodes, &mut at, root.depth, |_, word| words[usize::from(word)]);
-                take(0, self.values[at[0] as usize]);
+                take(0, &[self.values[at[0] as usize]]);
             }
             return;
         }
@@ -179,13 +179,13 @@ impl Ranked {
                 let rows: [&[u32]; TOGETHER] = std::array::from_fn(|walk| &group[walk * wide..(walk + 1) * wide]);
                 let mut at = [root.node; TOGETHER];
                 walk(nodes, &mut at, root.depth, |walk, word| rows[walk][usize::from(word)]);
-                at.iter().enumerate().for_each(|(walk, &at)| take(row + walk, self.values[at as usize]));
+                at.iter().enumerate().for_each(|(walk, &at)| take(row + walk, &[self.values[at as usize]]));
                 row += TOGETHER;
             }
             for words in rest.chunks_exact(wide) {
                 let mut at = [root.node];
                 walk(nodes, &mut at, root.depth, |_, word| words[usize::from(word)]);
-                take(row, self.values[at[0] as usize]);
+                take(row, &[self.values[at[0] as usize]]);
                 row += 1;
             }
         }

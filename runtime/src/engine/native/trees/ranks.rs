@@ -50,14 +50,13 @@ impl Column {
     /// How many thresholds lie below each number; below NaN lies none.
     #[inline]
     fn below<const N: usize>(&self, values: [f64; N]) -> [u32; N] {
+        let sorted = self.sorted.as_slice();
         let mut at = [0_usize; N];
-        let mut step = self.sorted.len().div_ceil(2);
-        while step > 0 {
+        // Sums of truths and no branches: which side a number is on nobody can foresee.
+        for step in (0..self.steps()).rev() {
             for (at, value) in at.iter_mut().zip(values) {
-                let above = self.sorted.get(*at + step - 1).is_some_and(|threshold| *threshold < value);
-                *at += if above { step } else { 0 };
+                *at += usize::from(sorted[*at + (1 << step) - 1] < value) << step;
             }
-            step /= 2;
         }
         #[expect(clippy::cast_possible_truncation, reason = "there are not so many thresholds")]
         at.map(|at| at as u32)
