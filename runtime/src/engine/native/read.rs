@@ -16,6 +16,8 @@ use crate::engine::native::value::{Kind, Value};
 const MOST_PARTS: usize = 400_000;
 /// Numbers in a tensor.
 pub(crate) const MOST_NUMBERS: usize = 1 << 24;
+/// Nodes in a graph: planning looks at some of them several times.
+const MOST_NODES: usize = 1 << 15;
 /// The operator sets whose meaning is known here.
 const OPSETS: std::ops::RangeInclusive<i64> = 13..=23;
 const ML_OPSETS: std::ops::RangeInclusive<i64> = 2..=5;
@@ -95,6 +97,9 @@ fn graph_of(graph: GraphProto, opsets: Opsets) -> Result<Graph, String> {
     let inputs = graph.input.into_iter().filter(|input| !constants.contains_key(&input.name));
     let inputs = inputs.map(port_of).collect::<Result<Vec<_>, _>>()?;
     let outputs = graph.output.into_iter().map(port_of).collect::<Result<Vec<_>, _>>()?;
+    if graph.node.len() > MOST_NODES {
+        return Err(format!("has more than {MOST_NODES} nodes"));
+    }
     let nodes = graph.node.into_iter().map(|node| node_of(node, opsets)).collect::<Result<Vec<_>, _>>()?;
     let mut names = HashSet::with_capacity(inputs.len());
     if let Some(twice) = inputs.iter().find(|port| !names.insert(port.name.as_str())) {

@@ -189,6 +189,9 @@ struct Parts<T> {
 fn lower<T: Float>(call: &mut Call<'_>, cell: Cell) -> Lowered {
     let sizes = sizes_of(call)?;
     let Sizes { steps, batch, units, ways, .. } = sizes;
+    let each = [steps, batch, ways, cell.gates(), units, sizes.input.saturating_add(units)];
+    let work = each.iter().try_fold(1_usize, |work, &size| work.checked_mul(size));
+    call.builder.charge(work.ok_or("is too large")?)?;
     let all = ways_of::<T>(call, cell, sizes)?;
     let begun = |index: usize| -> Result<Option<Source<T>>, String> {
         match call.optional(index) {

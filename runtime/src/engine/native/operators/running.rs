@@ -145,6 +145,8 @@ pub(crate) fn top_k(call: &mut Call<'_>) -> Lowered {
 fn top<T: Number>(call: &mut Call<'_>, shape: Vec<usize>, along: Along, count: usize, largest: bool) -> Lowered {
     let (source, kind) = (call.source::<T>(0)?, call.input(0)?.kind);
     no_nan(call, &source);
+    // Each of those that are asked for is looked for among all.
+    call.builder.charge(call.input(0)?.len().saturating_mul(count))?;
     let narrow = Along { length: count, inner: along.inner };
     let places = call.builder.step(Kind::Int64, shape.clone(), {
         let source = source.clone();

@@ -290,6 +290,7 @@ fn grown<T: Float, U: Element + Copy>(
     end: impl Fn(T) -> U + Send + Sync + 'static,
 ) -> Lowered {
     let [rows, _] = *call.input(0)?.shape else { return Err("needs rows of columns".to_owned()) };
+    call.builder.charge(rows.saturating_mul(planted.leaves.len()))?;
     let base: Vec<T> = planted.base.iter().map(|&value| T::of_f64(value)).collect();
     let (aggregate, trees, targets) = (planted.aggregate, planted.count, planted.targets);
     let last = move |total: T, target: usize| {

@@ -30,7 +30,9 @@ fn take<T: Element>(scratch: &Scratch, value: &Value) -> Data {
 
 /// The native engine's answers, or why it gives none.
 pub(crate) fn native(graph: &Graph) -> Result<Vec<Answer>, String> {
-    let opset = ["", "ai.onnx.ml"].map(str::to_owned).into_iter().zip(graph.opset).collect();
+    // Version 0: not named.
+    let named = ["", "ai.onnx.ml"].map(str::to_owned).into_iter().zip(graph.opset).filter(|(_, version)| *version > 0);
+    let opset = named.collect();
     audit(&graph.bytes, &opset)?;
     let read = read(&graph.bytes)?;
     let shapes: Vec<Vec<usize>> = graph.inputs.iter().map(|input| input.shape.clone()).collect();

@@ -61,6 +61,7 @@ pub(crate) struct Maker<'a> {
     makers: Vec<usize>,
     read: HashSet<String>,
     names: usize,
+    free: bool,
 }
 
 impl<'a> Maker<'a> {
@@ -78,7 +79,20 @@ impl<'a> Maker<'a> {
             makers: vec![],
             read: HashSet::new(),
             names: 0,
+            free: false,
         }
+    }
+
+    /// Written for these operator sets.
+    #[cfg_attr(fuzzing, expect(dead_code, reason = "of tests"))]
+    pub(crate) fn of_opset(self, opset: [u32; 2]) -> Self {
+        Self { opset, ..self }
+    }
+
+    /// All axes of inputs and outputs are free.
+    #[cfg_attr(fuzzing, expect(dead_code, reason = "of tests"))]
+    pub(crate) fn with_free_axes(self) -> Self {
+        Self { free: true, ..self }
     }
 
     fn name(&mut self) -> String {
@@ -194,11 +208,13 @@ impl<'a> Maker<'a> {
             graph.part(5, constant);
         }
         for input in &self.inputs {
-            let axes: Vec<_> = input.shape.iter().map(|&l| (!self.source.chance(30)).then_some(l)).collect();
+            let axes: Vec<_> =
+                input.shape.iter().map(|&l| (!self.free && !self.source.chance(30)).then_some(l)).collect();
             graph.part(11, &port(&input.name, input.kind, &axes));
         }
         for made in &outputs {
-            let axes: Vec<_> = made.shape.iter().map(|&l| self.source.chance(50).then_some(l)).collect();
+            let axes: Vec<_> =
+                made.shape.iter().map(|&l| (!self.free && self.source.chance(50)).then_some(l)).collect();
             graph.part(12, &port(&made.name, made.kind, &axes));
         }
         let mut model = Bytes::default();

@@ -18,12 +18,14 @@ struct Forest<'m, 's> {
     maker: &'m mut Maker<'s>,
     features: usize,
     modes: Vec<usize>,
+    /// How often a tree ends before its depth, in percent.
+    ends: usize,
     leaves: usize,
 }
 
 impl Forest<'_, '_> {
     fn tree(&mut self, depth: usize) -> Tree {
-        if depth == 0 || self.maker.source.chance(25) {
+        if depth == 0 || self.maker.source.chance(self.ends) {
             self.leaves += 1;
             return Tree::Leaf(self.leaves - 1);
         }
@@ -143,9 +145,15 @@ fn rows(maker: &mut Maker<'_>, kind: Kind, shape: [usize; 2]) -> String {
 
 pub(crate) fn ensemble(maker: &mut Maker<'_>) {
     let kind = maker.float_kind();
-    let features = 1 + maker.source.below(4);
+    let features = maker.source.pick(&[1, 2, 3, 4, 1, 2, 3, 12]);
     let count = maker.source.pick(&[1, 2, 3, 5, 8, 9, 17]);
-    let depth = maker.source.pick(&[1, 2, 3, 4, 6]);
+    // Now and then trees that are large, or many: the engine lays them out otherwise.
+    let large = maker.source.chance(12);
+    let (count, depth, ends) = match (large, maker.source.chance(50)) {
+        (false, _) => (count, maker.source.pick(&[1, 2, 3, 4, 6]), 25),
+        (true, true) => (1 + maker.source.below(9), 8 + maker.source.below(3), 8),
+        (true, false) => (40 + maker.source.below(100), 5, 15),
+    };
     let modes = match maker.source.below(8) {
         0..=3 => vec![0],
         4 => vec![maker.source.below(4)],
@@ -154,7 +162,7 @@ pub(crate) fn ensemble(maker: &mut Maker<'_>) {
         _ => vec![0, 1, 2, 3, 4, 5],
     };
     let old = maker.opset[1] < 5 || maker.source.chance(20);
-    let mut forest = Forest { maker, features, modes, leaves: 0 };
+    let mut forest = Forest { maker, features, modes, ends, leaves: 0 };
     let mut trees: Vec<Tree> = (0..count).map(|_| forest.tree(depth)).collect();
     let mut leaves = forest.leaves;
     if !old {
@@ -167,7 +175,7 @@ pub(crate) fn ensemble(maker: &mut Maker<'_>) {
             }
         }
     }
-    let height = maker.source.pick(&[1, 1, 2, 3, 8, 9, 19]);
+    let height = maker.source.pick(&[1, 1, 2, 3, 8, 9, 19, 70]);
     let name = rows(maker, kind, [height, features]);
     let targets = maker.source.pick(&[1, 1, 1, 2, 3]);
     let aggregate = maker.source.pick(&[1, 1, 1, 0, 2, 3]);
