@@ -17,6 +17,8 @@ use crate::engine::native::value::{Data, Kind, Spot, Value};
 
 /// Numbers in all constants that are made by folding.
 const MOST_FOLDED: usize = 1 << 24;
+/// Numbers that are read, multiplied and written for them: some seconds.
+const MOST_FOLDING: usize = 1 << 30;
 /// Columns of a value that is computed column by column.
 const MOST_COLUMNS: usize = 4096;
 /// How often columns are made a tensor; each time they are computed anew from the inputs.
@@ -233,6 +235,7 @@ struct Plan<'a> {
     /// How many reads of a slot are still to come.
     readers: HashMap<Option<(u8, usize)>, usize>,
     folded: usize,
+    folding: usize,
 }
 
 impl<'a> Plan<'a> {
@@ -250,6 +253,7 @@ impl<'a> Plan<'a> {
             reads: &alive.reads,
             readers: HashMap::new(),
             folded: 0,
+            folding: 0,
         }
     }
 
@@ -347,9 +351,12 @@ impl<'a> Plan<'a> {
         let constant = inputs.iter().flatten().all(Value::is_constant);
         let mut aside = Builder::default();
         let builder = if constant { &mut aside } else { &mut self.builder };
+        builder.charge(inputs.iter().flatten().map(Value::len).sum())?;
         let Node { operator, attributes, kept, .. } = node;
         let columns = terms.as_ref().map(|terms| (&self.machine, terms.as_slice()));
-        let mut outputs = lower(Call { operator, inputs: &inputs, attributes, kept, columns, wanted, builder })?;
+        let opsets = self.graph.opsets;
+        let mut outputs =
+            lower(Call { operator, opsets, inputs: &inputs, attributes, kept, columns, wanted, builder })?;
         if constant {
             outputs = self.fold(aside, outputs)?;
         }
@@ -393,7 +400,11 @@ impl<'a> Plan<'a> {
     /// Computes what depends on constants alone.
     fn fold(&mut self, builder: Builder, outputs: Vec<Option<Value>>) -> Result<Vec<Option<Value>>, String> {
         let lengths = builder.lengths().map(<[usize]>::to_vec);
-        let Builder { steps, words, .. } = builder;
+        let Builder { steps, words, work, .. } = builder;
+        self.folding = self.folding.saturating_add(work);
+        if self.folding > MOST_FOLDING {
+            return Err("computes too much of constants".to_owned());
+        }
         let program = Program { id: 0, steps, lengths, words, inputs: Vec::new(), outputs: Vec::new() };
         let mut scratch = Scratch::default();
         program.lay_out(&mut scratch);
