@@ -31,6 +31,7 @@ class GraphBuilder:
         self.initializers: list[onnx.TensorProto] = []
         self._prefix = prefix
         self._known: dict[bytes, str] = {}
+        self._public: dict[str, str] = {}
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float64) -> str:
         """Name of an initializer that holds `value` as `dtype`."""
@@ -58,14 +59,21 @@ class GraphBuilder:
             self.nodes.append(node)
         return self._known[key]
 
+    def two_outputs(self, op_type: str, *inputs: str, **attributes: Any) -> tuple[str, str]:
+        """Append an operator with two outputs and return their names."""
+        first = f"{self._prefix}{op_type.lower()}{len(self.nodes)}"
+        names = (first, f"{first}_second")
+        self.nodes.append(helper.make_node(op_type, list(inputs), list(names), name=first, **attributes))
+        return names
+
     def output(self, tensor: str, name: str) -> None:
         """Give `tensor` the public name `name`: the node that makes it is renamed, or an Identity is added."""
         readers = [node for node in self.nodes if tensor in node.input]
         makers = [node for node in self.nodes if tensor in node.output]
         if readers or not makers:
-            self.nodes.append(helper.make_node("Identity", [tensor], [name], name=name))
+            self.nodes.append(helper.make_node("Identity", [self._public.get(tensor, tensor)], [name], name=name))
         else:
-            makers[0].output[0] = name
+            makers[0].output[0] = self._public[tensor] = name
 
 
 def tensor(name: str, dtype: int, shape: Sequence[str | int]) -> onnx.ValueInfoProto:
@@ -112,13 +120,19 @@ def to_bytes(model: onnx.ModelProto) -> bytes:
     return content
 
 
+def _read_by(node: onnx.NodeProto) -> set[str]:
+    """Every tensor that a node reads, also from inside its loops."""
+    inside = (inner for attribute in node.attribute if attribute.HasField("g") for inner in attribute.g.node)
+    return {*node.input, *(name for inner in inside for name in _read_by(inner))}
+
+
 def _prune(graph: onnx.GraphProto) -> None:
     """Drop nodes and initializers that no output depends on; order is kept."""
     needed = {value.name for value in graph.output}
     kept: list[onnx.NodeProto] = []
     for node in reversed(list(graph.node)):
         if needed.intersection(node.output):
-            needed.update(node.input)
+            needed.update(_read_by(node))
             kept.append(node)
     initializers = [value for value in graph.initializer if value.name in needed]
     del graph.node[:], graph.initializer[:], graph.value_info[:]

@@ -4,9 +4,9 @@ What a file is, scikit-learn's or Keras's, is seen from its content.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,19 @@ import onnx
 
 from export.artifact.manifest import LONGEST_AXIS, MODEL_NAME, ParityEntry, tensor_entry
 from export.artifact.version_folder import Draft
+from export.grade import Grade, stamped
 from train.core.contract import Column, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
+from train.core.model_table import table_of
 from train.core.record import DataRecord, TrainingRecord, library_versions
+from train.core.sklearn_answers import has_classes
 from train.core.skops_files import load_skops
 from train.model import Library
 from train.registry import trusted_types
+
+if TYPE_CHECKING:
+    from export.sklearn.graph_inputs import Layout, NumberType
 
 Floats = npt.NDArray[np.float64]
 GOLDEN_ROWS = 64
@@ -45,10 +51,15 @@ def open_original_file(path: Path) -> OriginalFile:
     """
     if not path.is_file():
         raise PipelineError(
-            f"{path}: no such file; --original names a model saved by skops.io.dump or keras.Model.save"
+            f"{path}: no such file; --original names a model saved by skops.io.dump, keras.Model.save, or a booster"
         )
     from export.keras.model_file import is_keras_file, load_keras_file
+    from export.sklearn.boosters.files import booster_of, load_booster
 
+    library = booster_of(path)
+    if library is not None:
+        model = load_booster(path, library)
+        return OriginalFile("scikit-learn", model, f"a model of {library}: {model.says}")
     if is_keras_file(path):
         network = load_keras_file(path)
         return OriginalFile("keras", network, f"a Keras network of {len(network.layers)} layers")
@@ -65,25 +76,73 @@ def load_original_file(path: Path) -> Any:
     return open_original_file(path).model
 
 
-def graph_of_file(original: OriginalFile, *, name: str) -> onnx.ModelProto:
-    """The graph of what a file holds, which has answered as the original.
+@dataclass(frozen=True)
+class Wish:
+    """What a caller asks of the grade and, of a graph alone, of its inputs.
+
+    Attributes:
+        exact: refuse what would be measured.
+        before_trees: let measured parts stand in front of trees.
+        inputs: see `export.sklearn.graph_inputs`; None as the model needs.
+        numbers: the type of inputs that are no text.
+    """
+
+    exact: bool = False
+    before_trees: bool = False
+    inputs: "Layout | None" = None
+    numbers: "NumberType" = "float64"
+
+
+def graph_of_file(
+    original: OriginalFile, *, name: str, labels: bool = False, wish: Wish = Wish()
+) -> tuple[onnx.ModelProto, Grade]:
+    """The graph of what a file holds, which has answered as the original, and its grade, which its metadata names too.
+
+    Args:
+        original: what the file holds.
+        name: the graph's.
+        labels: also what `predict` answers.
+        wish: what is asked of the grade and the inputs.
 
     Raises:
-        PipelineError: it has no exact form (named, with the reason), or the graph answers otherwise.
+        PipelineError: it has no form of the grade asked for (named, with the reason), or the graph answers otherwise.
     """
     if original.library == "keras":
+        from export.keras.agreement import RELATIVE
         from export.keras.compile import compile_keras
+        from export.keras.network_artifact import measured_absolute
+        from export.keras.seeded_batch import has_softmax
 
-        return compile_keras(original.model, name=name)
-    from export.sklearn.agreement import check_sklearn
-    from export.sklearn.compile import compile_sklearn
+        if labels or wish.inputs or wish.numbers != "float64":
+            raise PipelineError(
+                "--labels, --inputs and --input are of scikit-learn's models; a network has inputs of its own"
+            )
+        network = compile_keras(original.model, name=name)
+        near = measured_absolute(original.model, network, missing=not has_softmax(original.model))
+        grade = Grade("exact", near, RELATIVE)
+        return stamped(network, grade), grade
+    from export.sklearn.measured import Form, compile_graded
 
-    graph = compile_sklearn(original.model, name=name)
-    check_sklearn(original.model, graph)
-    return graph
+    graph, grade = compile_graded(
+        original.model,
+        name=name,
+        form=Form(labels, wish.inputs, wish.numbers),
+        exact=wish.exact,
+        before_trees=wish.before_trees,
+    )
+    if labels and all(output.name != "label" for output in graph.graph.output):
+        raise PipelineError(f"--labels: a {type(original.model).__name__} gives values and no labels; leave it out")
+    return graph, grade
 
 
-def draft_of_file(path: Path, *, name: str, rows: Floats | None = None, original: OriginalFile | None = None) -> Draft:
+def draft_of_file(
+    path: Path,
+    *,
+    name: str,
+    rows: Floats | None = None,
+    original: OriginalFile | None = None,
+    wish: Wish = Wish(),
+) -> Draft:
     """Compile the model in a file into a draft artifact.
 
     Args:
@@ -92,6 +151,7 @@ def draft_of_file(path: Path, *, name: str, rows: Floats | None = None, original
         rows: rows like the training data, float64 [row, column], from which golden cases are taken, and the range seen
             of each column; None derives rows from the model itself.
         original: the file, where it is open already.
+        wish: what is asked of the grade and the inputs.
 
     Raises:
         PipelineError: the name is none, or the model has no exact form (named, with the reason).
@@ -105,28 +165,39 @@ def draft_of_file(path: Path, *, name: str, rows: Floats | None = None, original
     if original.library == "keras":
         from export.keras.network_artifact import draft_of_network
 
-        return draft_of_network(original.model, path, name=name, rows=rows)
-    return _draft_of_estimator(original.model, path, name, rows)
+        draft = draft_of_network(original.model, path, name=name, rows=rows)
+        near = Grade("exact", draft.parity.absolute, draft.parity.relative)
+        return replace(draft, graph=stamped(draft.graph, near), settings=draft.settings | {"grade": near.fields()})
+    return _draft_of_estimator(original.model, path, name, rows, wish)
 
 
-def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | None) -> Draft:
-    from export.sklearn.agreement import check_sklearn
+def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | None, wish: Wish) -> Draft:
     from export.sklearn.columns.preprocess import input_width
-    from export.sklearn.compile import compile_sklearn, is_bit_exact
+    from export.sklearn.measured import compile_graded
     from export.sklearn.sample_rows import largest_size, missing_columns, starting_rows
 
+    graph, grade = compile_graded(
+        estimator, name=name, exact=wish.exact, before_trees=wish.before_trees, rows=_right_width(estimator, rows, path)
+    )
+    if len(graph.graph.output) > 1:
+        raise PipelineError(
+            f"{path}: it answers {', '.join(output.name for output in graph.graph.output)}, and an artifact holds one "
+            "output of numbers; `-o model.onnx` compiles the graph alone"
+        )
     width = input_width(estimator)
+    texts = [column.name for column in table_of(estimator, width) if column.kind == "text"]
+    if texts:
+        raise PipelineError(
+            f"{path}: column {texts[0]!r} holds text, an artifact takes numbers; `-o model.onnx` compiles the graph "
+            "alone"
+        )
     if width > LONGEST_AXIS:
         raise PipelineError(
             f"{path}: takes {width:,} columns, an artifact holds at most {LONGEST_AXIS:,}; "
             "`-o model.onnx` compiles the graph alone"
         )
-    graph = compile_sklearn(estimator, name=name)
-    if rows is not None and rows.shape[1] != width:
-        raise PipelineError(f"--data: {rows.shape[1]} columns, {path} takes {width}")
     given = starting_rows(estimator, width) if rows is None else rows
     inputs, outputs = _golden_cases(estimator, given, path)
-    check_sklearn(estimator, graph, given)
     missing = missing_columns(lambda trial: _accepts(estimator, trial), inputs[0])
     size = largest_size(lambda trial: _accepts(estimator, trial), np.nan_to_num(inputs[0]))
     names = [str(column) for column in getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(width)])]
@@ -135,7 +206,7 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
         for column, may in zip(names, missing, strict=True)
     )
     seen = {} if rows is None else _ranges(names, rows)
-    task, output = _answer(estimator)
+    task, output = _answer(estimator, outputs.shape[1])
     record = TrainingRecord(
         model=name,
         estimator=_described(estimator),
@@ -153,7 +224,7 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
         sample={},
     )
     method = "predict_proba(X)" if hasattr(estimator, "predict_proba") else "predict(X)"
-    exact = is_bit_exact(estimator)
+    measured = f", {grade.says}" if grade.kind == "measured" else ""
     return Draft(
         record=record,
         task=task,
@@ -161,13 +232,21 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
         inputs=[tensor_entry(Tensor(INPUT, ("batch", "column"), columns), ["batch", width], seen)],
         outputs=[tensor_entry(output, ["batch", outputs.shape[1]], {})],
         parity=ParityEntry(
-            reference=f"scikit-learn {method}",
-            absolute=0.0 if exact else 1e-12,
-            relative=0.0 if exact else 1e-12,
+            reference=f"scikit-learn {method}{measured}", absolute=grade.absolute, relative=grade.relative
         ),
+        settings={"grade": grade.fields()},
         golden_inputs={INPUT: inputs},
         golden_outputs={output.name: outputs},
     )
+
+
+def _right_width(estimator: Any, rows: Floats | None, path: Path) -> Floats | None:
+    from export.sklearn.columns.preprocess import input_width
+
+    width = input_width(estimator)
+    if rows is not None and rows.shape[1] != width:
+        raise PipelineError(f"--data: {rows.shape[1]} columns, {path} takes {width}")
+    return rows
 
 
 def _golden_cases(estimator: Any, rows: Floats, path: Path) -> tuple[Floats, Floats]:
@@ -201,10 +280,14 @@ def _accepts(estimator: Any, rows: Floats) -> bool:
     return True
 
 
-def _answer(estimator: Any) -> tuple[Task, Tensor]:
+def _answer(estimator: Any, width: int) -> tuple[Task, Tensor]:
     """The kind of model, and its one output as `compile_sklearn` names it."""
-    if not hasattr(estimator, "classes_"):
-        return "regressor", Tensor(VALUE, ("batch", "value"), (Column(VALUE, meaning="predict(X)"),))
+    if not has_classes(estimator):
+        names = [VALUE] if width == 1 else [f"{VALUE}_{number}" for number in range(width)]
+        return "regressor", Tensor(VALUE, ("batch", "value"), tuple(Column(n, meaning="predict(X)") for n in names))
+    if isinstance(estimator.classes_, list) or getattr(estimator, "multilabel_", False):
+        chance = tuple(Column(f"output {k}", "probability", meaning=f"of output {k}") for k in range(width))
+        return "classifier", Tensor(PROBABILITIES, ("batch", "output"), chance)
     classes = [str(label) for label in np.asarray(estimator.classes_).tolist()]
     if len(set(classes)) < len(classes):
         raise PipelineError(f"two classes have one name: {', '.join(classes)}; use labels that read differently")

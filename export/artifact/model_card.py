@@ -22,6 +22,7 @@ def model_card(manifest: Manifest, version: str, record: TrainingRecord, more: S
         f"- Estimator: {record.estimator}",
         f"- Data: {data.source}{f', {data.rows:,} rows' if data.rows else ''}{period}{chance}",
         f"- Original: {manifest.parity.reference}; parity: {tolerance}",
+        f"- Grade: {_grade(manifest)}",
         f"- Graph: {manifest.graph.bytes:,} bytes, opset {_opset(manifest.graph.opset)}",
         f"- Trained with: {', '.join(f'{name} {number}' for name, number in record.libraries.items())}",
         "",
@@ -39,6 +40,18 @@ def model_card(manifest: Manifest, version: str, record: TrainingRecord, more: S
             for column in tensor.columns
         ]
     return "\n".join([*lines, ""])
+
+
+def _grade(manifest: Manifest) -> str:
+    """Exact, or measured and how."""
+    fields = manifest.settings.get("grade")
+    if not isinstance(fields, dict) or fields.get("kind") != "measured":
+        return "exact: every part is compiled by this project's own lowering"
+    by = f" by {fields['converter']}" if fields["converter"] else ""
+    return (
+        f"measured: within {fields['absolute']:.3g}, {fields['how']}; "
+        f"parts without an exact form{by}: {'; '.join(fields['parts'])}"
+    )
 
 
 def _opset(opset: dict[str, int]) -> str:

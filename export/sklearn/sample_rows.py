@@ -1,10 +1,12 @@
 """Rows for a fitted model that came without data, and which values it accepts at all: the model itself is asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from train.core.model_table import UNKNOWN, TableColumn, table_of
 
 Floats = npt.NDArray[np.float64]
 Accepts = Callable[[Floats], bool]
@@ -30,7 +32,55 @@ def starting_rows(estimator: Any, width: int) -> Floats:
     wide = centre + scale * random.choice([-1.0, 1.0], (FIRST_LOOK, width)) * 10.0 ** random.uniform(
         -3, 4, (FIRST_LOOK, width)
     )
-    return random.permutation(np.concatenate([narrow, wide]))
+    rows = random.permutation(np.concatenate([narrow, wide]))
+    return with_categories(rows, table_of(estimator, width), random)
+
+
+def with_categories(rows: Floats, columns: Sequence[TableColumn], random: np.random.Generator) -> Floats:
+    """The rows with text (as codes) and known numbers where the model has categories.
+
+    In the first half every such cell is known to the model; in the second it is anything, unknown and missing too.
+    """
+    rows = rows.copy()
+    half = len(rows) // 2
+    for index, column in enumerate(columns):
+        known = np.arange(len(column.words), dtype=np.float64) if column.kind == "text" else np.array(column.values)
+        if not len(known):
+            continue
+        rows[:half, index] = random.choice(known, half)
+        strange = (
+            [UNKNOWN, *([np.nan] if column.knows_missing else [])] if column.kind == "text" else rows[half:, index]
+        )
+        rows[half:, index] = np.where(
+            random.random(len(rows) - half) < 0.7,
+            random.choice(known, len(rows) - half),
+            random.choice(strange, len(rows) - half),
+        )
+    return rows
+
+
+def closed_columns(estimator: Any, row: Floats, accepts: Accepts) -> dict[int, Floats]:
+    """Columns that hold one of a few values: text (by its codes), and numbers of which others are refused.
+
+    Args:
+        estimator: fitted.
+        row: float64 [column], one that it answers.
+        accepts: whether it answers rows.
+
+    Returns:
+        Column number -> float64 [value], ascending; the code of unknown text is among them where that is taken.
+    """
+    closed: dict[int, Floats] = {}
+    for index, column in enumerate(table_of(estimator, len(row))):
+        known = np.arange(len(column.words), dtype=np.float64) if column.kind == "text" else np.array(column.values)
+        if not len(known):
+            continue
+        trial = row[None].copy()
+        trial[0, index] = UNKNOWN if column.kind == "text" else known.max() + 1.5
+        taken = accepts(trial)
+        if column.kind == "text" or not taken:
+            closed[index] = np.concatenate([[UNKNOWN], known]) if taken else known
+    return closed
 
 
 def missing_columns(accepts: Accepts, row: Floats) -> npt.NDArray[np.bool_]:

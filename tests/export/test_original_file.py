@@ -125,7 +125,7 @@ def test_a_folder_whose_name_is_no_models_name_is_refused(name: str, forest: Pat
 def test_what_has_no_exact_form_is_refused_by_name_and_nothing_is_written(tmp_path: Path) -> None:
     path = saved(KNeighborsClassifier().fit(TABLE, TARGET), tmp_path)
     with pytest.raises(PipelineError, match="KNeighborsClassifier"):
-        main(["--original", str(path), "--artifact", str(tmp_path / "arts" / "near")])
+        main(["--original", str(path), "--exact", "--artifact", str(tmp_path / "arts" / "near")])
     assert not (tmp_path / "arts").exists()
 
 

@@ -3,11 +3,14 @@
 A transformer that engineers features offers `column_expressions()`, one expression per output column, and computes
 `transform` with `evaluate_all` on those very expressions. The compiler (`columns.preprocess`) then has two exact ways:
 
-- an *exact* operation (+ - * / sqrt abs sign minimum maximum fill is_nan) is correctly rounded or rounds nothing, so
-  NumPy and onnxruntime agree to the last bit: it may stand anywhere and is computed in the graph;
-- a *monotone* function of one expression (log1p, signed_log1p) has no correctly rounded kernel. In front of a tree it
-  must be the outermost part of a column (scaling around it is fine): it is folded into the split thresholds, evaluated
-  by NumPy itself, and must give a number on the whole real line (write `log1p(maximum(x, const(0)))`).
+- an *exact* operation (+ - * / sqrt abs sign minimum maximum fill is_nan ...) is correctly rounded or rounds nothing,
+  so NumPy and onnxruntime agree to the last bit: it may stand anywhere and is computed in the graph;
+- a *monotone* function of one expression (log1p, signed_log1p ...) has no correctly rounded kernel. In front of a tree
+  it must be the outermost part of a column (scaling around it is fine): it is folded into the split thresholds,
+  evaluated by NumPy itself, and must give a number on the whole real line (write `log1p(maximum(x, const(0)))`), or on
+  all numbers from a bound on (write `log(nan_below(x, 0.0))`).
+
+What the operations compute stands in `train.core.column_operations`.
 
 Example:
     >>> moneyness = column(0) / maximum(absolute(column(1)), const(1e-9))
@@ -19,47 +22,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from train.core.column_operations import OPERATIONS
 from train.core.errors import PipelineError
 
 Floats = npt.NDArray[np.float64]
-
-
-def _fill(x: Floats, value: Floats) -> Floats:
-    return np.where(np.isnan(x), value, x)
-
-
-def _is_nan(x: Floats) -> Floats:
-    return np.isnan(x).astype(np.float64)
-
-
-def _signed_log1p(x: Floats) -> Floats:
-    result: Floats = np.copysign(np.log1p(np.abs(x)), x)
-    return result
-
-
-EXACT: dict[str, tuple[int, Callable[..., Any]]] = {
-    "add": (2, np.add),
-    "sub": (2, np.subtract),
-    "mul": (2, np.multiply),
-    "div": (2, np.divide),
-    "sqrt": (1, np.sqrt),
-    "abs": (1, np.abs),
-    "sign": (1, np.sign),
-    "minimum": (2, np.minimum),
-    "maximum": (2, np.maximum),
-    "fill": (2, _fill),
-    "is_nan": (1, _is_nan),
-}
-"""Operation -> (number of arguments, NumPy function); the same bits in NumPy and in onnxruntime."""
-
-MONOTONE: dict[str, Callable[[Floats], Floats]] = {"log1p": np.log1p, "signed_log1p": _signed_log1p}
-"""Increasing functions of one argument; the bits belong to NumPy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +39,29 @@ class Expression:
     """One node: `column` (value = index), `const` (value = the number), or an operation on `args`.
 
     Built with `column`, `const`, the operators + - * / and the functions of this module; immutable and hashable.
+
+    Attributes:
+        op: name of the operation.
+        args: what it works on.
+        value: of a constant, or the index of a column.
+        table: numbers that belong to the operation itself (the edges of bins, the weights of a sum).
+        words: set where the value is a code of text: code k stands for `words[k]`, any other number for text that is
+            none of them, NaN for a missing value. Codes are compared and filled, never added.
     """
 
     op: str
     args: tuple[Expression, ...] = ()
     value: float = 0.0
+    table: tuple[tuple[float, ...], ...] = ()
+    words: tuple[str, ...] | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Kept: an expression is looked up often, and holds others many levels deep.
+        object.__setattr__(self, "_hash", hash((self.op, self.args, self.value, self.table, self.words)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __add__(self, other: Expression) -> Expression:
         return _node("add", self, other)
@@ -160,6 +150,11 @@ def signed_log1p(x: Expression) -> Expression:
     return _node("signed_log1p", x)
 
 
+def operation(op: str, *args: Expression, table: Iterable[Iterable[float]] = ()) -> Expression:
+    """Any operation of `train.core.column_operations` by its name."""
+    return Expression(op, args, table=tuple(tuple(float(value) for value in row) for row in table))
+
+
 def evaluate_all(expressions: Iterable[Expression], X: npt.ArrayLike) -> Floats:
     """Evaluate every expression on the rows of `X`.
 
@@ -196,31 +191,73 @@ def _evaluate(expression: Expression, rows: Floats, known: dict[Expression, Floa
             raise PipelineError(f"expression: column {int(expression.value)} of {rows.shape[1]} columns does not exist")
         result = np.ascontiguousarray(rows[:, int(expression.value)])
     else:
-        function = _function(expression.op, len(expression.args))
-        result = function(*(_evaluate(argument, rows, known) for argument in expression.args))
+        function = _function(expression.op, len(expression.args), with_table=bool(expression.table))
+        arguments = [_evaluate(argument, rows, known) for argument in expression.args]
+        result = function(*arguments, table=expression.table) if expression.table else function(*arguments)
     known[expression] = result
     return result
 
 
-def _function(op: str, n_args: int) -> Callable[..., Floats]:
-    arity, function = EXACT[op] if op in EXACT else (1, MONOTONE.get(op))
-    if function is None or arity != n_args:
-        raise PipelineError(f"expression: no operation {op!r} of {n_args} arguments; known: {[*EXACT, *MONOTONE]}")
-    return function
+def _function(op: str, n_args: int, *, with_table: bool) -> Callable[..., Floats]:
+    known = OPERATIONS.get(op)
+    if known is None or known.arity not in (n_args, None) or known.table != with_table:
+        raise PipelineError(f"expression: no operation {op!r} of {n_args} arguments; known: {list(OPERATIONS)}")
+    return known.function
 
 
 def substitute(expression: Expression, columns: Sequence[Expression]) -> Expression:
     """The same expression with every `column(i)` replaced by `columns[i]`: composition of two transformers."""
+    return substitute_all([expression], columns)[0]
+
+
+def substitute_all(expressions: Iterable[Expression], columns: Sequence[Expression]) -> tuple[Expression, ...]:
+    """`substitute` in many expressions; what they share stays shared."""
+    known: dict[Expression, Expression] = {}
+    return tuple(_substituted(expression, columns, known) for expression in expressions)
+
+
+def _substituted(
+    expression: Expression, columns: Sequence[Expression], known: dict[Expression, Expression]
+) -> Expression:
     if expression.op == "column":
         return columns[int(expression.value)]
-    return Expression(expression.op, tuple(substitute(a, columns) for a in expression.args), expression.value)
+    if expression.op == "const":
+        return expression
+    if expression not in known:
+        args = tuple(_substituted(argument, columns, known) for argument in expression.args)
+        known[expression] = replace(expression, args=args)
+    return known[expression]
 
 
 def columns_of(expression: Expression) -> frozenset[int]:
     """Indices of the input columns that the expression reads."""
     if expression.op == "column":
         return frozenset({int(expression.value)})
-    return frozenset().union(*(columns_of(argument) for argument in expression.args))
+    found: set[int] = set()
+    seen: set[Expression] = set()
+    waiting = [expression]
+    while waiting:
+        one = waiting.pop()
+        if one.op == "column":
+            found.add(int(one.value))
+        fresh = [argument for argument in one.args if argument not in seen]
+        seen.update(fresh)
+        waiting.extend(fresh)
+    return frozenset(found)
+
+
+def operations_of(expression: Expression) -> frozenset[str]:
+    """The names of all operations in it."""
+    found: set[str] = set()
+    seen: set[Expression] = {expression}
+    waiting = [expression]
+    while waiting:
+        one = waiting.pop()
+        found.add(one.op)
+        fresh = [argument for argument in one.args if argument not in seen]
+        seen.update(fresh)
+        waiting.extend(fresh)
+    return frozenset(found)
 
 
 def to_json(expression: Expression) -> list[Any]:
@@ -229,6 +266,8 @@ def to_json(expression: Expression) -> list[Any]:
         return ["column", int(expression.value)]
     if expression.op == "const":
         return ["const", expression.value]
+    if expression.table or expression.words is not None:
+        raise PipelineError(f"expression: {expression.op!r} belongs to a fitted transformer and has no written form")
     return [expression.op, *(to_json(argument) for argument in expression.args)]
 
 
@@ -245,5 +284,5 @@ def from_json(value: Any) -> Expression:
         if len(rest) != 1 or isinstance(rest[0], bool) or not isinstance(rest[0], (int, float)):
             raise PipelineError(f"expression: expected [{op!r}, number], got {value!r}")
         return column(int(rest[0])) if op == "column" else const(rest[0])
-    _function(op, len(rest))
+    _function(op, len(rest), with_table=False)
     return Expression(op, tuple(from_json(argument) for argument in rest))

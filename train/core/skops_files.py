@@ -18,13 +18,39 @@ from train.core.files import read_bytes, write_atomic
 TRUSTED_TYPES = (
     # Parts of scikit-learn that skops does not trust by itself; plain data, no code runs when they are loaded.
     "numpy.dtype",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.IdentityLink",
+    "sklearn._loss.link.LogLink",
+    "sklearn._loss.loss.HalfGammaLoss",
+    "sklearn._loss.loss.HalfPoissonLoss",
+    "sklearn._loss.loss.HalfSquaredError",
+    "sklearn._loss.loss.HalfTweedieLoss",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.feature_selection._univariate_selection.f_regression",
+    *(
+        f"sklearn.gaussian_process.kernels.{name}"
+        for name in (
+            *("CompoundKernel", "ConstantKernel", "DotProduct", "Exponentiation", "ExpSineSquared", "Hyperparameter"),
+            *("Matern", "Product", "RBF", "RationalQuadratic", "Sum", "WhiteKernel"),
+        )
+    ),
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    # What searches and tuned thresholds keep beside their best estimator.
+    "sklearn.metrics._classification.balanced_accuracy_score",
+    "sklearn.metrics._scorer._CurveScorer",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
     "sklearn.utils._bunch.Bunch",
 )
 """Types beyond skops' own list that a model file may hold, besides those that a model of this house names."""
@@ -101,6 +127,7 @@ def _refuse_untrusted(data: bytes, path: Path, trusted: Sequence[str]) -> None:
 
 
 _HINTS = {
+    "Neighbors": "a tree of neighbours is no plain data: fit with algorithm='brute'; ",
     "SearchCV": "a search is no model: save its best_estimator_; ",
     "HistGradientBoosting": "categorical features have no exact form: encode them as numbers before the fit; ",
 }

@@ -29,8 +29,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from train.core import cli
 from train.core.errors import PipelineError
-from verify.compare.compare_model import FamilyResult, compare_pair, pair_probes
+from train.core.sklearn_answers import has_classes
+from verify.compare.compare_model import FamilyResult, compare_pair
 from verify.compare.onnx_file import open_foreign
+from verify.compare.pair_probes import pair_probes
 from verify.proof.probes import Probes
 from verify.proof.split_evidence import SplitProof
 from verify.report.tables import console
@@ -125,7 +127,7 @@ def stock_bytes(estimator: Any, X: Floats) -> bytes:
     """What skl2onnx makes of an estimator by itself: float32 input, no ZipMap, our converters not registered."""
     from skl2onnx import to_onnx
 
-    options = {"zipmap": False} if hasattr(estimator, "classes_") else None
+    options = {"zipmap": False} if has_classes(estimator) else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return bytes(to_onnx(estimator, X[:1].astype(np.float32), options=options, name="stock").SerializeToString())

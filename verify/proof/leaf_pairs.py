@@ -165,7 +165,8 @@ def leaf_boxes(tree: Tree, width: int, *, single: bool) -> LeafBoxes:
     size = len(tree.feature)
     threshold = np.where(tree.feature >= 0, tree.threshold, 0.0)
     edge = floor_single(threshold) if single else threshold
-    low, high = np.full((size, width), -np.inf), np.full((size, width), np.inf)
+    largest = float(np.finfo(np.float32).max) if single else np.inf
+    low, high = np.full((size, width), -np.inf), np.full((size, width), largest)
     blocked = np.zeros((size, width), dtype=np.int64)
     leaves, columns = np.ones(size, dtype=np.int64), [0] * size
     for node in tree.splits[::-1].tolist():

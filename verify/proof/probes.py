@@ -40,11 +40,19 @@ OUTER_COLUMNS = 8
 
 @dataclass(frozen=True)
 class Span:
-    """Where the values of one column lie: limits seen in training, and whether they are whole."""
+    """Where the values of one column lie.
+
+    Attributes:
+        low: least value seen in training.
+        high: largest one.
+        integer: whether they are whole.
+        choices: ascending, the only values there are (categories); empty where any number is one.
+    """
 
     low: float
     high: float
     integer: bool = False
+    choices: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,12 @@ class RowSource:
 
     def chunks(self, rows: int, *, seed: int) -> Iterator[Floats]:
         """`rows` rows in chunks of `CHUNK_ROWS`."""
-        for number, start in enumerate(range(0, rows, CHUNK_ROWS)):
-            yield self.chunk(min(CHUNK_ROWS, rows - start), random=np.random.default_rng((seed, number)))
+        for number in range(-(-rows // CHUNK_ROWS)):
+            yield self.numbered(number, rows, seed=seed)
+
+    def numbered(self, number: int, rows: int, *, seed: int) -> Floats:
+        """Chunk `number` of `chunks(rows)`, whoever asks for it and when."""
+        return self.chunk(min(CHUNK_ROWS, rows - number * CHUNK_ROWS), random=np.random.default_rng((seed, number)))
 
     def chunk(self, rows: int, *, random: np.random.Generator) -> Floats:
         """Random rows: like training, uniform over its range, at splits of many columns at once, and far outside."""
@@ -91,17 +103,24 @@ class RowSource:
                 towards = random.choice(np.array([-np.inf, np.nan, np.inf]), rows)
                 stepped = np.where(np.isnan(towards), picked, np.nextafter(picked, np.nan_to_num(towards, nan=0.0)))
                 made[:, column] = np.where(random.random(rows) < 0.7, stepped, made[:, column])
-        return made
+        return self._whole(made) if any(span.choices for span in self.spans) else made
 
     def _far(self, rows: int, random: np.random.Generator) -> Floats:
         """Uniform rows of which some columns have any size from 1e-6 to 1e6, either sign."""
         made = self._uniform(rows, random)
         far = random.choice([-1.0, 1.0], made.shape) * 10.0 ** random.uniform(-6, 6, made.shape)
-        return np.where(random.random(made.shape) < 0.3, far, made)
+        made = np.where(random.random(made.shape) < 0.3, far, made)
+        return self._whole(made) if any(span.choices for span in self.spans) else made
 
     def _whole(self, rows: Floats) -> Floats:
         integer = np.array([s.integer for s in self.spans])
-        return np.where(integer, np.rint(rows), rows)
+        rows = np.where(integer, np.rint(rows), rows)
+        for column, span in enumerate(self.spans):
+            if span.choices:
+                values, choices = rows[:, column], np.array(span.choices)
+                place = np.clip(np.searchsorted(choices, values, side="right") - 1, 0, None)
+                rows[:, column] = np.where(np.isnan(values), values, choices[place])
+        return rows
 
 
 @dataclass(frozen=True)

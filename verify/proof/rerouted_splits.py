@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
+from verify.proof.boosters import TurnedBooster, boosted_trees
 from verify.proof.trees import Floats, Indices, tree_groups
 
 
@@ -57,6 +58,9 @@ def _copy(estimator: Any, numbers: Iterator[int], turn: Turn) -> Any:
 
 
 def _turned(twin: Any, estimator: Any, turn: Turn) -> Any:
+    model = boosted_trees(estimator)
+    if model is not None:
+        return TurnedBooster(estimator, model, turn.tree, turn.other)
     if hasattr(estimator, "_raw_predict"):
 
         def raw_predict(X: Any, *more: Any, **options: Any) -> Floats:

@@ -17,6 +17,8 @@ from verify.proof.trees import Bools, Floats, Indices, Transform
 ROUNDS = 25
 HALVINGS = 64
 LEVELS = 24
+LARGEST_SEEN = float(np.finfo(np.float32).max)
+"""Beyond it no finite number of float32 lies; CatBoost sends missing values there."""
 
 
 class Edges(NamedTuple):
@@ -140,7 +142,8 @@ class Search:
         low, high = self.targets.low[todo, feature], self.targets.high[todo, feature]
         raw = self._pick(feature)
         # A box without numbers can only be entered by a missing value.
-        by_missing = self.targets.missing[todo, feature] & (low >= high)
+        nothing = (low >= np.minimum(high, LARGEST_SEEN)) | (high <= -LARGEST_SEEN)
+        by_missing = self.targets.missing[todo, feature] & nothing
         rows[todo[by_missing], raw[by_missing]] = np.nan
         todo, feature, raw, low, high = (a[~by_missing] for a in (todo, feature, raw, low, high))
         edge = np.where(np.isfinite(low), low, high)
@@ -196,6 +199,7 @@ class Search:
         low, high = known.min(axis=0), known.max(axis=0)
         levels = list(np.quantile(known, np.linspace(0, 1, LEVELS), axis=0))
         levels += [-np.median(known, axis=0), np.zeros_like(low)]
+        levels += [np.full_like(low, -LARGEST_SEEN), np.full_like(low, LARGEST_SEEN)]
         for factor in (1.0, 1024.0):
             levels += [low - factor * (high - low + 1), high + factor * (high - low + 1)]
         return levels

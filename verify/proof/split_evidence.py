@@ -170,8 +170,8 @@ def last_to_the_left(threshold: Floats, *, single: bool) -> Floats:
     if not single:
         return threshold
     low = floor_single(threshold)
-    above = np.nextafter(low.astype(np.float32), np.float32(np.inf)).astype(np.float64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        above = np.nextafter(low.astype(np.float32), np.float32(np.inf)).astype(np.float64)
         middle = low + (above - low) / 2.0  # exact; a tie goes to the even one of the two
     goes_left = middle.astype(np.float32).astype(np.float64) == low
     return np.where(goes_left, middle, np.nextafter(middle, -np.inf))

@@ -6,12 +6,16 @@ preprocessing, called as it is, and its own trees.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from export.sklearn.boosters.trees import BoostedTrees, seen_by_trees, walk
 from train.core.sklearn_answers import original_input
+from verify.proof.accepted_rows import accepted_answers
+from verify.proof.boosters import boosted_trees
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -92,32 +96,69 @@ def _groups(estimator: Any, before: Transform, name: str, *, second: bool) -> It
     elif hasattr(estimator, "named_estimators_"):
         for label, member in estimator.named_estimators_.items():
             yield from _groups(member, before, f"{name}{label} ", second=second)
+    elif (model := boosted_trees(estimator)) is not None:
+        if model.trees:
+            yield _boosted_group(model, before, name.strip() or type(estimator).__name__)
     elif trees := tuple(_trees(estimator)):
         single = not hasattr(estimator, "_predictors")
         outputs = range(trees[0].value.shape[1])
         used = tuple(outputs)[1:] if second and len(outputs) == 2 else tuple(outputs)
         place = name.strip() or type(estimator).__name__
-        exact = _as_numbers(before, single=False)
-        yield Group(place, _as_numbers(before, single=single), trees, exact, single, used)
+        width = int(estimator.n_features_in_)
+        exact = _as_numbers(before, width, single=False)
+        yield Group(place, _as_numbers(before, width, single=single), trees, exact, single, used)
     elif hasattr(estimator, "estimator_"):
         yield from _groups(estimator.estimator_, before, name, second=second)
 
 
+def _boosted_group(model: BoostedTrees, before: Transform, name: str) -> Group:
+    """The trees of XGBoost, LightGBM or CatBoost; columns made of categories stand behind those of the input."""
+    exact = _as_numbers(before, model.n_features, single=False)
+    trees = []
+    for number, tree in enumerate(model.trees):
+        suffix = f", score {model.scores[number]}" if model.n_scores > 1 else ""
+        trees.append(
+            Tree(
+                f"tree {number}{suffix}",
+                tree.feature,
+                tree.threshold,
+                tree.true,
+                tree.false,
+                tree.missing_true,
+                tree.value,
+                partial(walk, tree),
+            )
+        )
+    single = model.single_input and not model.derived
+    return Group(
+        name,
+        lambda rows: seen_by_trees(model, exact(rows)),
+        tuple(trees),
+        exact if single else (lambda rows: seen_by_trees(model, exact(rows))),
+        single,
+        (0,),
+    )
+
+
 def _then(before: Transform, step: Any) -> Transform:
     def transform(rows: Floats) -> Floats:
-        result: Floats = step.transform(original_input(step, before(rows)))
-        return result
+        result = step.transform(original_input(step, before(rows)))
+        return np.asarray(result.toarray() if hasattr(result, "toarray") else result, dtype=np.float64)
 
     return transform
 
 
-def _as_numbers(before: Transform, *, single: bool) -> Transform:
-    """Classic trees see float32; its numbers are kept in float64 here. Values too large become infinite."""
+def _as_numbers(before: Transform, width: int, *, single: bool) -> Transform:
+    """Classic trees see float32; its numbers are kept in float64 here. Values too large become infinite.
+
+    Of rows that a transformer refuses (a category that it does not know) the trees see nothing: NaN.
+    """
 
     def transform(rows: Floats) -> Floats:
         if not len(rows):  # which scikit-learn refuses
             return transform(np.zeros((1, rows.shape[1])))[:0]
-        seen = np.asarray(before(rows), dtype=np.float64)
+        seen, accepted = accepted_answers(before, rows)
+        seen = seen if accepted.any() else np.full((len(rows), width), np.nan)
         if single:
             with np.errstate(over="ignore"):
                 seen = seen.astype(np.float32).astype(np.float64)
@@ -134,6 +175,8 @@ def _trees(estimator: Any) -> Iterator[Tree]:
             for output, predictor in enumerate(per_class):
                 suffix = f", class {output}" if len(per_class) > 1 else ""
                 yield _histogram_tree(predictor.nodes, f"tree {number}{suffix}")
+    elif _without_view(estimator):
+        return
     elif hasattr(estimator, "tree_"):
         yield _classic_tree(estimator.tree_, "tree 0")
     elif hasattr(estimator, "estimators_"):
@@ -143,6 +186,13 @@ def _trees(estimator: Any) -> Iterator[Tree]:
             member: Any = members[position]
             if hasattr(member, "tree_"):
                 yield _classic_tree(member.tree_, f"tree {position[0]}{suffix}")
+
+
+def _without_view(estimator: Any) -> bool:
+    """Whether trees are inside that see other columns, or answer in another way, than those of one forest do."""
+    marks = ("estimators_features_", "estimator_weights_", "order_", "label_binarizer_", "pairwise_indices_")
+    several = getattr(estimator, "n_outputs_", 1) != 1 or type(estimator).__name__.startswith("MultiOutput")
+    return several or any(hasattr(estimator, mark) for mark in marks)
 
 
 def _classic_tree(tree: Any, name: str) -> Tree:

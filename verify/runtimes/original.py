@@ -11,9 +11,8 @@ import numpy.typing as npt
 from export.artifact.manifest import Manifest
 from train.core import sklearn_answers
 from train.core.errors import PipelineError
-from train.core.skops_files import load_skops
 from train.model import FittedModel, Tensors
-from train.registry import models, trusted_types
+from train.registry import models
 from verify.comparison.parity import Tolerance, agreement
 from verify.proof.accepted_rows import accepted_answers
 from verify.proof.rerouted_splits import Turn, turned_model
@@ -167,7 +166,7 @@ def load_file(path: Path, manifest: Manifest) -> Original:
 
 
 def load_sklearn(path: Path) -> Original:
-    """A scikit-learn model from a .skops file that came without training's folder."""
-    if not path.is_file():
-        raise PipelineError(f"{path}: no such file; --original names a model saved by skops")
-    return sklearn_original(load_skops(path, trusted=trusted_types()), name=str(path))
+    """A scikit-learn model from a .skops file, or a booster's from its own, that came without training's folder."""
+    from export.original_file import load_original_file
+
+    return sklearn_original(load_original_file(path), name=str(path))

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from export.sklearn.columns.graph_columns import ELEMENTWISE, ColumnScope, folded, is_long_sum, terms_of
+from export.sklearn.columns.graph_columns import ColumnScope, folded, is_long_sum, terms_of
+from export.sklearn.columns.operators import ELEMENTWISE
 from train.core.column_expressions import Expression
 
 WIDEST = 16

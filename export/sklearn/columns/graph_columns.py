@@ -3,24 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-from onnx import TensorProto
 
 from export.graph import GraphBuilder
+from export.sklearn.columns import operators
+from export.sklearn.columns.operators import ELEMENTWISE
+from export.sklearn.columns.refusal import refuse
 from train.core.column_expressions import Expression, columns_of, const, evaluate
+from train.core.column_operations import OPERATIONS
 from train.core.errors import PipelineError
-
-ELEMENTWISE = {
-    "add": "Add",
-    "sub": "Sub",
-    "mul": "Mul",
-    "div": "Div",
-    "sqrt": "Sqrt",
-    "abs": "Abs",
-    "sign": "Sign",
-    "minimum": "Min",
-    "maximum": "Max",
-}
-"""Exact operation -> ONNX operator, element by element."""
 
 _LONG_SUM = 4
 """From this number of terms on, one running sum is quicker than an addition for each."""
@@ -34,17 +24,31 @@ class ColumnScope:
         source: name of the input tensor, float64 [batch, n_inputs].
         n_inputs: number of columns of `source`.
         columns: one expression per column that the estimator sees.
+        inexact: columns of `source` whose bits may differ from the original's (other models' answers).
+        behind: the transformers that made `columns`, for a refusal that names them.
     """
 
-    def __init__(self, builder: GraphBuilder, source: str, n_inputs: int, columns: Sequence[Expression]) -> None:
+    def __init__(
+        self,
+        builder: GraphBuilder,
+        source: str,
+        n_inputs: int,
+        columns: Sequence[Expression],
+        *,
+        inexact: frozenset[int] = frozenset(),
+        behind: Sequence[object] = (),
+    ) -> None:
+        self.inexact = inexact
+        self.behind = tuple(behind)
         self.builder = builder
         self.source = source
         self.n_inputs = n_inputs
         self.columns = tuple(columns)
 
-    def replaced(self, columns: Sequence[Expression]) -> "ColumnScope":
-        """The same input seen through other columns."""
-        return ColumnScope(self.builder, self.source, self.n_inputs, columns)
+    def replaced(self, columns: Sequence[Expression], *, by: Sequence[object] = ()) -> "ColumnScope":
+        """The same input seen through other columns, which these transformers made."""
+        behind = (*self.behind, *by)
+        return ColumnScope(self.builder, self.source, self.n_inputs, columns, inexact=self.inexact, behind=behind)
 
     def matrix(self, expressions: Sequence[Expression] | None = None, *, after: Sequence[str] = ()) -> str:
         """A float64 tensor [batch, expression] with the given expressions, by default this scope's columns.
@@ -54,10 +58,9 @@ class ColumnScope:
         wanted = [folded(e) for e in (self.columns if expressions is None else expressions)]
         if not wanted:
             raise PipelineError("cannot compile a pipeline whose preprocessing drops every column")
-        groups: dict[str, list[int]] = {}
+        groups: dict[object, list[int]] = {}
         for position, expression in enumerate(wanted):
-            group = f"sum {position}" if is_long_sum(expression) else expression.op
-            groups.setdefault(group, []).append(position)
+            groups.setdefault(_group(expression, position), []).append(position)
         parts = [self._block([wanted[i] for i in positions]) for positions in groups.values()]
         order = np.argsort([i for positions in groups.values() for i in positions])
         if np.array_equal(order, np.arange(len(order))):
@@ -88,19 +91,28 @@ class ColumnScope:
             return build.node("Gather", self.source, build.constant(indices, np.int64), axis=1)
         if op == "const":
             first = build.node("Gather", self.source, build.constant([0], np.int64), axis=1)
-            zero = build.node("Mul", self._is_nan(first), build.constant(0.0))
+            zero = build.node("Mul", operators.is_nan(build, first), build.constant(0.0))
             return build.node("Add", zero, self._operand(same))
+        if op == "dot":
+            weights = np.array([expression.table[0] for expression in same]).T
+            return build.node("MatMul", self.matrix(same[0].args), build.constant(weights))
         arguments = [self._operand([e.args[k] for e in same]) for k in range(len(same[0].args))]
         if op in ELEMENTWISE:
             return build.node(ELEMENTWISE[op], *arguments)
+        if op in operators.UNARY:
+            return operators.UNARY[op](build, arguments[0])
+        if op in operators.WITH_TABLE:
+            return operators.WITH_TABLE[op](build, arguments[0], same[0].table)
         if op == "fill":
-            return build.node("Where", build.node("IsNaN", arguments[0]), arguments[1], arguments[0])
-        if op == "is_nan":
-            return self._is_nan(arguments[0])
-        if op == "log1p":
-            return self._log1p(arguments[0])
-        if op == "signed_log1p":
-            return build.node("Mul", build.node("Sign", arguments[0]), self._log1p(build.node("Abs", arguments[0])))
+            return operators.fill(build, arguments[0], arguments[1])
+        if op == "equal":
+            return operators.equal(build, arguments[0], arguments[1])
+        if op == "where":
+            return operators.where(build, *arguments)
+        if op in OPERATIONS:
+            raise refuse(
+                f"the operation {op}", "it has no form in a graph", supported="it in front of trees, or another"
+            )
         raise PipelineError(f"expression: operation {op!r} has no ONNX form")
 
     def _operand(self, expressions: list[Expression]) -> str:
@@ -110,16 +122,14 @@ class ColumnScope:
             return self.builder.constant([expression.value for expression in operands])
         return self.matrix(operands)
 
-    def _is_nan(self, tensor: str) -> str:
-        return self.builder.node("Cast", self.builder.node("IsNaN", tensor), to=TensorProto.DOUBLE)
 
-    def _log1p(self, x: str) -> str:
-        """ln(1 + x) without cancellation: with u = 1 + x rounded, ln(u) x / (u - 1), and x itself where u is 1."""
-        build, one = self.builder, self.builder.constant(1.0)
-        u = build.node("Add", x, one)
-        ratio = build.node("Div", build.node("Mul", build.node("Log", u), x), build.node("Sub", u, one))
-        tiny, infinite = build.node("Equal", u, one), build.node("IsInf", u)
-        return build.node("Where", build.node("Or", tiny, infinite), x, ratio)
+def _group(expression: Expression, position: int) -> object:
+    """What is computed in one go: the same operation, products with the same columns, else each by itself."""
+    if is_long_sum(expression):
+        return "sum", position
+    if expression.op == "dot":
+        return "dot", expression.args
+    return (expression.op, position) if expression.table else expression.op
 
 
 def is_long_sum(expression: Expression) -> bool:

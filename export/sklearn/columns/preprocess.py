@@ -2,50 +2,35 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_selection import RFE, SelectFromModel, SelectKBest, SelectPercentile, VarianceThreshold
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
+from export.errors import NoExactForm
+from export.sklearn.columns.refusal import inside, refuse
+from export.sklearn.columns.stock import measuring
+from export.sklearn.columns.transformers import bins, encode, expand, function, impute, project, scale, select
 from train.core.column_expressions import (
     DescribesColumns,
     Expression,
     column,
     const,
     evaluate_all,
-    fill,
-    is_nan,
-    maximum,
-    minimum,
-    substitute,
+    operations_of,
+    substitute_all,
 )
+from train.core.column_operations import INEXACT
 from train.core.errors import PipelineError
+from train.core.model_table import table_of
 from train.core.sklearn_answers import original_input
 
-T = TypeVar("T")
+__all__ = ["Columns", "input_columns", "input_width", "inside", "refuse", "supported_transformers", "transform_columns"]
+
 Columns = tuple[Expression, ...]
-
-
-def refuse(what: object, reason: str, *, supported: str) -> PipelineError:
-    """The one form in which the compiler says no: class name, reason, what it can do instead."""
-    name = what if isinstance(what, str) else type(what).__name__
-    return PipelineError(f"cannot compile {name} exactly: {reason}; supported: {supported}")
-
-
-def inside(owner: object, part: str, lower: Callable[[], T]) -> T:
-    """What `lower` gives; an error in it also names the estimator around it.
-
-    Raises:
-        PipelineError: with the owner's class and the part in front.
-    """
-    try:
-        return lower()
-    except PipelineError as error:
-        raise PipelineError(f"{type(owner).__name__}, {part}: {error}") from error
+_ROOMS = (bins, encode, expand, function, impute, project, scale, select)
 
 
 def input_width(estimator: Any) -> int:
@@ -59,7 +44,7 @@ def input_width(estimator: Any) -> int:
         raise PipelineError(f"expected a fitted scikit-learn estimator, got a {name}; give one estimator or Pipeline")
     steps = [step for _, step in estimator.steps] if type(estimator) is Pipeline else []
     for one in (estimator, *steps):
-        width = getattr(one, "n_features_in_", None)
+        width = getattr(one, "n_features_in_", 1 if hasattr(one, "X_thresholds_") else None)  # isotonic: one column
         if width is not None:
             return int(width)
         if one is not estimator and one is not None and one != "passthrough":
@@ -75,10 +60,12 @@ def transform_columns(transformer: Any, columns: Columns) -> Columns:
         columns: the expressions it receives, in order.
 
     Returns:
-        One expression per output column; evaluated by NumPy it has the bits that `transform` gives for float64 rows.
+        One expression per output column; evaluated by NumPy it has the bits that `transform` gives for float64 rows
+        (where it adds products, within rounding errors).
 
     Raises:
-        PipelineError: the transformer is of a class that has no exact form; its name is in the message.
+        NoExactForm: the transformer is of a class that has no exact form; its name is in the message.
+        PipelineError: it was fitted on another number of columns.
     """
     if transformer is None or isinstance(transformer, str):
         return () if transformer == "drop" else columns
@@ -86,86 +73,79 @@ def transform_columns(transformer: Any, columns: Columns) -> Columns:
     if n_expected != len(columns):
         name = type(transformer).__name__
         raise PipelineError(f"{name}: fitted on {n_expected} columns, but it would be given {len(columns)}")
+    around = _AROUND.get(type(transformer))
+    if around is not None:
+        return around(transformer, columns)
     lower = _TRANSFORMERS.get(type(transformer))
-    if type(transformer) is FunctionTransformer and transformer.func is not None:
-        called = getattr(transformer.func, "__name__", "a function")
-        raise refuse(
-            transformer,
-            f"it calls {called}(), of which nothing is known but its code",
-            supported=supported_transformers(),
-        )
+    given = tuple(replace(one, words=x.words) for one, x in zip(_plain(len(columns)), columns, strict=True))
+    try:
+        own = _own(transformer, lower, given)
+    except NoExactForm as reason:
+        converter = measuring()
+        if converter is None:
+            raise
+        return converter.stand_in(transformer, columns, reason)
+    return substitute_all(own, columns)
+
+
+def _own(transformer: Any, lower: Callable[[Any, Columns], Columns] | None, given: Columns) -> Columns:
+    """The transformer's columns as expressions of the columns that it is given."""
     if lower is not None:
-        own = lower(transformer, input_columns(len(columns)))
+        takes_text = lower in _TAKE_TEXT or getattr(transformer, "func", transformer) is None
+        if not takes_text and any(x.words is not None for x in given):
+            raise refuse(transformer, "it is given text", supported="numbers; an encoder in front of it")
+        own = lower(transformer, given)
     elif isinstance(transformer, DescribesColumns):
         own = tuple(transformer.column_expressions())
     else:
         raise refuse(transformer, "no exact form is known for this transformer", supported=supported_transformers())
-    _require_equal_bits(transformer, own, len(columns))
-    return tuple(substitute(expression, columns) for expression in own)
+    if not any(x.words is not None for x in own):
+        _require_equal_bits(transformer, own, given)
+    return own
 
 
 def supported_transformers() -> str:
     """Names of the transformers that can stand in front of an estimator."""
-    names = (kind.__name__ for kind in _TRANSFORMERS if kind is not FunctionTransformer)
+    names = sorted(kind.__name__ for kind in [*_TRANSFORMERS, *_AROUND])
     return ", ".join(names) + ", and transformers with column_expressions()"
 
 
-def _standard(scaler: Any, columns: Columns) -> Columns:
-    if scaler.with_mean:
-        columns = _each("sub", columns, scaler.mean_, scaler)
-    return _each("div", columns, scaler.scale_, scaler) if scaler.with_std else columns
-
-
-def _min_max(scaler: Any, columns: Columns) -> Columns:
-    columns = _each("add", _each("mul", columns, scaler.scale_, scaler), scaler.min_, scaler)
-    return _clip(columns, *scaler.feature_range) if scaler.clip else columns
-
-
-def _max_abs(scaler: Any, columns: Columns) -> Columns:
-    columns = _each("div", columns, scaler.scale_, scaler)
-    return _clip(columns, -1.0, 1.0) if scaler.clip else columns
-
-
-def _robust(scaler: Any, columns: Columns) -> Columns:
-    if scaler.with_centering:
-        columns = _each("sub", columns, scaler.center_, scaler)
-    return _each("div", columns, scaler.scale_, scaler) if scaler.with_scaling else columns
-
-
-def _imputer(imputer: Any, columns: Columns) -> Columns:
-    if not (isinstance(imputer.missing_values, float) and np.isnan(imputer.missing_values)):
-        raise refuse(imputer, f"missing_values is {imputer.missing_values!r}", supported="missing_values=NaN")
-    statistics = np.asarray(imputer.statistics_, dtype=np.float64)
-    filled = tuple(fill(x, const(value)) for x, value in zip(columns, statistics, strict=True) if not np.isnan(value))
-    if not imputer.add_indicator:
-        return filled
-    return (*filled, *(is_nan(columns[i]) for i in imputer.indicator_.features_))
+def maker_of(op: str, transformers: Sequence[Any]) -> str | None:
+    """The class of the transformer, also inside others, whose columns hold the operation; None when none does."""
+    for one in transformers:
+        if type(one) in _AROUND:
+            parts = next(getattr(one, name) for name in _PARTS if hasattr(one, name))
+            name = maker_of(op, [part[1] for part in parts])
+        else:
+            n_columns = getattr(one, "n_features_in_", 0)
+            made = transform_columns(one, input_columns(n_columns, one)) if n_columns else ()
+            name = type(one).__name__ if any(op in operations_of(expression) for expression in made) else None
+        if name is not None:
+            return name
+    return None
 
 
 def _column_transformer(transformer: Any, columns: Columns) -> Columns:
-    if transformer.transformer_weights:
-        raise refuse(transformer, "transformer_weights are set", supported="ColumnTransformer without weights")
     outputs: Columns = ()
+    weights = transformer.transformer_weights or {}
     for name, fitted, _ in transformer.transformers_:
         chosen = tuple(columns[i] for i in transformer._transformer_to_input_indices[name])
-        outputs += transform_columns(fitted, chosen)
+        if not chosen:
+            continue  # nothing is fitted on no column
+        outputs += _weighted(transform_columns(fitted, chosen), weights.get(name))
     return outputs
 
 
-def _identity(transformer: Any, columns: Columns) -> Columns:
-    """A function transformer without a function, which is also what a fitted "passthrough" is stored as."""
-    del transformer
-    return columns
-
-
-def _selection(selector: Any, columns: Columns) -> Columns:
-    return tuple(columns[i] for i in selector.get_support(indices=True))
-
-
 def _feature_union(union: Any, columns: Columns) -> Columns:
-    if union.transformer_weights:
-        raise refuse(union, "transformer_weights are set", supported="FeatureUnion without weights")
-    return sum((transform_columns(fitted, columns) for _, fitted in union.transformer_list), start=())
+    weights = union.transformer_weights or {}
+    outputs: Columns = ()
+    for name, fitted in union.transformer_list:
+        outputs += _weighted(transform_columns(fitted, columns), weights.get(name))
+    return outputs
+
+
+def _weighted(columns: Columns, weight: float | None) -> Columns:
+    return columns if weight is None else tuple(x * const(float(weight)) for x in columns)
 
 
 def _pipeline(pipeline: Any, columns: Columns) -> Columns:
@@ -174,47 +154,78 @@ def _pipeline(pipeline: Any, columns: Columns) -> Columns:
     return columns
 
 
-def _require_equal_bits(transformer: Any, own: Columns, n_columns: int) -> None:
+def _require_equal_bits(transformer: Any, own: Columns, given: Columns) -> None:
     """Expressions are believed only after the fitted transformer itself gave the same bits for some hundred rows."""
-    generator = np.random.default_rng(0)
-    shape = (256, n_columns)
-    rows = generator.standard_normal(shape) * 10.0 ** generator.integers(-3, 5, shape)
-    rows[::7] = np.round(rows[::7])
-    rows[::5] = np.abs(rows[::5])
+    rows = _trial_rows(transformer, given)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a scaler inside a frame pipeline misses its column names
-        answers = np.asarray(transformer.transform(original_input(transformer, rows)), dtype=np.float64)
-    got = evaluate_all(own, rows)
-    if got.shape != answers.shape or not np.array_equal(got, answers, equal_nan=True):
+        try:
+            answers = _dense(transformer.transform(original_input(transformer, rows)))
+        except ValueError:  # rows below the bounds of a logarithm, say: positive ones then
+            rows = np.abs(rows) + 1e-3
+            try:
+                answers = _dense(transformer.transform(original_input(transformer, rows)))
+            except ValueError as error:
+                reason = str(error).strip().splitlines()[0]
+                raise refuse(transformer, f"it refuses rows made for it: {reason}", supported="numbers") from error
+    with np.errstate(all="ignore"):
+        got = evaluate_all(own, rows) if own else np.zeros((len(rows), 0))
+    same = got.shape == answers.shape and np.array_equal(got, answers, equal_nan=True)
+    if not same and got.shape == answers.shape and any(op in INEXACT for one in own for op in operations_of(one)):
+        size = np.nanmax(np.abs(answers), axis=0, initial=1.0)
+        same = bool((np.abs(got - answers) <= 1e-12 * size).all())
+    if not same:
         raise refuse(transformer, "its transform and its column expressions differ", supported="equal bits in all rows")
 
 
-def _each(op: str, columns: Columns, values: Sequence[float], owner: object) -> Columns:
-    """`op` of every column with its own constant."""
-    if not np.all(np.isfinite(values)):
-        where = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise refuse(owner, f"column {where} has no finite scale or centre (it was all NaN)", supported="finite ones")
-    return tuple(Expression(op, (x, const(float(v)))) for x, v in zip(columns, values, strict=True))
+def _trial_rows(transformer: Any, given: Columns) -> Any:
+    """Numbers of all sizes; of text every code; often the very categories and edges that the transformer knows."""
+    generator = np.random.default_rng(0)
+    shape = (256, len(given))
+    rows = generator.standard_normal(shape) * 10.0 ** generator.integers(-3, 5, shape)
+    rows[::7] = np.round(rows[::7])
+    rows[::5] = np.abs(rows[::5])
+    for index, (x, known) in enumerate(zip(given, table_of(transformer, len(given)), strict=True)):
+        values = np.arange(len(x.words), dtype=np.float64) if x.words is not None else np.array(known.values)
+        if len(values):
+            often = generator.random(len(rows)) < (2.0 if x.words is not None or _is_strict(transformer) else 0.5)
+            rows[often, index] = generator.choice(values, int(often.sum()))
+    return rows
 
 
-def _clip(columns: Columns, low: float, high: float) -> Columns:
-    return tuple(minimum(maximum(x, const(low)), const(high)) for x in columns)
+def _is_strict(transformer: Any) -> bool:
+    """Whether it refuses what is no category."""
+    return hasattr(transformer, "categories_") and getattr(transformer, "handle_unknown", "ignore") == "error"
 
 
-def input_columns(n_columns: int) -> Columns:
-    """The columns of the model's input themselves."""
+def _dense(answers: Any) -> Any:
+    return np.asarray(answers.toarray() if hasattr(answers, "toarray") else answers, dtype=np.float64)
+
+
+def input_columns(n_columns: int, estimator: Any = None) -> Columns:
+    """The columns of the model's input themselves; of text, where the estimator is given, with the words it knows."""
+    plain = _plain(n_columns)
+    if estimator is None:
+        return plain
+    table = table_of(estimator, n_columns)
+    return tuple(
+        replace(one, words=known.words) if known.kind == "text" else one
+        for one, known in zip(plain, table, strict=True)
+    )
+
+
+def _plain(n_columns: int) -> Columns:
     return tuple(column(i) for i in range(n_columns))
 
 
 _TRANSFORMERS: dict[type, Callable[[Any, Columns], Columns]] = {
-    StandardScaler: _standard,
-    MinMaxScaler: _min_max,
-    MaxAbsScaler: _max_abs,
-    RobustScaler: _robust,
-    SimpleImputer: _imputer,
+    kind: lower for room in _ROOMS for kind, lower in room.TRANSFORMERS.items()
+}
+_AROUND: dict[type, Callable[[Any, Columns], Columns]] = {
     ColumnTransformer: _column_transformer,
     FeatureUnion: _feature_union,
     Pipeline: _pipeline,
-    FunctionTransformer: _identity,
-    **dict.fromkeys((SelectKBest, SelectPercentile, VarianceThreshold, SelectFromModel, RFE), _selection),
 }
+"""Those that hold others, each of which is held to its own answers."""
+_PARTS = ("transformers_", "transformer_list", "steps")
+_TAKE_TEXT = {*encode.TRANSFORMERS.values(), *impute.TRANSFORMERS.values(), *select.TRANSFORMERS.values()}

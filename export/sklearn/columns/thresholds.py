@@ -5,14 +5,15 @@ double says the same: the largest x (smallest, when the chain decreases) for whi
 with NumPy evaluating the very operations of the fitted transformer, rounding included, so nothing is approximated.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from export.sklearn.columns.preprocess import refuse
-from train.core.column_expressions import EXACT, MONOTONE, Expression, column, evaluate
+from export.sklearn.columns.refusal import refuse
+from train.core.column_expressions import Expression, column, evaluate, operations_of
+from train.core.column_operations import EXACT, MONOTONE
 
 Floats = npt.NDArray[np.float64]
 Cast = Callable[[Floats], npt.NDArray[np.floating]]
@@ -67,8 +68,12 @@ class FoldedSplits:
     missing_true: npt.NDArray[np.bool_]
 
 
-def chain_of(expression: Expression) -> Chain:
+def chain_of(expression: Expression, *, made_by: Callable[[str], str | None] = lambda _: None) -> Chain:
     """Peel the monotone operations with constants off the outside of a column.
+
+    Args:
+        expression: the column.
+        made_by: from an operation to the class of the transformer that it comes from, for the refusal.
 
     Raises:
         PipelineError: what remains holds a function that has no exact form in a graph.
@@ -80,10 +85,10 @@ def chain_of(expression: Expression) -> Chain:
         path.append((core, index))
         decreasing ^= falls
         core = core.args[index]
-    _require_exact(core)
+    _require_exact(core, made_by)
     local = column(0)
     for node, index in reversed(path):
-        local = Expression(node.op, tuple(local if k == index else arg for k, arg in enumerate(node.args)))
+        local = replace(node, args=tuple(local if k == index else arg for k, arg in enumerate(node.args)))
     return Chain(core, local, decreasing)
 
 
@@ -110,15 +115,20 @@ def _monotone_argument(expression: Expression) -> tuple[int, bool] | None:
     return None
 
 
-def _require_exact(expression: Expression) -> None:
-    if expression.op not in EXACT and expression.op not in ("column", "const"):
-        raise refuse(
-            f"{expression.op}() inside a column of a tree",
-            "it is not correctly rounded, so graph and NumPy may differ in the last bit",
-            supported="it as the outermost function of a column, or exact operations " + ", ".join(EXACT),
-        )
-    for argument in expression.args:
-        _require_exact(argument)
+def _require_exact(core: Expression, made_by: Callable[[str], str | None]) -> None:
+    for op in sorted(operations_of(core) - {"column", "const"}):
+        if op not in EXACT:
+            maker = made_by(op)
+            what = f"{op}() inside a column" if maker is None else f"{maker} before trees"
+            raise refuse(
+                what,
+                f"{op}() is not correctly rounded, graph and NumPy may differ in the last bit, and a split turns that "
+                "into another leaf",
+                supported="before trees "
+                + ("it as the outermost function of a column, or " if op in MONOTONE else "")
+                + "exact columns (scalers, encoders, bins, imputers, sums and products); before other estimators it "
+                "compiles",
+            )
 
 
 def fold(
@@ -139,7 +149,9 @@ def fold(
     Raises:
         PipelineError: the chain gives NaN for some number, or does not rise and fall as it should near a threshold.
     """
-    ends = cast(chain(np.array([-_LARGEST, 0.0, _LARGEST])))
+    lowest = chain.core.table[0][0] if chain.core.op == "nan_below" else -_LARGEST
+    with np.errstate(all="ignore"):
+        ends = cast(chain(np.array([lowest, max(lowest, 0.0), _LARGEST])))
     if np.isnan(ends).any():
         raise refuse(
             f"{chain.local.op}() of a column", "it gives NaN for some numbers", supported="maximum(x, const(0)) inside"
@@ -151,9 +163,12 @@ def fold(
         result: npt.NDArray[np.bool_] = cast(chain(sign * x)) <= unique
         return result
 
-    found = _last_true(left, len(unique))
-    if any(op in MONOTONE for op in _ops(chain.local)):
-        _require_order_near(found, left, chain)
+    span = (-_LARGEST, -lowest) if chain.decreasing else (lowest, _LARGEST)
+    with np.errstate(all="ignore"):
+        found = _last_true(left, len(unique), span)
+    if operations_of(chain.local) & (MONOTONE - set(EXACT)):
+        with np.errstate(all="ignore"):
+            _require_order_near(found, left, chain, span)
     # Falling chain: left is every core >= -found, so the complement is core <= the double just below -found.
     threshold = np.nextafter(-found, -np.inf) if chain.decreasing else found
     at_nan = cast(chain(np.array([np.nan])))
@@ -162,10 +177,10 @@ def fold(
     return FoldedSplits(threshold[inverse], swapped, goes_left ^ swapped)
 
 
-def _last_true(left: Callable[[Floats], npt.NDArray[np.bool_]], n: int) -> Floats:
-    """The largest finite double where a decreasing predicate holds, float64 [n]; -inf for never, inf for always."""
-    low = np.full(n, to_key(np.array([-_LARGEST]))[0])
-    high = np.full(n, to_key(np.array([_LARGEST]))[0])
+def _last_true(left: Callable[[Floats], npt.NDArray[np.bool_]], n: int, span: tuple[float, float]) -> Floats:
+    """The largest double of `span` where a decreasing predicate holds, float64 [n]; -inf for never, inf for always."""
+    low = np.full(n, to_key(np.array([span[0]]))[0])
+    high = np.full(n, to_key(np.array([span[1]]))[0])
     never, always = ~left(from_key(low)), left(from_key(high))
     while np.any(low + 1 < high):
         middle = (low >> 1) + (high >> 1) + (low & high & 1)  # the mean, which cannot overflow
@@ -174,20 +189,19 @@ def _last_true(left: Callable[[Floats], npt.NDArray[np.bool_]], n: int) -> Float
     return np.where(never, -np.inf, np.where(always, np.inf, from_key(low)))
 
 
-def _require_order_near(found: Floats, left: Callable[[Floats], npt.NDArray[np.bool_]], chain: Chain) -> None:
+def _require_order_near(
+    found: Floats, left: Callable[[Floats], npt.NDArray[np.bool_]], chain: Chain, span: tuple[float, float]
+) -> None:
     """A library logarithm need not be monotone to the last bit; prove that it is around every threshold."""
-    keys = to_key(np.clip(found, -_LARGEST, _LARGEST))
+    keys = to_key(np.clip(found, *span))
+    first, last = to_key(np.array(span))
     for step in range(1, 65):
-        above = from_key(np.minimum(keys + step, to_key(np.array([_LARGEST]))[0]))
-        below = from_key(np.maximum(keys - step, to_key(np.array([-_LARGEST]))[0]))
+        above = from_key(np.minimum(keys + step, last))
+        below = from_key(np.maximum(keys - step, first))
         if (left(above) & np.isfinite(found) & (above > found)).any() or (~left(below) & (below < found)).any():
             raise refuse(
                 f"{chain.local.op}() of a column", "it is not monotone near a split", supported="exact columns"
             )
-
-
-def _ops(expression: Expression) -> set[str]:
-    return {expression.op}.union(*(_ops(argument) for argument in expression.args))
 
 
 def to_key(x: Floats) -> npt.NDArray[np.int64]:
@@ -200,8 +214,3 @@ def from_key(key: npt.NDArray[np.int64]) -> Floats:
     """The inverse of `to_key`; 0 gives +0.0."""
     bits = np.where(key < 0, np.int64(-(2**63)) - key, key)
     return np.ascontiguousarray(bits).view(np.float64)
-
-
-def chains_of(expressions: Sequence[Expression]) -> list[Chain]:
-    """`chain_of` for every column."""
-    return [chain_of(expression) for expression in expressions]

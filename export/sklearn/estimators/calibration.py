@@ -13,6 +13,7 @@ from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import inside, refuse
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.estimators.forest import Floats, Tree, merge_equal_leaves, pack
+from export.sklearn.estimators.logistic import sigmoid
 
 TOLERANCE = 1e-12
 """The largest difference in a probability that we answer for where bits cannot be equal."""
@@ -116,7 +117,7 @@ def _calibrated(calibrator: Any, score: str, build: GraphBuilder) -> str:
     if type(calibrator) is _SigmoidCalibration:
         # -(a t + b) and (-a) t - b have the same bits.
         scaled = build.node("Mul", score, build.constant(-float(calibrator.a_)))
-        return build.node("Sigmoid", build.node("Add", scaled, build.constant(-float(calibrator.b_))))
+        return sigmoid(build, build.node("Add", scaled, build.constant(-float(calibrator.b_))))
     if type(calibrator) is IsotonicRegression:
         return interpolate(calibrator, score, build)
     raise refuse(calibrator, "unknown calibrator", supported="sigmoid, isotonic")

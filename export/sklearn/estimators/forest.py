@@ -17,10 +17,11 @@ from typing_extensions import override
 from export.graph import ML_DOMAIN
 from export.sklearn.columns.derived_columns import beside_input
 from export.sklearn.columns.graph_columns import ColumnScope
-from export.sklearn.columns.preprocess import refuse
-from export.sklearn.columns.thresholds import Cast, Chain, chains_of, fold, to_float32
-from export.sklearn.estimators.classifier import ClassifierGraph
-from train.core.column_expressions import Expression
+from export.sklearn.columns.in_front import before_trees
+from export.sklearn.columns.thresholds import Cast, Chain, chain_of, fold, to_float32
+from export.sklearn.estimators.classifier import ClassifierGraph, Lower
+from export.sklearn.estimators.registry import SeveralOutputs, lower_classifier
+from train.core.column_expressions import Expression, column
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -62,9 +63,10 @@ class Term(NamedTuple):
 
 
 def sklearn_tree(estimator: Any) -> Tree:
-    """The arrays of one fitted scikit-learn decision tree, in its own (scaled, float32) units."""
-    if estimator.n_outputs_ != 1:
-        raise refuse(estimator, f"it has {estimator.n_outputs_} outputs", supported="one output")
+    """The arrays of one fitted scikit-learn decision tree, in its own (scaled, float32) units.
+
+    Of several outputs the classes stand one after the other, each output as wide as the widest.
+    """
     tree = estimator.tree_
     return Tree(
         feature=np.where(tree.children_left < 0, -1, tree.feature).astype(np.int64),
@@ -72,7 +74,7 @@ def sklearn_tree(estimator: Any) -> Tree:
         true=tree.children_left.astype(np.int64),
         false=tree.children_right.astype(np.int64),
         missing_true=tree.missing_go_to_left.astype(bool),
-        value=np.asarray(tree.value[:, 0, :], dtype=np.float64),
+        value=np.asarray(tree.value, dtype=np.float64).reshape(tree.node_count, -1),
     )
 
 
@@ -108,10 +110,15 @@ def sum_of_trees(trees: Sequence[Tree], terms: Sequence[Term], scope: ColumnScop
         scope: the columns that the estimator sees.
         cast: what the estimator does to its input before it compares.
     """
-    folded, cores = fold_trees(trees, chains_of(scope.columns), n_inputs=scope.n_inputs, cast=cast)
+    used = np.unique(np.concatenate([tree.feature for tree in trees]))
+    compared = used[used >= 0].tolist()
+    scope = before_trees(scope, compared)
+    plain = chain_of(column(0))  # nothing compares it
+    chains = [chain_of(e) if index in compared else plain for index, e in enumerate(scope.columns)]
+    folded, cores = fold_trees(trees, chains, n_inputs=scope.n_inputs, cast=cast)
     features, places = beside_input(scope, cores)
-    column = np.array([*range(scope.n_inputs), *places, -1])  # a leaf's -1 stays what it is
-    folded = [replace(tree, feature=column[tree.feature]) for tree in folded]
+    place = np.array([*range(scope.n_inputs), *places, -1])  # a leaf's -1 stays what it is
+    folded = [replace(tree, feature=place[tree.feature]) for tree in folded]
     single = [(merge_equal_leaves(folded[term.tree], term.output), term.target) for term in terms]
     n_targets = 1 + max(term.target for term in terms)
     return scope.builder.node("TreeEnsemble", features, domain=ML_DOMAIN, **pack(single, n_targets=n_targets))
@@ -223,13 +230,31 @@ class TreesClassifier(ClassifierGraph):
 
     exact_probabilities = True
 
+    def __init__(self, estimator: Any, scope: ColumnScope, lower: Lower, *, output: int = 0) -> None:
+        super().__init__(estimator, scope, lower)
+        self.first = 0
+        if estimator.n_outputs_ > 1:
+            self.n_classes = len(estimator.classes_[output])
+            self.first = output * int(max(estimator.n_classes_))
+
     @override
     def probabilities(self) -> str:
-        return mean_of_trees(self.estimator, self.scope, outputs=range(self.n_classes))
+        return mean_of_trees(self.estimator, self.scope, outputs=range(self.first, self.first + self.n_classes))
 
     @override
     def positive(self) -> str:
-        return mean_of_trees(self.estimator, self.scope, outputs=[1])
+        return mean_of_trees(self.estimator, self.scope, outputs=[self.first + 1])
+
+
+def several_forests(estimator: Any, scope: ColumnScope) -> SeveralOutputs:
+    """A graph for each output of a forest or tree."""
+    graphs = [TreesClassifier(estimator, scope, lower_classifier, output=k) for k in range(estimator.n_outputs_)]
+    return SeveralOutputs(tuple(graphs), tuple(np.asarray(each) for each in estimator.classes_))
+
+
+def tree_value(estimator: Any, scope: ColumnScope) -> str:
+    """`predict` of a forest or tree of regression, float64 [batch, output]."""
+    return mean_of_trees(estimator, scope, outputs=range(estimator.n_outputs_))
 
 
 def sum_is_exact_in_any_order(estimator: Any) -> bool:

@@ -4,13 +4,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import VotingRegressor
 from typing_extensions import override
 
 from export.graph import GraphBuilder
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import inside, refuse
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
+from export.sklearn.estimators.registry import lower_value, value_is_exact
 
 
 class Vote(ClassifierGraph):
@@ -18,8 +18,9 @@ class Vote(ClassifierGraph):
 
     def __init__(self, estimator: Any, scope: ColumnScope, lower: Lower) -> None:
         super().__init__(estimator, scope, lower)
-        named = [(name, member) for name, member in estimator.named_estimators_.items() if member != "drop"]
-        self.members = [inside(estimator, f"member {name!r}", partial(lower, member, scope)) for name, member in named]
+        self.members = [
+            inside(estimator, f"member {name!r}", partial(lower, member, scope)) for name, member in _members(estimator)
+        ]
         if any(not np.array_equal(m.classes_, np.arange(self.n_classes)) for m in estimator.estimators_):
             raise refuse(estimator, "a member has not seen every class", supported="members fitted by the vote itself")
         self.soft = estimator.voting == "soft"
@@ -74,6 +75,19 @@ def average(tensors: list[str], weights: list[float] | None, build: GraphBuilder
     return build.node("Div", weighted_sum(tensors, weights, build), build.constant(float(scale)))
 
 
-def voting_value(estimator: VotingRegressor, members: list[str], scope: ColumnScope) -> str:
-    """`predict` of a VotingRegressor from its members' values, float64 [batch, 1]."""
+def voting_value(estimator: Any, scope: ColumnScope) -> str:
+    """`predict` of a VotingRegressor, float64 [batch, 1]."""
+    members = [
+        inside(estimator, f"member {name!r}", partial(lower_value, member, scope))
+        for name, member in _members(estimator)
+    ]
     return average(members, estimator._weights_not_none, scope.builder)
+
+
+def voting_is_exact(estimator: Any) -> bool:
+    """Whether every member of a VotingRegressor is."""
+    return all(value_is_exact(member) for _, member in _members(estimator))
+
+
+def _members(estimator: Any) -> list[tuple[str, Any]]:
+    return [(name, member) for name, member in estimator.named_estimators_.items() if member != "drop"]

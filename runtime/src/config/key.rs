@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Text,
     /// A text that is not empty.
     Path,
+    /// One of these texts.
+    Word(&'static [&'static str]),
     Texts,
     /// A list of just these texts, in order.
     Features(&'static [&'static str]),
@@ -57,6 +59,9 @@ pub(crate) fn check_value(path: &str, key: Key, value: &Value) -> Result<(), Str
         Kind::Texts => (!matches!(texts(), Some(Some(_)))).then(|| "a list of texts".to_owned()),
         Kind::Features(names) => (texts().flatten().as_deref() != Some(names))
             .then(|| format!("the contract's features in order: {}", names.join(", "))),
+        Kind::Word(words) => {
+            (!value.as_str().is_some_and(|word| words.contains(&word))).then(|| format!("one of {}", words.join(", ")))
+        }
         Kind::Model => return check_model_path(path, value),
         Kind::Whole(low, high) => (!value.as_u64().is_some_and(|number| (low..=high).contains(&number))).then(|| {
             if high == ANY {

@@ -1,0 +1,1 @@
+"""XGBoost, LightGBM and CatBoost models as exact graphs; each library reads its own files."""

@@ -1,0 +1,195 @@
+"""A fitted model as a graph with its grade: exact where it can be, else measured, or refused.
+
+A part without an exact form goes through skl2onnx's converter, the parts around it stay exact, and the whole is
+compared with the original on seeded rows: twice the largest difference is the tolerance.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from export.errors import NoExactForm
+from export.grade import Grade, stamped
+from export.graph import to_bytes
+from export.sklearn.agreement import answered_rows, check_sklearn, rows_to_compare
+from export.sklearn.boosters.table import closeness
+from export.sklearn.columns.preprocess import input_width
+from export.sklearn.columns.stock import holds_trees, measuring_parts, short
+from export.sklearn.compile import compile_sklearn, is_bit_exact
+from export.sklearn.estimators.registry import innermost
+from export.sklearn.estimators.stock import answers_rows
+from export.sklearn.graph_inputs import Layout, NumberType, feeds
+from export.sklearn.outputs import LABEL
+from export.sklearn.sample_rows import starting_rows
+from train.core.errors import PipelineError
+from train.core.model_table import table_of
+from train.core.sklearn_answers import has_classes, labels
+
+Floats = npt.NDArray[np.float64]
+SEED = 0
+MARGIN = 2.0
+SMALLEST_BOUND, LARGEST_BOUND = 1e-12, 1e-3
+"""Of 1 + the size of an answer; what is farther off is no rounding."""
+MOST_ELSEWHERE = 0.01
+"""Share of rows that may be in another leaf where a measured part was asked for in front of trees."""
+
+
+class Form(NamedTuple):
+    """What a graph takes and gives besides numbers, see `export.sklearn.compile.compile_sklearn`."""
+
+    labels: bool = False
+    inputs: Layout | None = None
+    numbers: NumberType = "float64"
+
+
+AS_IT_IS = Form()
+
+
+class Graded(NamedTuple):
+    """A compiled model, whose metadata names the grade too."""
+
+    model: onnx.ModelProto
+    grade: Grade
+
+
+def compile_graded(
+    estimator: Any,
+    *,
+    name: str,
+    form: Form = AS_IT_IS,
+    exact: bool = False,
+    before_trees: bool = False,
+    rows: Floats | None = None,
+) -> Graded:
+    """Compile a fitted model exactly, or else measured, after it answered as the original.
+
+    Args:
+        estimator: see `export.sklearn.compile.compile_sklearn`.
+        name: the graph's name.
+        form: its inputs, and whether it also gives `label`.
+        exact: refuse what would be measured.
+        before_trees: let measured parts stand in front of trees; rows next to a split may then be in another leaf.
+        rows: rows like its training data, float64 [row, column], to compare; None derives some from the estimator.
+
+    Raises:
+        NoExactForm: a part has no exact form, and `exact` is set; the part is named with the reason.
+        PipelineError: it has neither, or the graph answers otherwise than the original.
+    """
+    try:
+        model = compile_sklearn(estimator, name=name, **form._asdict())
+        bound = 0.0 if is_bit_exact(estimator) else closeness(estimator)
+        grade = Grade("exact", bound, bound)
+    except NoExactForm as reason:
+        if exact:
+            raise
+        model, grade = _measured(estimator, reason, name=name, form=form, before_trees=before_trees, rows=rows)
+    else:
+        check_sklearn(estimator, model, rows)
+    return Graded(stamped(model, grade), grade)
+
+
+def _measured(
+    estimator: Any, reason: NoExactForm, *, name: str, form: Form, before_trees: bool, rows: Floats | None
+) -> tuple[onnx.ModelProto, Grade]:
+    import skl2onnx
+
+    whole: frozenset[int] = frozenset()
+    while True:
+        with measuring_parts(before_trees=before_trees, by_converter=whole) as found:
+            try:
+                model = compile_sklearn(estimator, name=name, **form._asdict())
+                break
+            except NoExactForm as error:
+                # A refusal that came late: the converter takes what answers, as a whole.
+                final = innermost(estimator)
+                if whole or not answers_rows(final):
+                    raise reason from error
+                whole = frozenset({id(final)})
+            except PipelineError as error:
+                if "--measured-before-trees" in str(error):
+                    raise
+                raise PipelineError(f"neither exact nor measured: {short(reason)}; {short(error)}") from error
+    if not found.parts:
+        raise reason
+    far = _differences(estimator, model, rows)
+    elsewhere = 0
+    if found.before_trees and holds_trees(estimator):
+        elsewhere = int((far > LARGEST_BOUND).sum())
+        if elsewhere <= MOST_ELSEWHERE * len(far):
+            far = far[far <= LARGEST_BOUND]
+    largest = float(far.max(initial=0.0))
+    if not largest <= LARGEST_BOUND:
+        raise PipelineError(
+            f"{type(estimator).__name__}: the graph with {'; '.join(found.parts)} by skl2onnx is {largest:.3g} "
+            "from the original, which is no rounding: it is not written; use parts with an exact form"
+        )
+    bound = max(MARGIN * largest, SMALLEST_BOUND)
+    how = f"{MARGIN:g} times the largest difference on {len(far):,} rows of seed {SEED}, as a share of 1 + |answer|"
+    if elsewhere:
+        how += f", besides {elsewhere:,} rows in another leaf, for which no tolerance holds"
+    converter = f"skl2onnx {skl2onnx.__version__}" if found.converted else ""
+    return model, Grade("measured", bound, bound, converter, tuple(found.parts), how, len(far), SEED, largest)
+
+
+def _differences(estimator: Any, model: onnx.ModelProto, rows: Floats | None) -> Floats:
+    """|graph - original| / (1 + |original|), the largest of each row.
+
+    Raises:
+        PipelineError: NaN, or a label that is no tie, is not the original's; or the graph does not run.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    kind = type(estimator).__name__
+    columns = table_of(estimator, input_width(estimator))
+    given = starting_rows(estimator, len(columns)) if rows is None else rows
+    parts = [np.zeros(0)]
+    try:
+        session = ort.InferenceSession(to_bytes(model), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exception types have no common public base
+        raise PipelineError(f"{kind}: the graph with skl2onnx's parts cannot be loaded: {short(error)}") from error
+    for some in (given[~np.isinf(given).any(axis=1)], *rows_to_compare(estimator, rows)):
+        asked, expected = answered_rows(estimator, some)
+        if not len(asked):
+            continue
+        try:
+            tensors = session.run(None, feeds(session.get_inputs(), columns, asked))
+        except Exception as error:  # as above
+            raise PipelineError(f"{kind}: the graph with skl2onnx's parts does not run: {short(error)}") from error
+        by_name = dict(zip([output.name for output in session.get_outputs()], tensors, strict=True))
+        named = by_name.pop(LABEL, None)
+        found = np.concatenate([np.asarray(t).reshape(len(asked), -1) for t in by_name.values()], axis=1)
+        if found.shape != expected.shape or not np.array_equal(np.isnan(found), np.isnan(expected)):
+            raise PipelineError(
+                f"{kind}: the graph by skl2onnx has NaN or columns where the original has none: refused"
+            )
+        with np.errstate(invalid="ignore"):
+            apart = np.where(found == expected, 0.0, np.abs(found - expected) / (1.0 + np.abs(expected)))
+        far = np.nan_to_num(apart, nan=0.0).max(axis=1, initial=0.0)
+        _require_labels(estimator, asked, expected, found, far, named)
+        parts.append(far)
+    return np.concatenate(parts)
+
+
+def _require_labels(
+    estimator: Any, rows: Floats, expected: Floats, found: Floats, far: Floats, named: npt.NDArray[Any] | None
+) -> None:
+    """Labels are the original's where the two largest answers are farther apart than rounding."""
+    if not has_classes(estimator) or expected.shape[1] < 2:
+        return
+    top = np.sort(expected, axis=1)
+    clear = (top[:, -1] - top[:, -2] > MARGIN * far) & (far <= LARGEST_BOUND)
+    off = expected.argmax(axis=1) != found.argmax(axis=1)
+    if named is not None:
+        wanted = labels(estimator, rows)
+        same = named.astype(str) == wanted.astype(str) if named.dtype == object else named == wanted
+        off = ~same.reshape(len(rows), -1).all(axis=1)
+    if (clear & off).any():
+        raise PipelineError(
+            f"{type(estimator).__name__}: the graph by skl2onnx answers {int((clear & off).sum())} of {len(rows)} rows "
+            "with another label: it is not written"
+        )

@@ -1,0 +1,56 @@
+"""Every parameter of an estimator is accounted for: it acts while fitting, the lowering reads it, or it is refused."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from export.sklearn.columns.preprocess import refuse
+
+_NAMES = """
+    C Cs activation algorithm alpha alpha_1 alpha_2 alpha_init alpha_per_target alphas assume_centered average
+    batch_size beta_1 beta_2 binarize break_ties cache_size class_prior class_weight coef0 compute_score constant
+    contamination copy copy_X copy_X_train covariance_estimator criterion cv decision_function_shape degree dual
+    early_stopping eps epsilon estimator eta0 fit_intercept fit_path fit_prior force_alpha gamma gcv_mode
+    hidden_layer_sizes increasing intercept_scaling is_data_valid is_model_valid jitter kernel kernel_params l1_ratio
+    l1_ratios lambda_1 lambda_2 lambda_init learning_rate learning_rate_init link loss max_fun max_iter
+    max_iter_predict max_n_alphas max_skips max_subpopulation max_trials metric min_categories min_samples momentum
+    multi_class n_alphas n_components n_iter_no_change n_jobs n_nonzero_coefs n_restarts_optimizer n_subsamples
+    n_targets nesterovs_momentum noise_variance norm normalize_y nu optimizer out_of_bounds penalty positive power
+    power_t precompute priors probability quantile random_state refit reg_param residual_threshold scale scoring
+    selection shrink_threshold shrinkage shrinking shuffle solver solver_options stop_n_inliers stop_probability
+    stop_score store_covariance store_cv_results store_precision strategy support_fraction threshold_lambda tol
+    use_legacy_attributes validation_fraction var_smoothing verbose warm_start y_max y_min
+"""
+WHILE_FITTING = frozenset(_NAMES.split())
+"""Names whose effect stands in fitted attributes that the lowerings read, or that a lowering reads itself."""
+
+
+def require_accounted(estimator: Any) -> None:
+    """Refuse an estimator that has a parameter of which nothing is known here, as a later release may bring.
+
+    Raises:
+        PipelineError: the parameter is named.
+    """
+    unknown = sorted(set(estimator.get_params(deep=False)) - WHILE_FITTING)
+    if unknown:
+        raise refuse(
+            estimator,
+            f"nothing is known of its parameter {unknown[0]}={getattr(estimator, unknown[0])!r}",
+            supported="the parameters of scikit-learn 1.9",
+        )
+
+
+def finite(estimator: Any, name: str, values: Any) -> npt.NDArray[np.float64]:
+    """Fitted numbers as float64.
+
+    Raises:
+        PipelineError: fitted in another float type, in which scikit-learn would compute; or not finite.
+    """
+    found = np.asarray(values)
+    if found.dtype == np.float32:
+        raise refuse(estimator, f"its {name} is float32: it was fitted on float32 rows", supported="float64 rows")
+    found = found.astype(np.float64)
+    if not np.isfinite(found).all():
+        raise refuse(estimator, f"its {name} holds numbers that are not finite", supported="a fit that converged")
+    return found
