@@ -37,7 +37,12 @@ def keras_answers(
         raise PipelineError(
             f"{model.name}: Keras itself does not answer the seeded batch: {type(error).__name__}: {reason[:200]}"
         ) from error
-    return {name: np.asarray(value) for name, value in named_answers(model, answers).items()}
+    return {name: _whole(np.asarray(value)) for name, value in named_answers(model, answers).items()}
+
+
+def _whole(values: Array) -> Array:
+    """Answers of half precision as float32: the same numbers."""
+    return values.astype(np.float32) if values.dtype.name in HALF else values
 
 
 def _layer_by_layer(model: Any, given: list[Array], after_each: Callable[[Array], Array]) -> Any:
@@ -61,7 +66,7 @@ def _layer_by_layer(model: Any, given: list[Array], after_each: Callable[[Array]
 
         return call
 
-    return flat._run_through_graph(flat._standardize_inputs(tensors), operation_fn=wrapped)
+    return flat._run_through_graph(tensors, operation_fn=wrapped)
 
 
 def output_structure(model: Any) -> Any:

@@ -92,7 +92,7 @@ def graded(model: Any, name: str, kind: str, *, rows: int = ROWS) -> Row:
     from export.keras.measured import compile_network
 
     try:
-        graph, measured = compile_network(model, name="model")
+        graph, found_grade = compile_network(model, name="model")
     except PipelineError as error:
         return Row(name, kind, REFUSED, str(error))
     except Exception as error:  # noqa: BLE001 - a traceback is a finding of this table
@@ -110,15 +110,15 @@ def graded(model: Any, name: str, kind: str, *, rows: int = ROWS) -> Row:
     ours = None if wide is None else max(_share(found[key], v, v, typical=True) for key, v in wide.items())
     theirs = None if wide is None else max(_share(expected[key], v, v, typical=True) for key, v in wide.items())
     count = len(next(iter(batch.values())))
-    if measured is not None:
-        good, reason = apart <= measured.bound or largest <= 1e-6, measured.how
+    if found_grade.kind == "measured":
+        good, reason = apart <= found_grade.absolute or largest <= 1e-6, found_grade.says
         grade = MEASURED
     else:
         near, level = largest <= 1e-6, not_farther(ours, theirs)
         good, grade = near or level, EXACT
         reason = "" if level or ours is None else "farther from float64 than 1.5 times Keras"
         reason += "" if good else ", and farther from Keras than 1e-6"
-    tolerance = None if measured is None else measured.bound
+    tolerance = found_grade.absolute if found_grade.kind == "measured" else None
     return Row(name, kind, grade if good else WRONG, reason, count, largest, tolerance, ours, theirs)
 
 
