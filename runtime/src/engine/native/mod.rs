@@ -17,4 +17,6 @@ pub(crate) mod read;
 pub(crate) mod run;
 pub(crate) mod scratch;
 pub(crate) mod trees;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod trial;
 pub(crate) mod value;

@@ -16,6 +16,8 @@ use crate::engine::native::value::{Kind, Spot, Value};
 
 /// Numbers in all constants that are made by folding.
 const MOST_FOLDED: usize = 1 << 24;
+/// Numbers that are read, multiplied and written for them: some seconds.
+const MOST_FOLDING: usize = 1 << 30;
 /// Columns of a value that is computed column by column.
 const MOST_COLUMNS: usize = 4096;
 /// How often columns are made a tensor; each time they are computed anew from the inputs.
@@ -106,6 +108,7 @@ struct Plan<'a> {
     /// How many reads of a slot are still to come.
     readers: HashMap<Option<(u8, usize)>, usize>,
     folded: usize,
+    folding: usize,
 }
 
 impl<'a> Plan<'a> {
@@ -123,6 +126,7 @@ impl<'a> Plan<'a> {
             reads: &alive.reads,
             readers: HashMap::new(),
             folded: 0,
+            folding: 0,
         }
     }
 
@@ -220,9 +224,12 @@ impl<'a> Plan<'a> {
         let constant = inputs.iter().flatten().all(Value::is_constant);
         let mut aside = Builder::default();
         let builder = if constant { &mut aside } else { &mut self.builder };
+        builder.charge(inputs.iter().flatten().map(Value::len).sum())?;
         let Node { operator, attributes, kept, .. } = node;
         let columns = terms.as_ref().map(|terms| (&self.machine, terms.as_slice()));
-        let mut outputs = lower(Call { operator, inputs: &inputs, attributes, kept, columns, wanted, builder })?;
+        let opsets = self.graph.opsets;
+        let mut outputs =
+            lower(Call { operator, opsets, inputs: &inputs, attributes, kept, columns, wanted, builder })?;
         if constant {
             outputs = self.fold(aside, outputs)?;
         }
@@ -265,6 +272,10 @@ impl<'a> Plan<'a> {
 
     /// Computes what depends on constants alone.
     fn fold(&mut self, builder: Builder, outputs: Vec<Option<Value>>) -> Result<Vec<Option<Value>>, String> {
+        self.folding = self.folding.saturating_add(builder.work);
+        if self.folding > MOST_FOLDING {
+            return Err("computes too much of constants".to_owned());
+        }
         let outputs = Program::folded(builder, outputs)?;
         self.folded += outputs.iter().flatten().map(Value::len).sum::<usize>();
         if self.folded > MOST_FOLDED {

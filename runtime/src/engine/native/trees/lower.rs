@@ -43,6 +43,8 @@ struct Payloads<T> {
 #[derive(Debug)]
 struct Planted {
     trees: Trees,
+    /// Columns of a row that it was laid out for.
+    width: usize,
     /// Nothing but sums of one number from each leaf: the number stands in the leaf. Otherwise the leaf's number does.
     single: bool,
     leaves: Vec<Vec<(usize, f64)>>,
@@ -64,6 +66,12 @@ impl Planted {
         if leaves.iter().flatten().any(|(_, weight)| weight.is_nan()) {
             return Err("a leaf is NaN".to_owned());
         }
+        // A target without a leaf stays 0 in onnxruntime.
+        let complete =
+            |leaf: &Vec<(usize, f64)>| (0..targets).all(|target| leaf.iter().any(|(found, _)| *found == target));
+        if !base.is_empty() && !leaves.iter().all(complete) {
+            return Err("has base values, and leaves that do not have every target".to_owned());
+        }
         let single = targets == 1
             && leaves.iter().all(|leaf| leaf.len() == 1)
             && matches!(aggregate, Aggregate::Sum | Aggregate::Average);
@@ -74,7 +82,7 @@ impl Planted {
             numbers.collect::<Result<_, _>>().map_err(|_| "has too many leaves")?
         };
         let trees = Trees::of(&splits, &roots, &payloads, width)?;
-        Ok(Self { trees, single, leaves, count: roots.len(), targets, base, aggregate })
+        Ok(Self { trees, width, single, leaves, count: roots.len(), targets, base, aggregate })
     }
 
     /// Laid out once for all programs of a graph.
@@ -82,6 +90,7 @@ impl Planted {
         let [_, width] = *call.input(0)?.shape else { return Err("needs rows of columns".to_owned()) };
         if let Some(found) = call.kept.get()
             && let Ok(found) = Arc::clone(found).downcast::<Self>()
+            && found.width == width
         {
             return Ok(found);
         }
@@ -98,11 +107,13 @@ fn grown<T: Float, U: Element + Copy>(
     end: impl Fn(T) -> U + Send + Sync + 'static,
 ) -> Lowered {
     let [rows, _] = *call.input(0)?.shape else { return Err("needs rows of columns".to_owned()) };
+    call.builder.charge(rows.saturating_mul(planted.leaves.len()))?;
     let base: Vec<T> = planted.base.iter().map(|&value| T::of_f64(value)).collect();
     let (aggregate, trees, targets) = (planted.aggregate, planted.count, planted.targets);
     let last = move |total: T, target: usize| {
         let total = if aggregate == Aggregate::Average { total.div(T::of_count(trees)) } else { total };
-        end(base.get(target).map_or(total, |base| total.add(*base)))
+        // Also where there is none: -0 becomes 0.
+        end(total.add(base.get(target).copied().unwrap_or(T::ZERO)))
     };
     let totals = if planted.single {
         walked(
