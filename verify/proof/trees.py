@@ -31,6 +31,8 @@ class Tree:
         missing_left: where NaN goes.
         value: what the leaf contributes, float64 [node, output], before averaging or shrinkage.
         apply: matrix that the trees see -> leaf of each row, int64 [row].
+        cover: weight of the training rows that came through each node, float64 [node].
+        output: which of the model's outputs it adds to, where each has trees of its own.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Tree:
     missing_left: Bools
     value: Floats
     apply: Callable[[Floats], Indices]
+    cover: Floats
+    output: int = 0
 
     @property
     def splits(self) -> Indices:
@@ -59,6 +63,7 @@ class Group:
         before: the same before it is rounded to what the trees see.
         single: whether what they see are float32 numbers.
         outputs: columns of `Tree.value` that the whole model's answers depend on.
+        estimator: whose trees these are.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Group:
     before: Transform
     single: bool
     outputs: tuple[int, ...]
+    estimator: Any = None
 
 
 def tree_groups(estimator: Any, *, second_class_only: bool = False) -> tuple[Group, ...]:
@@ -98,7 +104,7 @@ def _groups(estimator: Any, before: Transform, name: str, *, second: bool) -> It
         used = tuple(outputs)[1:] if second and len(outputs) == 2 else tuple(outputs)
         place = name.strip() or type(estimator).__name__
         exact = _as_numbers(before, single=False)
-        yield Group(place, _as_numbers(before, single=single), trees, exact, single, used)
+        yield Group(place, _as_numbers(before, single=single), trees, exact, single, used, estimator)
     elif hasattr(estimator, "estimator_"):
         yield from _groups(estimator.estimator_, before, name, second=second)
 
@@ -133,7 +139,7 @@ def _trees(estimator: Any) -> Iterator[Tree]:
         for number, per_class in enumerate(estimator._predictors):
             for output, predictor in enumerate(per_class):
                 suffix = f", class {output}" if len(per_class) > 1 else ""
-                yield _histogram_tree(predictor.nodes, f"tree {number}{suffix}")
+                yield _histogram_tree(predictor.nodes, f"tree {number}{suffix}", output)
     elif hasattr(estimator, "tree_"):
         yield _classic_tree(estimator.tree_, "tree 0")
     elif hasattr(estimator, "estimators_"):
@@ -142,10 +148,10 @@ def _trees(estimator: Any) -> Iterator[Tree]:
             suffix = f", class {position[1]}" if len(position) > 1 and members.shape[1] > 1 else ""
             member: Any = members[position]
             if hasattr(member, "tree_"):
-                yield _classic_tree(member.tree_, f"tree {position[0]}{suffix}")
+                yield _classic_tree(member.tree_, f"tree {position[0]}{suffix}", position[-1] if suffix else 0)
 
 
-def _classic_tree(tree: Any, name: str) -> Tree:
+def _classic_tree(tree: Any, name: str, output: int = 0) -> Tree:
     leaf = tree.children_left < 0
 
     def apply(seen: Floats) -> Indices:
@@ -161,10 +167,12 @@ def _classic_tree(tree: Any, name: str) -> Tree:
         missing_left=tree.missing_go_to_left.astype(bool),
         value=tree.value.reshape(tree.node_count, -1).astype(np.float64),
         apply=apply,
+        cover=np.array(tree.weighted_n_node_samples, dtype=np.float64),
+        output=output,
     )
 
 
-def _histogram_tree(nodes: Any, name: str) -> Tree:
+def _histogram_tree(nodes: Any, name: str, output: int) -> Tree:
     """A tree of histogram boosting, which offers no `apply`: walked here by scikit-learn's rule."""
     leaf = nodes["is_leaf"].astype(bool)
     left, right = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
@@ -181,7 +189,8 @@ def _histogram_tree(nodes: Any, name: str) -> Tree:
             at[inside] = np.where(goes_left, left[node], right[node])
         return at
 
-    return Tree(name, feature, threshold, left, right, missing, nodes["value"][:, None].astype(np.float64), apply)
+    value, cover = nodes["value"][:, None].astype(np.float64), nodes["count"].astype(np.float64)
+    return Tree(name, feature, threshold, left, right, missing, value, apply, cover, output)
 
 
 @dataclass
