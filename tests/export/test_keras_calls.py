@@ -50,7 +50,7 @@ def called(name: str, argument: str) -> tuple[Any, Any]:
     entry = keras.Input(shape, dtype="int32" if words else None, name="x")
     given: dict[str, Any] = {
         "x": entry,
-        "mask": keras.Input(shape[:1], dtype="bool", name="mask"),
+        "mask": keras.Input(shape if name == "Softmax" else shape[:1], dtype="bool", name="mask"),
         "square": keras.Input((6, 6), dtype="bool", name="square"),
         "weights": keras.Input(shape, name="weights"),
     }
