@@ -70,7 +70,7 @@ pub(crate) fn forecast(
     let mut warnings = window.last().map(|day| outside_training(day, columns)).unwrap_or_default();
     warnings.extend(settings.beaten(horizon));
     let found = answer(known, horizon, horizons, Some(engine.version), warnings);
-    Ok(VolatilityForecast { surface: Some(surface), ..found })
+    Ok(VolatilityForecast { surface: Some(surface), engine: Some(engine.kind()), ..found })
 }
 
 /// A feature beyond the contract's limits can only be a mistake of unit or file: the model does not see it.
@@ -128,6 +128,7 @@ fn answer(
         known_days: known.len(),
         source: if model_version.is_some() { Source::Model } else { Source::Fallback },
         model_version,
+        engine: None,
         notes: Vec::new(),
         warnings,
     }

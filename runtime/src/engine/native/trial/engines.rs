@@ -1,6 +1,7 @@
 //! Runs a graph on either engine.
 
 use crate::artifact::graph::audit;
+use crate::engine::native::plan::program_of;
 use crate::engine::native::program::Program;
 use crate::engine::native::read::read;
 use crate::engine::native::scratch::{Element, Scratch};
@@ -36,7 +37,7 @@ pub(crate) fn native(graph: &Graph) -> Result<Vec<Answer>, String> {
     audit(&graph.bytes, &opset)?;
     let read = read(&graph.bytes)?;
     let shapes: Vec<Vec<usize>> = graph.inputs.iter().map(|input| input.shape.clone()).collect();
-    run(&Program::of(&read, &shapes)?, &graph.inputs)
+    run(&program_of(&read, &shapes)?, &graph.inputs)
 }
 
 /// Reads, plans and, where that is little work, runs any bytes, with inputs of zeros.
