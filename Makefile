@@ -146,8 +146,10 @@ bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, parity beside stock co
 	  export DOLLARBILL_ML_STOCK="$$PWD/build/stock"; \
 	  for bench in serving process stock; do cargo bench --manifest-path runtime/Cargo.toml --locked --features cli --bench "$$bench"; done
 
-fuzz: | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000)
+fuzz: $(STAMPS)/venv | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000), both engines on random graphs (GRAPHS=100000)
 	@sh runtime/fuzz/run.sh $(or $(RUNS),1000000)
+	@NATIVE_GRAPHS=$(or $(GRAPHS),100000) NATIVE_SEED=$(or $(SEED),1) NATIVE_MUTATIONS=2000 NATIVE_REPORT=1 \
+	  cargo test --manifest-path runtime/Cargo.toml --release --locked --features cli --lib -- --nocapture native::trial
 
 soak: $(STAMPS)/venv | $(STAMPS)/cargo  ## Many threads, calls and reloads, some of broken versions (CALLS=5000000)
 	@cd runtime && cargo run --release --locked --features cli --example soak -- tests/fixtures/artifacts ../tests/data/surfaces/dated.csv $(or $(CALLS),5000000)

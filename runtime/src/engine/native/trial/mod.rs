@@ -15,5 +15,5 @@ pub(crate) mod sums;
 pub(crate) mod trees;
 pub(crate) mod values;
 
-#[cfg(all(test, feature = "ort"))]
+#[cfg(test)]
 mod tests;
