@@ -48,7 +48,7 @@ pub(crate) fn native_any(bytes: &[u8]) -> Result<Vec<Answer>, String> {
     let graph = read(bytes)?;
     let shapes: Vec<Vec<usize>> =
         graph.inputs.iter().map(|port| port.axes.iter().map(|axis| axis.unwrap_or(2)).collect()).collect();
-    let program = Program::of(&graph, &shapes)?;
+    let program = program_of(&graph, &shapes)?;
     if program.places() > MOST { Err("is not run".to_owned()) } else { run(&program, &[]) }
 }
 

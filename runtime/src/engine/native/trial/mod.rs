@@ -2,6 +2,7 @@
 //! fuzzer alone.
 
 #![allow(clippy::pedantic, reason = "of tests")]
+#![cfg_attr(fuzzing, allow(dead_code, reason = "the fuzzer compares nothing"))]
 
 pub(crate) mod elementwise;
 pub(crate) mod engines;
