@@ -16,7 +16,7 @@ from train.core.skops_files import save_skops
 COLUMNS = 100
 TREES = 500
 DEPTH = 12
-ROWS = 20_000
+ROWS = 8_000
 STOCK_OPSET = {"": 21, "ai.onnx.ml": 3}
 
 
