@@ -29,6 +29,8 @@ mkdir -p corpus/7
 printf '%s' '{"age": 30, "ratio": null, "count": 3, "weight": 0.1, "colour": "red"}' > corpus/7/seed
 printf 'age,ratio,count,weight,colour\n30,,3,0.1,red\n' > corpus/7/seed-csv
 for file in ../tests/fixtures/*/*/*/model.onnx; do seed 8 "$file"; done
+# These two begin with nothing.
+mkdir -p corpus/9 corpus/10
 number=0
 for name in signal manifest golden graph config batch surface rows onnx nodes edited; do
     log="corpus/$name.log"
