@@ -151,12 +151,15 @@ bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, parity beside stock co
 	@$(PY) -m verify.figures all --shared ../shared/data
 	@$(PY) -m verify survey
 	@$(PY) -m verify.figures stock --out build/stock
+	@$(PY) -m verify.figures general_forest --out build/stock
 	@export ORT_DYLIB_PATH="$$(ls .venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.* | head -n 1)"; \
-	  export DOLLARBILL_ML_STOCK="$$PWD/build/stock"; \
-	  for bench in serving process stock; do cargo bench --manifest-path runtime/Cargo.toml --locked --features cli --bench "$$bench"; done
+	  export DOLLARBILL_ML_STOCK="$$PWD/build/stock" DOLLARBILL_ML_BENCH_JSON="$$PWD/build/engines.json"; \
+	  for bench in serving process stock engines; do cargo bench --manifest-path runtime/Cargo.toml --locked --features cli --bench "$$bench"; done
 
-fuzz: | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000)
+fuzz: $(STAMPS)/venv | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000), both engines on random graphs (GRAPHS=100000)
 	@sh runtime/fuzz/run.sh $(or $(RUNS),1000000)
+	@NATIVE_GRAPHS=$(or $(GRAPHS),100000) NATIVE_SEED=$(or $(SEED),1) NATIVE_MUTATIONS=2000 NATIVE_REPORT=1 \
+	  cargo test --manifest-path runtime/Cargo.toml --release --locked --features cli --lib -- --nocapture native::trial
 
 soak: $(STAMPS)/venv | $(STAMPS)/cargo  ## Many threads, calls and reloads, some of broken versions (CALLS=5000000)
 	@cd runtime && cargo run --release --locked --features cli --example soak -- tests/fixtures/artifacts ../tests/data/surfaces/dated.csv $(or $(CALLS),5000000)

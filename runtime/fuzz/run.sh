@@ -13,7 +13,8 @@ RUSTFLAGS="$flags" cargo build --release --locked --target "$target"
 mkdir -p artifacts
 seed() { # number of the reader, file
     mkdir -p "corpus/$1"
-    head -c 8000 "$2" > "corpus/$1/seed-$(basename "$2")"
+    # Files of many folders have one name.
+    head -c 8000 "$2" > "corpus/$1/seed-$(printf '%s' "$2" | cksum | cut -d ' ' -f 1)"
 }
 mkdir -p corpus/0
 printf '%s' '{"edge_percent": 15.5, "delta": 0.65, "gamma": 0.004, "vega": 45.2, "theta": -8.5, "volume": 1200, ' \
@@ -28,12 +29,15 @@ for file in ../../tests/data/chains/*/*.csv ../../tests/data/chains/*/*.json; do
 mkdir -p corpus/8
 printf '%s' '{"age": 30, "ratio": null, "count": 3, "weight": 0.1, "colour": "red"}' > corpus/8/seed
 printf 'age,ratio,count,weight,colour\n30,,3,0.1,red\n' > corpus/8/seed-csv
+for file in ../tests/fixtures/*/*/*/model.onnx; do seed 9 "$file"; done
+# These two begin with nothing.
+mkdir -p corpus/10 corpus/11
 number=0
-for name in signal manifest golden graph config batch surface chain rows; do
+for name in signal manifest golden graph config batch surface chain rows onnx nodes edited; do
     log="corpus/$name.log"
     # A crash ends the loop and is shown whole.
     FUZZ_READER=$number "target/$target/release/readers" "corpus/$number" -artifact_prefix="artifacts/$name-" \
-        -runs="$(((runs + 8) / 9))" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 > "$log" 2>&1 ||
+        -runs="$(((runs + 11) / 12))" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 > "$log" 2>&1 ||
         { tail -n 40 "$log"; exit 1; }
     tried=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     peak=$(sed -n 's/^stat::peak_rss_mb: *//p' "$log")

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each benchmark uses a part")]
 
+pub(crate) mod graph;
+
 use std::time::{Duration, Instant};
 
 use dollarbill_ml::TradeSignal;

@@ -10,6 +10,9 @@ use crate::artifact::golden::{Golden, parse_inputs};
 use crate::artifact::graph;
 use crate::artifact::manifest::Manifest;
 use crate::config::settings::Config;
+use crate::engine::native::trial::engines::{native, native_any};
+use crate::engine::native::trial::make::graph as graph_of;
+use crate::engine::native::trial::source::Source;
 use crate::engine::place::Place;
 use crate::io::json;
 use crate::models::{TradeSignal, batch};
@@ -24,7 +27,7 @@ const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Gives the bytes to reader number `which` (`fuzz/run.sh` names them), modulo their count.
 pub fn read(which: u8, bytes: &[u8]) {
-    match which % 9 {
+    match which % 12 {
         0 => drop(TradeSignal::from_json(&String::from_utf8_lossy(bytes))),
         1 => drop(Manifest::parse(bytes)),
         2 => read_golden(bytes),
@@ -60,6 +63,9 @@ pub fn read(which: u8, bytes: &[u8]) {
                 }
             }
         }
+        9 => drop(native_any(bytes)),
+        10 => drop(native(&graph_of(Source::Bytes(bytes)))),
+        11 => edited(bytes),
         _ => {
             static MODEL: OnceLock<Option<Model>> = OnceLock::new();
             let open = || Model::options().lanes(1).place(Place::below(Path::new(CHECKOUT))).open(MIXED).ok();
@@ -68,6 +74,18 @@ pub fn read(which: u8, bytes: &[u8]) {
             }
         }
     }
+}
+
+/// A small graph that the first two bytes number; each further three change one of its bytes.
+fn edited(bytes: &[u8]) {
+    let Some((number, edits)) = bytes.split_first_chunk::<2>() else { return };
+    let mut graph = graph_of(Source::Seed(u16::from_le_bytes(*number).into()));
+    for edit in edits.chunks_exact(3) {
+        let place = usize::from(edit[0]) << 8 | usize::from(edit[1]);
+        let place = place % graph.bytes.len();
+        graph.bytes[place] ^= edit[2];
+    }
+    drop(native_any(&graph.bytes));
 }
 
 /// Golden cases are read by the manifest that they belong to: here that of the mixed fixture.

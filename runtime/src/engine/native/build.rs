@@ -13,8 +13,8 @@ pub(crate) type Step = Box<dyn Fn(&mut Scratch) + Send + Sync>;
 
 /// Numbers in all slots of a plan together: some 512 MiB.
 const MOST_PLACES: usize = 1 << 26;
-/// Numbers that a call reads, multiplies and writes: some ten seconds.
-const MOST_WORK: usize = 1 << 34;
+/// Numbers that a call reads, multiplies and writes: some seconds.
+const MOST_WORK: usize = 1 << 33;
 
 /// Slots of one type: the length of each, and those that are free.
 #[derive(Debug, Default)]

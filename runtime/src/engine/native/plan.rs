@@ -16,8 +16,8 @@ use crate::engine::native::value::{Kind, Spot, Value};
 
 /// Numbers in all constants that are made by folding.
 const MOST_FOLDED: usize = 1 << 24;
-/// Numbers that are read, multiplied and written for them: some seconds.
-const MOST_FOLDING: usize = 1 << 30;
+/// Numbers that are read, multiplied and written for them: less than a second.
+const MOST_FOLDING: usize = 1 << 28;
 /// Columns of a value that is computed column by column.
 const MOST_COLUMNS: usize = 4096;
 /// How often columns are made a tensor; each time they are computed anew from the inputs.

@@ -84,13 +84,11 @@ impl<'a> Maker<'a> {
     }
 
     /// Written for these operator sets.
-    #[cfg_attr(fuzzing, expect(dead_code, reason = "of tests"))]
     pub(crate) fn of_opset(self, opset: [u32; 2]) -> Self {
         Self { opset, ..self }
     }
 
     /// All axes of inputs and outputs are free.
-    #[cfg_attr(fuzzing, expect(dead_code, reason = "of tests"))]
     pub(crate) fn with_free_axes(self) -> Self {
         Self { free: true, ..self }
     }

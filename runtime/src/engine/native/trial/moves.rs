@@ -264,11 +264,11 @@ pub(crate) fn slice(maker: &mut Maker<'_>) {
     let rank = value.shape.len();
     let mut shape = value.shape.clone();
     let mut all = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
-    for place in 0..rank {
+    for (place, here) in shape.iter_mut().enumerate() {
         if maker.source.chance(40) {
             continue;
         }
-        let length = int(value.shape[place]);
+        let length = int(*here);
         let mut end_point = || match maker.source.below(8) {
             0 => i64::MAX,
             1 => i64::MIN + 1,
@@ -287,7 +287,7 @@ pub(crate) fn slice(maker: &mut Maker<'_>) {
         };
         // onnxruntime clamps a start before the first place to the first, where steps go backwards.
         let below = step < 0 && from_front(start) < 0;
-        shape[place] = if below && length > 0 { usize::from(from_front(end) < 0) } else { picked.len() };
+        *here = if below && length > 0 { usize::from(from_front(end) < 0) } else { picked.len() };
         let given = if maker.source.chance(30) { int(place) - int(rank) } else { int(place) };
         for (list, number) in all.iter_mut().zip([start, end, given, step]) {
             list.push(number);

@@ -7,13 +7,13 @@ use std::path::Path;
 use prost::Message as _;
 use serde_json::Value as Json;
 
-use super::compare::difference;
-use super::onnxruntime::{library, onnxruntime};
 use crate::engine::native::operators::KNOWN;
 use crate::engine::native::proto::{AttributeProto, ModelProto, NodeProto};
 use crate::engine::native::trial::engines::native;
 use crate::engine::native::trial::maker::{Bound, Graph, Input};
 use crate::engine::native::trial::source::Source;
+use crate::engine::native::trial::tests::compare::difference;
+use crate::engine::native::trial::tests::onnxruntime::{library, onnxruntime};
 use crate::engine::native::value::{Data, Kind};
 
 fn flat(value: &Json, into: &mut Vec<f64>) {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::compare::difference;
-use super::onnxruntime::{library, onnxruntime};
 use crate::engine::library::Library;
 use crate::engine::native::operators::KNOWN;
 use crate::engine::native::trial::engines::native;
 use crate::engine::native::trial::make::graph;
 use crate::engine::native::trial::maker::Graph;
 use crate::engine::native::trial::source::Source;
+use crate::engine::native::trial::tests::compare::difference;
+use crate::engine::native::trial::tests::onnxruntime::{library, onnxruntime};
 
 /// What came of one graph.
 enum Outcome {

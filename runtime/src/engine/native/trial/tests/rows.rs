@@ -83,7 +83,12 @@ fn dense_layers_give_a_row_the_same_bits_wherever_it_stands() {
             let bias = crate::engine::native::trial::values::values(&mut maker.source, kind, to, Taste::Plain);
             let bias = maker.constant(kind, &[to], &bias).name;
             let output = (kind, vec![rows, to], Bound::Bits);
-            maker.node("Gemm", &[&last, &weights, &bias], &[output.clone()], &[("alpha", Given::Float(0.5))]);
+            maker.node(
+                "Gemm",
+                &[&last, &weights, &bias],
+                std::slice::from_ref(&output),
+                &[("alpha", Given::Float(0.5))],
+            );
             last = maker.pool.last().unwrap().name.clone();
             maker.node(activation, &[&last], &[output], &[]);
             last = maker.pool.last().unwrap().name.clone();
