@@ -97,6 +97,15 @@ $(STAMPS)/verified: $(MODEL_NAMES:%=$(STAMPS)/verify-%)
 
 .PRECIOUS: $(MODELS)/%/training.json $(STAMPS)/export-% $(STAMPS)/verify-%
 
+# What the runtimes of other languages need is installed by locks with hashes, into build/runtimes; what cannot be had here
+# is not run, and said so.
+.PHONY: verify-all
+verify-all: $(MODEL_NAMES:%=$(STAMPS)/export-%) $(STAMPS)/binary  ## Every model in every runtime (RUNTIME=node,java,...; default: all)
+	@echo "== runtimes of other languages and releases in build/runtimes"
+	@$(PY) -m verify runtimes --install
+	@echo "== every model in every runtime"
+	@$(PY) -m verify all --runtime $(or $(RUNTIME),all) --report build/report.html --report build/report.json
+
 # ------------------------------------------------------------------------------------------------------------ test
 
 .PHONY: test test-fast check check-python test-python test-rust test-engines features

@@ -28,14 +28,24 @@ examples:
   python -m export --original network.keras -o network.onnx
         a Keras network: its own inputs, outputs by their names
   python -m export migrate artifacts/my_model       an artifact of format 1 as format 2, the graph as it is
+  python -m export list                             every version: data, figures, parity, signer, state
+  python -m export compare {first} 0123456789ab ba9876543210
+  python -m export promote {first} --reason "weekly"
+        the candidate into use, if the gate lets it pass (--force --reason "..." puts it there anyway)
+  python -m export rollback {first} --reason "spread widened"
+  python -m export prune {first} --keep 5
+  python -m export keygen ~/keys/weekly.pem keys/weekly.pub.pem
+  python -m export sign {first} --key ~/keys/weekly.pem
 
-A new version is a candidate; it comes into use when it is proven. Next: python -m verify.
-Exit codes: 0 good, 2 could not.
+A new version is a candidate; it comes into use when it is proven and passes the gate. Next: python -m verify.
+Exit codes: 0 good, 1 the gate refused, 2 could not.
 """
 MIGRATE = "migrate"
 # The values of `export.sklearn.graph_inputs`, which loads scikit-learn; a test holds them equal.
 LAYOUTS = ("table", "columns")
 NUMBER_TYPES = ("float64", "float32")
+VERSION_COMMANDS = ("list", "compare", "promote", "rollback", "prune", "sign", "keygen")
+"""Of `export/versions/`; each has --help."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,14 +68,14 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--artifact", type=Path, metavar="DIR", help="the model's folder that --original becomes")
     command.add_argument("-o", "--output", type=Path, metavar="MODEL.onnx", help="the graph that --original becomes")
     command.add_argument("--labels", action="store_true", help="of -o: also the output `label`, what predict answers")
+    command.add_argument("--inputs", choices=LAYOUTS, help="of -o: one table, or one input a column by its name")
+    command.add_argument("--input", choices=NUMBER_TYPES, dest="numbers", help="of -o: the type of its numbers")
     command.add_argument("--exact", action="store_true", help="of --original: refuse what would be measured, by name")
     command.add_argument(
         "--measured-before-trees",
         action="store_true",
         help="of --original: let measured parts stand in front of trees, where rows may take another leaf",
     )
-    command.add_argument("--inputs", choices=LAYOUTS, help="of -o: one table, or one input a column by its name")
-    command.add_argument("--input", choices=NUMBER_TYPES, dest="numbers", help="of -o: the type of its numbers")
     command.add_argument("--data", type=Path, metavar="ROWS.csv", help="of --artifact: rows like its training data")
     return command
 
@@ -74,6 +84,10 @@ def main(arguments: Sequence[str]) -> int:
     """Compile what is asked for."""
     if arguments and arguments[0] == MIGRATE:
         return _migrate(arguments[1:])
+    if arguments and arguments[0] in VERSION_COMMANDS:
+        from export.versions.commands import run
+
+        return run(arguments[0], arguments[1:])
     options = parser().parse_args(arguments)
     if options.original is not None:
         return _compile_file(options)
@@ -103,17 +117,9 @@ def _compile_file(options: argparse.Namespace) -> int:
             raise PipelineError("--data belongs to --artifact; a graph alone holds no rows")
         from export.original_file import Wish, graph_of_file, open_original_file
 
-        wish = Wish(exact=options.exact, before_trees=options.measured_before_trees)
-
+        wish = Wish(options.exact, options.measured_before_trees, options.inputs, options.numbers or "float64")
         opened = open_original_file(original)
-        graph, grade = graph_of_file(
-            opened,
-            name=original.stem,
-            labels=options.labels,
-            inputs=options.inputs,
-            numbers=options.numbers,
-            wish=wish,
-        )
+        graph, grade = graph_of_file(opened, name=original.stem, labels=options.labels, wish=wish)
         write_atomic(options.output, graph.SerializeToString(deterministic=True))
         cli.show(
             f"{original}: {opened.says}\n"
@@ -166,8 +172,8 @@ def _migrate(arguments: Sequence[str]) -> int:
     )
     command.add_argument("folder", type=Path, metavar="FOLDER", help="a model's folder, or a version's")
     options = command.parse_args(arguments)
-    from export.artifact.migrate import migrate
     from export.artifact.version_folder import CURRENT, version_folder
+    from export.versions.migrate import migrate
 
     folder = migrate(options.folder)
     proven = version_folder(folder.parent, CURRENT) == folder

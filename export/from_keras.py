@@ -1,5 +1,7 @@
-"""What a program imports to compile Keras models: `compile_keras`."""
+"""What a program imports to compile Keras models: `compile_keras`, `compile_network`, and hooks for its own layers."""
 
 from export.keras.compile import compile_keras
+from export.keras.custom import register_activation, register_layer, unregister
+from export.keras.inexact.measured import Measured, compile_network
 
-__all__ = ["compile_keras"]
+__all__ = ["Measured", "compile_keras", "compile_network", "register_activation", "register_layer", "unregister"]

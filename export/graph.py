@@ -109,7 +109,8 @@ def finish(graph: onnx.GraphProto, *, name: str, metadata: Mapping[str, str] | N
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise PipelineError(f"graph {name}: onnx.checker rejects it: {error}") from error
+        reason = str(error).strip().splitlines()[0]
+        raise PipelineError(f"graph {name}: onnx.checker rejects it: {reason}") from error
     return model
 
 

@@ -6,7 +6,7 @@ What a file is, scikit-learn's or Keras's, is seen from its content.
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from train.core.sklearn_answers import has_classes
 from train.core.skops_files import load_skops
 from train.model import Library
 from train.registry import trusted_types
+
+if TYPE_CHECKING:
+    from export.sklearn.graph_inputs import Layout, NumberType
 
 Floats = npt.NDArray[np.float64]
 GOLDEN_ROWS = 64
@@ -75,25 +78,23 @@ def load_original_file(path: Path) -> Any:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a caller asks of the grade.
+    """What a caller asks of the grade and, of a graph alone, of its inputs.
 
     Attributes:
         exact: refuse what would be measured.
         before_trees: let measured parts stand in front of trees.
+        inputs: see `export.sklearn.graph_inputs`; None as the model needs.
+        numbers: the type of inputs that are no text.
     """
 
     exact: bool = False
     before_trees: bool = False
+    inputs: "Layout | None" = None
+    numbers: "NumberType" = "float64"
 
 
 def graph_of_file(
-    original: OriginalFile,
-    *,
-    name: str,
-    labels: bool = False,
-    inputs: str | None = None,
-    numbers: str | None = None,
-    wish: Wish = Wish(),
+    original: OriginalFile, *, name: str, labels: bool = False, wish: Wish = Wish()
 ) -> tuple[onnx.ModelProto, Grade]:
     """The graph of what a file holds, which has answered as the original, and its grade, which its metadata names too.
 
@@ -101,9 +102,7 @@ def graph_of_file(
         original: what the file holds.
         name: the graph's.
         labels: also what `predict` answers.
-        inputs: "table" or "columns", see `export.sklearn.graph_inputs`; None as the model needs.
-        numbers: "float64" or "float32", the type of the inputs; None is float64.
-        wish: what is asked of the grade.
+        wish: what is asked of the grade and the inputs.
 
     Raises:
         PipelineError: it has no form of the grade asked for (named, with the reason), or the graph answers otherwise.
@@ -114,7 +113,7 @@ def graph_of_file(
         from export.keras.network_artifact import measured_absolute
         from export.keras.seeded_batch import has_softmax
 
-        if labels or inputs or numbers:
+        if labels or wish.inputs or wish.numbers != "float64":
             raise PipelineError(
                 "--labels, --inputs and --input are of scikit-learn's models; a network has inputs of its own"
             )
@@ -122,11 +121,14 @@ def graph_of_file(
         near = measured_absolute(original.model, network, missing=not has_softmax(original.model))
         grade = Grade("exact", near, RELATIVE)
         return stamped(network, grade), grade
-    from export.sklearn.measured import compile_graded
+    from export.sklearn.measured import Form, compile_graded
 
-    form: dict[str, Any] = {"inputs": inputs, "numbers": numbers or "float64"}
     graph, grade = compile_graded(
-        original.model, name=name, labels=labels, exact=wish.exact, before_trees=wish.before_trees, form=form
+        original.model,
+        name=name,
+        form=Form(labels, wish.inputs, wish.numbers),
+        exact=wish.exact,
+        before_trees=wish.before_trees,
     )
     if labels and all(output.name != "label" for output in graph.graph.output):
         raise PipelineError(f"--labels: a {type(original.model).__name__} gives values and no labels; leave it out")
@@ -149,7 +151,7 @@ def draft_of_file(
         rows: rows like the training data, float64 [row, column], from which golden cases are taken, and the range seen
             of each column; None derives rows from the model itself.
         original: the file, where it is open already.
-        wish: what is asked of the grade.
+        wish: what is asked of the grade and the inputs.
 
     Raises:
         PipelineError: the name is none, or the model has no exact form (named, with the reason).

@@ -9,11 +9,11 @@ import difflib
 import functools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, create_model
 
-from train.core.config_sections import MlIntegration, ModelSection, Section, Training
+from train.core.config_sections import Gate, MlIntegration, ModelSection, Section, Training, Trust
 from train.core.errors import PipelineError
 from train.core.files import read_json
 from train.registry import models
@@ -52,6 +52,7 @@ class Runtime(Section):
     """`runtime`: what only the Rust side reads; paths are relative to the folder that holds `config/`."""
 
     onnxruntime_library: str | None = Field(None, min_length=1)
+    engine: Literal["auto", "native", "onnxruntime"] | None = None
     lanes: int | None = Field(None, ge=1, le=256)
     data_dir: str | None = Field(None, min_length=1)
     history_path: str | None = Field(None, min_length=1)
@@ -66,6 +67,8 @@ class Config(Section):
     performance: Performance | None = None
     logging: Logging | None = None
     runtime: Runtime = Field(default_factory=Runtime)
+    gate: Gate = Field(default_factory=Gate)
+    trust: Trust = Field(default_factory=Trust)
 
     def section(self, model: str) -> ModelSection:
         """The section of one model."""

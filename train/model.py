@@ -5,6 +5,7 @@ names one. What has a default here suits a scikit-learn model with one table of 
 is otherwise with it.
 """
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from train.core.config_sections import MlIntegration, ModelSection, Training
 from train.core.contract import Task, Tensor
 from train.core.errors import PipelineError
 from train.core.record import QualityRow, TrainingRecord
+from train.core.skill import SeriesSkill
+from train.core.window import Window
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -82,7 +85,9 @@ class Model(ABC):
         trusted_types: types of its own that a .skops file may hold.
         train_examples, verify_examples: arguments and what they do, for the help of the two commands.
         demonstration: calls of the Rust binary that the summary shows, as arguments.
+        commands: further commands of `python -m train.<name>` -> the module whose `main` they are.
         random_rows: how many random rows a check compares by default.
+        scores_series: whether it forecasts series, and `skill` scores it on one.
     """
 
     name: ClassVar[str]
@@ -97,7 +102,9 @@ class Model(ABC):
     train_examples: ClassVar[tuple[tuple[str, str], ...]] = ()
     verify_examples: ClassVar[tuple[tuple[str, str], ...]] = ()
     demonstration: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    commands: ClassVar[Mapping[str, str]] = {}
     random_rows: ClassVar[int] = 200_000
+    scores_series: ClassVar[bool] = False
 
     @abstractmethod
     def train(self, request: TrainingRequest) -> TrainingRecord:
@@ -144,6 +151,29 @@ class Model(ABC):
         """
         raise PipelineError(f"{self.name}: has no way to read one input; use `dollarbill-ml run`")
 
+    def skill(
+        self,
+        path: Path,
+        settings: Mapping[str, Any],
+        answer: Callable[[Tensors], Tensors],
+        *,
+        history: int | None,
+        first: dt.date | None,
+    ) -> SeriesSkill:
+        """How it did on the series in a file, beside simple rivals.
+
+        Args:
+            path: the file.
+            settings: of the manifest.
+            answer: inputs -> outputs, by tensor name, of the version in question.
+            history: days that each forecast may see; None lets the model choose.
+            first: the first day to forecast from; None: as early as that allows.
+
+        Raises:
+            PipelineError: the model forecasts no series, or the file says too little.
+        """
+        raise PipelineError(f"{self.name}: forecasts no series; there is nothing to score on {path}")
+
     def summary_rows(self, quality: Sequence[QualityRow]) -> list[QualityRow]:
         """The figures that the summary shows."""
         return list(quality)
@@ -151,6 +181,24 @@ class Model(ABC):
     def card_lines(self, settings: Mapping[str, Any]) -> list[str]:
         """A section of the model card on what is peculiar to the model, as lines of Markdown."""
         return []
+
+    def window_inputs(self, window: Window, settings: Mapping[str, Any]) -> Tensors:
+        """The inputs of the gate's window (`train.core.window`), a row for each of its `moments`.
+
+        Args:
+            window: as training wrote it.
+            settings: of the manifest.
+        """
+        return {tensor.name: window.arrays[tensor.name] for tensor in self.inputs}
+
+    def window_losses(self, window: Window, outputs: Tensors) -> dict[str, Floats]:
+        """Measure -> loss of each row of the window, float64 [row], lower is better; NaN where there is no outcome.
+
+        Args:
+            window: as training wrote it.
+            outputs: what a version answers to `window_inputs`, by tensor name.
+        """
+        raise NotImplementedError
 
     def picture(self, settings: Mapping[str, Any], golden_outputs: Tensors) -> tuple[str, bytes] | None:
         """A caption and a PNG of one answer for the HTML report, from the golden cases."""

@@ -1,21 +1,31 @@
 """`python -m verify`: prove that compiled models answer as their originals do, and promote those that do."""
 
 import argparse
+import datetime as dt
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from train.core import cli
 from train.core.errors import PipelineError
 from train.registry import model_named, models
 
+if TYPE_CHECKING:
+    from verify.check.check_model import Checked
+
 EXAMPLES = """\
 examples:
 {examples}
 
-A candidate in parity becomes the current version. Exit codes: 0 in parity, 1 not, 2 could not check.
+A candidate in parity that passes the gate (`python -m export promote --help`) becomes the current version.
+Exit codes: 0 in parity, 1 not in parity or refused by the gate, 2 could not check.
 """
-COMMANDS = ("compare", "explain", "survey", "summary")
+COMMANDS = ("compare", "explain", "runtimes", "skill", "survey", "summary", "vectors")
 RUNTIMES = "python,rust"
+FEW_RUNTIMES = 3
+"""Of more than these a table of runtimes is printed, and of families of rows only what differs."""
+LISTED = "all: every one of `python -m verify runtimes`, those not installed are not run"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,11 +45,20 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--original", type=Path, metavar="MODEL", help="what the artifact in a folder was made from")
     command.add_argument("--rows", type=_count, metavar="N", help="random rows (default: the model's own number)")
-    command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}")
+    command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}; {LISTED}")
+    command.add_argument(
+        "--require", metavar="LIST", help="of --runtime all: what must run besides python and rust-ort"
+    )
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     command.add_argument("--seed", type=_count, default=0, metavar="S")
-    command.add_argument("--report", type=Path, metavar="FILE.html", help="write a report with tables and a picture")
+    command.add_argument(
+        "--report",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="write a report, .html or .json; may be given twice",
+    )
     return command
 
 
@@ -54,7 +73,9 @@ def _examples() -> list[tuple[str, str]]:
         *own,
         ("artifacts/my_model --original model.skops", "an artifact of a model of yours"),
         ("compare --original model.skops --onnx model.onnx", "any model that export compiles"),
+        ("skill spx.csv vix.csv --picture skill.html", "a forecaster on your own series, beside simple rivals"),
         ("survey", "public data sets: our compiler beside stock skl2onnx"),
+        ("all --runtime all", "every runtime that is installed (`python -m verify runtimes` lists them)"),
         ("summary", "quality and parity of the versions in use"),
     ]
 
@@ -69,9 +90,17 @@ def compare_parser() -> argparse.ArgumentParser:
     command = _sub("compare", "An ONNX file against the model it was made from; needs no data.")
     command.add_argument("--original", type=Path, required=True, metavar="MODEL", help=".skops, .keras, or a booster's")
     command.add_argument("--onnx", type=Path, required=True, metavar="MODEL.onnx")
-    command.add_argument("--data", type=Path, metavar="ROWS.csv", help="rows like the training data, with a header")
-    command.add_argument("--rows", type=_count, default=100_000, metavar="N")
-    command.add_argument("--seed", type=_count, default=0, metavar="S")
+    command.add_argument(
+        "--data", type=Path, metavar="FILE", help="rows like the training data: .csv, .parquet or .npz"
+    )
+    command.add_argument("--rows", type=_count, default=100_000, metavar="N", help="random rows; memory does not grow")
+    command.add_argument("--seed", type=_count, default=0, metavar="S", help="the same seed gives the same rows")
+    command.add_argument(
+        "--save-mismatches", type=Path, metavar="FILE", help="every row that differs: .csv or .parquet"
+    )
+    command.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="the result as JSON; Ctrl-C leaves a partial one"
+    )
     return command
 
 
@@ -86,11 +115,41 @@ def explain_parser() -> argparse.ArgumentParser:
     return command
 
 
+def runtimes_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify runtimes`."""
+    command = _sub("runtimes", "Who can be asked: every runtime, its version, or why it cannot be run here.")
+    command.add_argument("runtime", nargs="*", metavar="NAME", help="default: all")
+    command.add_argument("--install", action="store_true", help="install what they lack, by locks with hashes")
+    return command
+
+
+def skill_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify skill`."""
+    command = _sub("skill", "The forecaster in use on your own series, day by day, beside simple rivals.")
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="series with dates, one symbol each")
+    command.add_argument("--model", choices=[*models()], help="default: the first that forecasts series")
+    command.add_argument("--history", type=_count, metavar="DAYS", help="that each forecast may see (default: all)")
+    command.add_argument("--from", dest="first", type=dt.date.fromisoformat, metavar="YYYY-MM-DD", help="forecast days")
+    command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
+    command.add_argument("--json", action="store_true", help="the table as JSON on stdout")
+    command.add_argument("--picture", type=Path, metavar="FILE", help=".svg or .html: forecast against what came")
+    command.add_argument("--gate", action="store_true", help="exit code 1 when a rival did better, not by chance")
+    return command
+
+
 def survey_parser() -> argparse.ArgumentParser:
     """The command line of `python -m verify survey`."""
     command = _sub("survey", "Public data sets and generators: mismatches of our compiler and of stock skl2onnx.")
     command.add_argument("--rows", type=_count, default=20_000, metavar="N", help="random rows a model")
     command.add_argument("--json", action="store_true", help="the table as JSON on stdout")
+    return command
+
+
+def vectors_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify vectors`."""
+    command = _sub("vectors", "The golden cases in the layout of ONNX's backend tests, beside the graph they are of.")
+    command.add_argument("model", type=Path, metavar="DIR", help="a version folder, or a model's folder in artifacts/")
+    command.add_argument("-o", "--out", type=Path, metavar="DIR", help="a new folder (default: the version's own)")
     return command
 
 
@@ -114,6 +173,18 @@ def _command(name: str, arguments: Sequence[str]) -> int:
         from verify.report.explain import run_explain
 
         return run_explain(explain_parser().parse_args(arguments))
+    if name == "runtimes":
+        from verify.report.runtimes import run_runtimes
+
+        return run_runtimes(runtimes_parser().parse_args(arguments))
+    if name == "vectors":
+        from verify.check.vectors import run_vectors
+
+        return run_vectors(vectors_parser().parse_args(arguments))
+    if name == "skill":
+        from verify.report.skill import run_skill
+
+        return run_skill(skill_parser().parse_args(arguments))
     if name == "survey":
         from verify.figures.survey import run_survey
 
@@ -129,11 +200,21 @@ def _command(name: str, arguments: Sequence[str]) -> int:
 def _check(options: argparse.Namespace) -> int:
     from verify.check.check_model import Checked, check_model
     from verify.check.promote import promote
-    from verify.report.tables import print_checked, verdict
+    from verify.report.html import report_writer
+    from verify.report.runtimes import print_matrix
+    from verify.report.tables import console, print_checked, verdict
+    from verify.runtimes.open import asked_runtimes, required_runtimes
 
-    runtimes = tuple(dict.fromkeys(name.strip() for name in options.runtime.split(",")))
+    runtimes = asked_runtimes(options.runtime)
+    required = required_runtimes(options.runtime)
+    if options.require:
+        required = tuple(dict.fromkeys([*required, *asked_runtimes(options.require)]))
+        runtimes = tuple(dict.fromkeys([*runtimes, *required]))
+    for path in options.report or ():
+        report_writer(path)
     done: list[Checked] = []
-    for folder, source in _asked(options):
+    asked = _asked(options)
+    for folder, source in asked:
         checked = check_model(
             folder,
             source=source,
@@ -141,19 +222,42 @@ def _check(options: argparse.Namespace) -> int:
             runtimes=runtimes,
             rows=options.rows,
             seed=options.seed,
+            required=required,
         )
         if checked.proven:
-            promote(checked.folder, checked.totals(), tolerance=checked.tolerance, proof=checked.proof)
-        print_checked(checked)
+            checked.promotion = promote(
+                checked.folder, checked.totals(), tolerance=checked.tolerance, proof=checked.proof, source=source
+            )
+        many = len(checked.versions) + len(checked.missing) > FEW_RUNTIMES
+        print_checked(checked, misses_only=many)
+        if many:
+            print_matrix(console(), checked)
         if not (checked.proven or checked.differs):
             cli.fail(verdict(checked))
         done.append(checked)
-    if options.report is not None:
-        from verify.report.html import write_report
+    _write_reports(options, done, [source for _, source in asked])
+    refused = [checked.promotion is not None and not checked.promotion.passed for checked in done]
+    return exit_code(
+        [checked.differs or no for checked, no in zip(done, refused, strict=True)], [one.proven for one in done]
+    )
 
-        write_report(options.report, done)
-        cli.show(f"{options.report}: written")
-    return exit_code([checked.differs for checked in done], [checked.proven for checked in done])
+
+def _write_reports(options: argparse.Namespace, done: "list[Checked]", sources: list[Path | None]) -> None:
+    """Every `--report`, with the command that repeats the check from the same seed."""
+    if not options.report:
+        return
+    from verify.report.facts import report_of
+    from verify.report.html import write_report
+
+    words = ["python -m verify", shlex.quote(options.model), "--runtime", options.runtime, f"--seed {options.seed}"]
+    words += [] if options.rows is None else [f"--rows {options.rows}"]
+    words += [] if options.original is None else ["--original", shlex.quote(str(options.original))]
+    words += [] if options.require is None else ["--require", options.require]
+    repeat = ["python -m verify runtimes --install", " ".join(words)]
+    report = report_of(done, sources=sources, repeat=repeat)
+    for path in options.report:
+        write_report(path, report, done)
+        cli.show(f"{path}: written")
 
 
 def _asked(options: argparse.Namespace) -> list[tuple[Path, Path | None]]:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from train.core.contract import Column, Dtype, Task, Tensor
 from train.core.errors import PipelineError
-from train.core.files import read_bytes, read_json, sha256_hex
-from train.core.record import DataRecord, Novelty, QualityRow
+from train.core.files import json_bytes, read_bytes, read_json, sha256_hex
+from train.core.record import DataRecord, Novelty, Provenance, QualityRow
 
 FORMAT_VERSION = 2
 MODEL_NAME = r"^[a-z][a-z0-9_]{0,63}$"
@@ -98,12 +98,14 @@ class GoldenEntry(_Strict):
 
 
 class TrainingEntry(_Strict):
-    """Where the model comes from, for people."""
+    """Where the model comes from, for people, and for `export promote` and `verify reproduce`."""
 
     estimator: str
     data: DataRecord
     random_state: int | None
     libraries: dict[str, str]
+    window: str | None = Field(None, pattern=SHA256)
+    provenance: Provenance | None = None
 
 
 class Manifest(_Strict):
@@ -173,6 +175,15 @@ def _column_entry(column: Column, seen: tuple[float, float] | None) -> ColumnEnt
         trained_maximum=high,
         meaning=column.meaning,
     )
+
+
+def manifest_json(manifest: Manifest) -> bytes:
+    """The bytes of `manifest.json`; what may be absent of `training` is left out where it is not known."""
+    fields = manifest.model_dump(mode="json")
+    for optional in ("window", "provenance"):
+        if fields["training"][optional] is None:
+            del fields["training"][optional]
+    return json_bytes(fields)
 
 
 def version_of(manifest_bytes: bytes) -> str:

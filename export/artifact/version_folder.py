@@ -1,10 +1,12 @@
 """Write a version folder whole or not at all, and name versions; the format is specified in `artifacts/README.md`."""
 
+import contextlib
 import math
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,16 +27,31 @@ from export.artifact.manifest import (
     SessionEntry,
     TensorEntry,
     TrainingEntry,
+    manifest_json,
     version_of,
 )
 from export.artifact.model_card import model_card
+from export.artifact.vectors import vector_files
 from train.core.contract import Task
 from train.core.errors import PipelineError
-from train.core.files import explain_os_errors, json_bytes, read_json, sha256_hex, write_atomic
+from train.core.files import (
+    alone,
+    explain_os_errors,
+    json_bytes,
+    read_json,
+    sha256_hex,
+    sync_folder,
+    write_atomic,
+)
 from train.core.record import TrainingRecord
 
 CURRENT = "current.json"
 CANDIDATE = "candidate.json"
+LOCK = ".lock"
+"""Held by whoever writes in a model's folder."""
+LOCK_SECONDS = 60.0
+MOST_STEPS = 2**53 - 1
+_TEMPORARY = re.compile(r"\.(current\.json|candidate\.json|parity\.json|[0-9]{8}\.(json|sig)|[0-9a-f]{12})\.")
 
 
 @dataclass(frozen=True)
@@ -67,18 +84,42 @@ def write_artifact(root: Path, draft: Draft) -> Path:
     graph_bytes = draft.graph.SerializeToString(deterministic=True)
     golden_bytes = golden_json(draft.golden_inputs, draft.golden_outputs)
     manifest = _manifest(draft, graph_bytes, golden_bytes)
-    manifest_bytes = json_bytes(manifest.model_dump(mode="json"))
+    manifest_bytes = manifest_json(manifest)
     version = version_of(manifest_bytes)
     files = {
         GRAPH_FILE: graph_bytes,
         GOLDEN_FILE: golden_bytes,
         MANIFEST_FILE: manifest_bytes,
         "model_card.md": model_card(manifest, version, draft.record, draft.card_lines).encode(),
+        **vector_files(draft.inputs, draft.outputs, draft.golden_inputs, draft.golden_outputs, parity=draft.parity),
     }
     folder = root / draft.record.model / version
-    write_version(folder, files)
-    set_version(folder.parent, CANDIDATE, version)
+    with changing(folder.parent):
+        write_version(folder, files)
+        set_version(folder.parent, CANDIDATE, version)
     return folder
+
+
+@contextlib.contextmanager
+def changing(model_folder: Path) -> Iterator[None]:
+    """Alone in a model's folder, which holds nothing half written: what a process left that was killed is removed.
+
+    Raises:
+        PipelineError: another process changes it for longer than a minute, or it cannot be written.
+    """
+    with alone(model_folder / LOCK, wait_seconds=LOCK_SECONDS, doing="changing versions"):
+        for left in (*model_folder.glob(".*"), *model_folder.glob("*/.*")):
+            if _TEMPORARY.match(left.name):
+                _remove(left)
+        yield
+
+
+def _remove(left: Path) -> None:
+    with explain_os_errors(left, "remove"):
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def golden_json(inputs: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]) -> bytes:
@@ -137,6 +178,8 @@ def _manifest(draft: Draft, graph_bytes: bytes, golden_bytes: bytes) -> Manifest
             data=record.data,
             random_state=record.random_state,
             libraries=record.libraries,
+            window=record.window,
+            provenance=record.provenance,
         ),
         quality=record.quality,
     )
@@ -154,29 +197,54 @@ def write_version(folder: Path, files: dict[str, bytes]) -> None:
                 write_atomic(temporary / name, content)
             temporary.chmod(0o755)
             os.replace(temporary, folder)  # noqa: PTH105 - the same call on every platform
+            sync_folder(folder.parent)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
 
 
-def set_version(model_folder: Path, which: str, version: str) -> None:
+@dataclass(frozen=True)
+class Pointer:
+    """What `current.json` and `candidate.json` hold; `step` is the number of the step in `steps/` that put it there."""
+
+    version: str
+    step: int | None = None
+
+
+def set_version(model_folder: Path, which: str, version: str, *, step: int | None = None) -> None:
     """Let `current.json` or `candidate.json` name `version`, in one step."""
-    write_atomic(model_folder / which, json_bytes({"version": version}))
+    fields: dict[str, str | int] = {"version": version}
+    if step is not None:
+        fields["step"] = step
+    write_atomic(model_folder / which, json_bytes(fields))
+
+
+def read_pointer(model_folder: Path, which: str) -> Pointer | None:
+    """What `current.json` or `candidate.json` says; None when there is no such file.
+
+    Raises:
+        PipelineError: the file does not hold a version of 12 hex digits, and the number of a step or none.
+    """
+    path = model_folder / which
+    if not path.exists():
+        return None
+    fields = read_json(path)
+    known = isinstance(fields, dict) and "version" in fields and set(fields) <= {"version", "step"}
+    version, step = (fields.get("version"), fields.get("step")) if known else (None, None)
+    sound = isinstance(version, str) and len(version) == 12 and set(version) <= set("0123456789abcdef")
+    if not sound or not (step is None or (type(step) is int and 1 <= step <= MOST_STEPS)):
+        raise PipelineError(
+            f'{path}: must be {{"version": "<12 hex digits>"}}, with the number of a "step" or without, '
+            f"found {fields!r}; export the model again"
+        )
+    return Pointer(str(version), step)
 
 
 def version_folder(model_folder: Path, which: str) -> Path | None:
     """The folder that `current.json` or `candidate.json` names; None when there is no such file.
 
     Raises:
-        PipelineError: the file does not hold exactly one version of 12 hex digits.
+        PipelineError: as `read_pointer`.
     """
-    path = model_folder / which
-    if not path.exists():
-        return None
-    fields = read_json(path)
-    version = fields.get("version") if isinstance(fields, dict) and len(fields) == 1 else None
-    if not isinstance(version, str) or len(version) != 12 or not set(version) <= set("0123456789abcdef"):
-        raise PipelineError(
-            f'{path}: must be {{"version": "<12 hex digits>"}}, found {fields!r}; export the model again'
-        )
-    return model_folder / version
+    pointer = read_pointer(model_folder, which)
+    return None if pointer is None else model_folder / pointer.version

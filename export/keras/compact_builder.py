@@ -99,7 +99,7 @@ class LeanBuilder(GraphBuilder):
     def reshape(self, name: str, shape: tuple[int, ...]) -> str:
         """A Reshape to [batch, *shape]; of rows that were picked, those rows in that shape."""
         picked = self._made_by("Gather", name)
-        if picked:
+        if picked and picked[1] in self._values:
             axis, old, index = self._axis(name), self.shapes.get(picked[0], ()), self._values[picked[1]]
             split = shape[axis - 1 : len(shape) - (len(old) - axis - 1)]
             if index.ndim == 1 and (*old[1:axis], *split, *old[axis + 1 :]) == shape and np.prod(split) == index.size:

@@ -17,11 +17,37 @@ import onnx
 from export.graph import finish, tensor
 from export.keras.agreement import Disagreement, check_agreement
 from export.keras.answers import named_answers
-from export.keras.layers import attention, convolution, dense, merging, operators, recurrent, shapes
+from export.keras.layers import (
+    attention,
+    cells,
+    convolution,
+    dense,
+    encodings,
+    grids,
+    merging,
+    operators,
+    pictures,
+    recurrent,
+    shapes,
+    spatial,
+)
 from export.keras.lowering import ONNX_TYPES, Lowering
 from train.core.errors import PipelineError
 
-KINDS = (attention, convolution, dense, merging, operators, recurrent, shapes)
+KINDS = (
+    attention,
+    cells,
+    convolution,
+    dense,
+    encodings,
+    grids,
+    merging,
+    operators,
+    pictures,
+    recurrent,
+    shapes,
+    spatial,
+)
 """Modules whose import registers lowerings."""
 OUR_NAMES = re.compile(r"[a-z]+[0-9]+(_[0-9a-z]+)*")
 """What tensors inside a graph are called."""
@@ -46,24 +72,25 @@ def compile_keras(
         PipelineError: an operator, layer, argument or setting has no lowering (it is named), or the graph does not
             answer as Keras on the seeded batch (both answers are shown).
     """
-    lowering, graph = _lowered(model, False, name=name, metadata=metadata, wide=wide_integers)
+    lowering, graph = lowered(model, False, name=name, metadata=metadata, wide=wide_integers)
     try:
         check_agreement(model, graph)
     except Disagreement:
         if not lowering.guards:
             raise
-        _, graph = _lowered(model, True, name=name, metadata=metadata, wide=wide_integers)
+        _, graph = lowered(model, True, name=name, metadata=metadata, wide=wide_integers)
         check_agreement(model, graph)
     return graph
 
 
-def _lowered(
-    model: Any, guard: bool, *, name: str, metadata: Mapping[str, str] | None, wide: bool
+def lowered(
+    model: Any, guard: bool, *, name: str, metadata: Mapping[str, str] | None, wide: bool, splice: bool = False
 ) -> tuple[Lowering, onnx.ModelProto]:
+    """A graph that has not been compared yet; `splice`: layers without a lowering go through tf2onnx."""
     flat = functional(model)
     entries = [_entry(value) for value in flat.inputs]
     names = [value.name for value in entries] + list(named_answers(model, flat._outputs_struct))
-    lowering = Lowering(guard=guard, prefix="own_" if any(map(OUR_NAMES.fullmatch, names)) else "")
+    lowering = Lowering(guard=guard, splice=splice, prefix="own_" if any(map(OUR_NAMES.fullmatch, names)) else "")
     for entry in entries:
         lowering.entry(entry, wide=wide)
     answers = flat._run_through_graph(entries, operation_fn=lambda op: op, call_fn=lowering.call)

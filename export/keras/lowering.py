@@ -5,8 +5,19 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
+from export.errors import NoExactForm
 from export.keras.compact_builder import LeanBuilder
-from export.keras.rules import LAYER, checked_arguments, is_tensor, refuse, rule_of, title
+from export.keras.masks import copy_mask, forget_masks, give_mask, with_masks
+from export.keras.rules import (
+    check_training,
+    checked_arguments,
+    is_layer,
+    is_tensor,
+    of_keras,
+    refuse,
+    rule_of,
+    title,
+)
 from train.core.errors import PipelineError
 
 ONNX_TYPES = {
@@ -24,11 +35,15 @@ class Lowering:
     Attributes:
         builder: of the graph.
         guard: whether recurrent layers are told of NaN, which onnxruntime's LSTM and GRU lose.
+        splice: whether layers without a lowering go through tf2onnx.
+        spliced: how many did.
     """
 
-    def __init__(self, *, guard: bool = False, prefix: str = "") -> None:
+    def __init__(self, *, guard: bool = False, splice: bool = False, prefix: str = "") -> None:
         self.builder = LeanBuilder(prefix)
         self.guard = guard
+        self.splice = splice
+        self.spliced = 0
         self.guards = 0
         self._names: dict[int, str] = {}
         self._types: dict[str, str] = {}
@@ -38,23 +53,61 @@ class Lowering:
         """Let Keras compute shapes and types, and write the same in ONNX."""
         if hasattr(operation, "_functional") or hasattr(operation, "_nodes_by_depth"):
             return self._nested(operation, *args, **kwargs)
+        masked = with_masks(operation, args, kwargs)
+        result = operation(*args, **kwargs)
+        self._write(operation, args, masked, result)
+        forget_masks(operation, args, kwargs)
+        return result
+
+    def _write(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        try:
+            self._write_exactly(operation, args, kwargs, result)
+        except NoExactForm:
+            if not self.splice:
+                raise
+            self._splice(operation, args, kwargs, result)
+
+    def _splice(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        import keras
+
+        from export.keras.inexact.splice import spliced
+
+        if is_layer(operation) and not of_keras(operation):
+            raise refuse(operation, f"a class of {type(operation).__module__}, not of Keras: no lowering to ONNX")
+        check_training(operation, kwargs)
+        given = [self.name_of(value) for value in keras.tree.flatten((args, kwargs)) if is_tensor(value)]
+        self.spliced += 1
+        names = spliced(self.builder, operation, args, kwargs, given, self.spliced)
+        self.keep(result, names, operation)
+
+    def _write_exactly(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         rule = rule_of(operation)
         taken = checked_arguments(operation, rule, args, kwargs)
-        if type(operation).__module__.startswith(LAYER):
+        if rule.of_layer:
             take = self._as_layer_takes if rule.casts else self._as_it_comes
             taken = {name: take(operation, value) for name, value in taken.items()}
-        result = operation(*args, **kwargs)
         self.keep(result, rule.lower(self, operation, result, **taken), operation)
-        return result
+
+    def _reach(self, value: Any) -> None:
+        """Write the operators that make a mask: Keras attaches it to a tensor, outside the graph of the model."""
+        history = getattr(value, "_keras_history", None)
+        if history is None or not history.operation._inbound_nodes or is_layer(history.operation):
+            raise PipelineError(
+                f"{getattr(value, 'name', value)!r}: a tensor or variable from outside the model's inputs"
+            )
+        node = history.operation._inbound_nodes[history.node_index]
+        for given in node.input_tensors:
+            self.raw_name(given)
+        outputs = node.outputs if len(node.outputs) > 1 else node.outputs[0]
+        self._write(history.operation, node.arguments.args, dict(node.arguments.kwargs), outputs)
 
     def _nested(self, model: Any, *args: Any, **kwargs: Any) -> Any:
         """A model used as a layer: its own graph on these tensors."""
         import keras
 
         given = [*args, *(value for name, value in kwargs.items() if name not in ("training", "mask"))]
-        masks = [m for m in keras.tree.flatten(kwargs.get("mask")) if m is not None]
-        if kwargs.get("training") or masks or len(given) != 1:
-            raise refuse(model, "a model as a layer is lowered for one structure of inputs, no mask and no training")
+        if kwargs.get("training") or len(given) != 1:
+            raise refuse(model, "a model as a layer is lowered for one structure of inputs and no training")
         if type(model) not in (keras.Sequential, keras.Model) and type(model).__name__ != "Functional":
             raise refuse(model, f"a class of {type(model).__module__}, not of Keras: no lowering to ONNX")
         inner = keras.Model(model.inputs, model.outputs)
@@ -62,10 +115,16 @@ class Lowering:
         if isinstance(given[0], dict) or len(flat) != len(model.inputs):
             raise refuse(model, "a model as a layer takes its inputs as a list in order")
         inputs = [self._viewed(tensor, like) for tensor, like in zip(flat, model.inputs, strict=True)]
+        masks = keras.tree.flatten(kwargs.get("mask"))
+        for value, mask in zip(inputs, masks if len(masks) == len(inputs) else (), strict=False):
+            if mask is not None:
+                give_mask(value, mask)
         outputs = inner._run_through_graph(inputs, operation_fn=lambda op: op, call_fn=self.call)
         result = model(*args, **kwargs)
         names = [self.name_of(value) for value in keras.tree.flatten(outputs)]
         self.keep(result, names, model)
+        for value, own in zip(keras.tree.flatten(result), keras.tree.flatten(outputs), strict=True):
+            copy_mask(own, value)
         return result
 
     def _viewed(self, tensor: Any, like: Any) -> Any:
@@ -74,6 +133,15 @@ class Lowering:
 
         name = self.cast(self.name_of(tensor), like.dtype)
         fresh = keras.KerasTensor(tensor.shape, dtype=like.dtype)
+        self._keep(fresh, name)
+        copy_mask(tensor, fresh)
+        return fresh
+
+    def stand_in(self, name: str, shape: tuple[int | None, ...], dtype: str) -> Any:
+        """A tensor of Keras's for a tensor between two nodes: [batch, *shape]."""
+        import keras
+
+        fresh = keras.KerasTensor((None, *shape), dtype=dtype)
         self._keep(fresh, name)
         return fresh
 
@@ -86,9 +154,7 @@ class Lowering:
     def raw_name(self, value: Any) -> str:
         """The ONNX name of a Keras tensor, which may have more digits than Keras keeps there."""
         if id(value) not in self._names:
-            raise PipelineError(
-                f"{getattr(value, 'name', value)!r}: a tensor or variable from outside the model's inputs"
-            )
+            self._reach(value)
         return self._names[id(value)]
 
     def type_of(self, name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from export.errors import NoExactForm
 from train.core.errors import PipelineError
 
 LAYER, OPERATOR = "keras.src.layers.", ("keras.src.ops.", "keras.src.activations.")
@@ -18,11 +19,10 @@ Lower = Callable[..., str | list[str]]
 ONLY_IN_TRAINING = ("_initializer", "_regularizer", "_constraint")
 NOT_LOOKED_AT = {"name", "trainable", "seed", "training", "dtype", "input_shape", "batch_input_shape"}
 """Fields that change no answer, or (`dtype`) that `check_types` looks at."""
+EVERYTHING = "*"
+"""As inert: a layer that does nothing outside training, whatever its fields are."""
 UNNAMED = object()
-NEXT = (
-    "rebuild that part of the model from the layers in docs/own_model.md; a network through tf2onnx, with a measured "
-    "tolerance, is not offered yet"
-)
+NEXT = "rebuild that part of the model from the layers in docs/own_model.md"
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Rule:
         inert: fields and arguments that change no answer outside training.
         casts: whether float inputs are cast to the layer's type, as Keras does; one that moves numbers may keep
             more digits than Keras, where the next one asks for them.
+        of_layer: whether `lower` is given names of tensors (a layer's), or the tensors of Keras (an operator's).
     """
 
     lower: Lower
@@ -43,10 +44,14 @@ class Rule:
     arguments: frozenset[str]
     inert: frozenset[str]
     casts: bool = True
+    of_layer: bool = True
 
 
 LAYERS: dict[str, Rule] = {}
 OPERATORS: dict[str, Rule] = {}
+CUSTOM_LAYERS: dict[type, Rule] = {}
+CUSTOM_FUNCTIONS: dict[Any, Callable[..., str]] = {}
+"""What a program has registered: `export.keras.custom`."""
 
 
 def layer(
@@ -58,16 +63,28 @@ def layer(
 
 def operator(*names: str, fields: str = "", arguments: str = "x", inert: str = "") -> Callable[[Lower], Lower]:
     """Register the lowering of operators behind keras.ops."""
-    return _into(OPERATORS, names, fields, arguments, inert)
+    return _into(OPERATORS, names, fields, arguments, inert, of_layer=False)
 
 
 def _into(
-    registry: dict[str, Rule], names: tuple[str, ...], fields: str, arguments: str, inert: str, *, casts: bool = True
+    registry: dict[str, Rule],
+    names: tuple[str, ...],
+    fields: str,
+    arguments: str,
+    inert: str,
+    *,
+    casts: bool = True,
+    of_layer: bool = True,
 ) -> Callable[[Lower], Lower]:
     def keep(lower: Lower) -> Lower:
         for name in names:
             registry[name] = Rule(
-                lower, frozenset(fields.split()), frozenset(arguments.split()), frozenset(inert.split()), casts
+                lower,
+                frozenset(fields.split()),
+                frozenset(arguments.split()),
+                frozenset(inert.split()),
+                casts,
+                of_layer,
             )
         return lower
 
@@ -81,7 +98,14 @@ def title(operation: Any) -> str:
 
 def refuse(operation: Any, why: str) -> PipelineError:
     """The refusal of a layer for a reason of its own."""
-    return PipelineError(f"{title(operation)}: {why}; {NEXT}")
+    return NoExactForm(f"{title(operation)}: {why}; {NEXT}")
+
+
+def is_layer(operation: Any) -> bool:
+    """Whether it is a layer, and not an operator behind keras.ops."""
+    import keras
+
+    return isinstance(operation, keras.layers.Layer)
 
 
 def rule_of(operation: Any) -> Rule:
@@ -91,12 +115,18 @@ def rule_of(operation: Any) -> Rule:
         PipelineError: there is none.
     """
     kind = type(operation)
+    if kind in CUSTOM_LAYERS:
+        return CUSTOM_LAYERS[kind]
     if kind.__module__.startswith(LAYER):
         rule = LAYERS.get(kind.__name__)
     elif kind.__module__.startswith(OPERATOR):
         rule = OPERATORS.get(kind.__name__)
     else:
-        raise refuse(operation, f"a class of {kind.__module__}, not of Keras: no lowering to ONNX")
+        raise refuse(
+            operation,
+            f"a class of {kind.__module__}, not of Keras: no lowering to ONNX; a program registers one with "
+            "export.from_keras.register_layer",
+        )
     if rule is None:
         raise refuse(operation, "no lowering to ONNX")
     return rule
@@ -122,11 +152,25 @@ def checked_arguments(operation: Any, rule: Rule, args: tuple[Any, ...], kwargs:
         if name in rule.arguments:
             taken[name] = value
         elif name == "training":
-            if value:
-                raise refuse(operation, "called with training=True: dropout and statistics of a batch have no lowering")
+            check_training(operation, kwargs)
         elif name not in rule.inert and not _same(value, default) and not _nothing(value):
             raise refuse(operation, f"argument {name!r} has no lowering")
     return taken
+
+
+def check_training(operation: Any, kwargs: Mapping[str, Any]) -> None:
+    """Refuse a layer that is always called as in training; some of Keras's are by default, and mean nothing by it."""
+    parameter = inspect.signature(operation.call).parameters.get("training")
+    if kwargs.get("training") and not (parameter is not None and parameter.default is True):
+        raise PipelineError(
+            f"{title(operation)}: called with training=True: dropout and statistics of a batch have no lowering; "
+            "leave the argument out"
+        )
+
+
+def of_keras(operation: Any) -> bool:
+    """Whether it is a class of Keras's own."""
+    return type(operation).__module__.startswith("keras.src.")
 
 
 def check_fields(operation: Any, rule: Rule) -> None:
@@ -134,14 +178,18 @@ def check_fields(operation: Any, rule: Rule) -> None:
     defaults = {name: p.default for name, p in inspect.signature(type(operation).__init__).parameters.items()}
     for name, value in fields_of(operation).items():
         known = name in rule.fields or name in rule.inert or name in NOT_LOOKED_AT or name.endswith(ONLY_IN_TRAINING)
+        known |= EVERYTHING in rule.inert
         if not known and not _is_default(value, defaults.get(name, UNNAMED)):
             raise refuse(operation, f"{name}={_short(value)} has no lowering")
 
 
 def fields_of(operation: Any) -> dict[str, Any]:
     """The config of a layer; of an operator, what it was made with."""
-    if type(operation).__module__.startswith(LAYER):
-        return dict(operation.get_config())
+    if is_layer(operation):
+        try:
+            return dict(operation.get_config())
+        except NotImplementedError as error:
+            raise refuse(operation, "its fields are not known: give the class a get_config()") from error
     names = inspect.signature(type(operation).__init__).parameters
     made_with = getattr(getattr(operation, "_auto_config", None), "config", None) or {}
     unseen = object()

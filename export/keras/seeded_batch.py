@@ -118,7 +118,7 @@ def all_layers(model: Any) -> list[Any]:
 
 def words_of(model: Any, value: Any) -> int | None:
     """How many whole numbers an input may hold: as many as the table has rows that it is looked up in; else None."""
-    tables = [layer for layer in all_layers(model) if type(layer).__name__ == "Embedding"]
+    tables = [layer for layer in all_layers(model) if type(layer).__name__ in ("Embedding", "ReversibleEmbedding")]
     direct = [table.input_dim for table in tables if any(value is given for given in _inputs_of(table))]
     if not direct and "int" not in value.dtype:
         return None
@@ -130,13 +130,16 @@ def _inputs_of(layer: Any) -> list[Any]:
 
 
 def has_softmax(model: Any) -> bool:
-    """Whether a softmax is anywhere: TensorFlow's own answers a row with NaN in it in ways of its own."""
+    """Whether a softmax or sparsemax is anywhere: TensorFlow answers a row with NaN in it in ways of its own."""
     import keras
 
-    soft = keras.activations.softmax
+    soft = keras.activations.softmax, keras.activations.sparsemax
     of_layers = any(
-        type(layer).__name__ in ("Softmax", "MultiHeadAttention", "Attention")
-        or getattr(layer, "activation", 0) is soft
+        type(layer).__name__ == "Softmax"
+        or type(layer).__name__.endswith("Attention")
+        or getattr(layer, "activation", 0) in soft
         for layer in all_layers(model)
     )
-    return of_layers or any(type(op).__name__ in ("Softmax", "LogSoftmax") for op in getattr(model, "operations", []))
+    return of_layers or any(
+        type(op).__name__ in ("Softmax", "LogSoftmax", "Sparsemax") for op in getattr(model, "operations", [])
+    )

@@ -85,9 +85,9 @@ def _same_labels(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDA
 def rows_to_compare(estimator: Any, rows: Floats | None) -> list[Floats]:
     """Rows as they are and their numbers scaled, of zeros, with missing values."""
     columns = table_of(estimator, input_width(estimator))
-    rows = starting_rows(estimator, len(columns)) if rows is None else rows
-    rows = rows[~np.isinf(rows).any(axis=1)]
-    base = rows[np.unique(np.linspace(0, max(len(rows) - 1, 0), min(MOST_ROWS, len(rows))).astype(np.int64))]
+    given = starting_rows(estimator, len(columns)) if rows is None else rows
+    given = given[~np.isinf(given).any(axis=1)]
+    base = given[np.unique(np.linspace(0, max(len(given) - 1, 0), min(MOST_ROWS, len(given))).astype(np.int64))]
     half = len(base) // 2
     random = np.random.default_rng(20)
     holes = base.copy()
@@ -102,8 +102,8 @@ def answered_rows(estimator: Any, rows: Floats) -> tuple[Floats, Floats]:
     """The rows that an estimator does not refuse, and its answers to them."""
     expected = _answered(estimator, rows)
     if expected is None:
-        some = rows[:: len(rows) // FEW_ROWS + 1]
-        rows = np.array([row for row in some if _answered(estimator, row[None]) is not None])
+        few = rows[:: len(rows) // FEW_ROWS + 1]
+        rows = np.array([row for row in few if _answered(estimator, row[None]) is not None])
         expected = _answered(estimator, rows) if len(rows) else None
     return (rows, expected) if expected is not None else (rows[:0], np.zeros((0, 0)))
 

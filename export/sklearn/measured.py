@@ -4,7 +4,6 @@ A part without an exact form goes through skl2onnx's converter, the parts around
 compared with the original on seeded rows: twice the largest difference is the tolerance.
 """
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from export.sklearn.columns.stock import holds_trees, measuring_parts, short
 from export.sklearn.compile import compile_sklearn, is_bit_exact
 from export.sklearn.estimators.registry import innermost
 from export.sklearn.estimators.stock import answers_rows
-from export.sklearn.graph_inputs import as_taken, feeds
+from export.sklearn.graph_inputs import Layout, NumberType, as_taken, feeds
 from export.sklearn.outputs import LABEL
 from export.sklearn.sample_rows import starting_rows
 from train.core.errors import PipelineError
@@ -37,6 +36,17 @@ MOST_ELSEWHERE = 0.01
 """Share of rows that may be in another leaf where a measured part was asked for in front of trees."""
 
 
+class Form(NamedTuple):
+    """What a graph takes and gives besides numbers, see `export.sklearn.compile.compile_sklearn`."""
+
+    labels: bool = False
+    inputs: Layout | None = None
+    numbers: NumberType = "float64"
+
+
+AS_IT_IS = Form()
+
+
 class Graded(NamedTuple):
     """A compiled model, whose metadata names the grade too."""
 
@@ -48,43 +58,40 @@ def compile_graded(
     estimator: Any,
     *,
     name: str,
-    labels: bool = False,
+    form: Form = AS_IT_IS,
     exact: bool = False,
     before_trees: bool = False,
     rows: Floats | None = None,
-    form: Mapping[str, Any] | None = None,
 ) -> Graded:
     """Compile a fitted model exactly, or else measured, after it answered as the original.
 
     Args:
-        estimator: see `export.sklearn.compile.compile_sklearn`, as `name` and `labels`.
+        estimator: see `export.sklearn.compile.compile_sklearn`.
         name: the graph's name.
-        labels: also gives `label`.
+        form: its inputs, and whether it also gives `label`.
         exact: refuse what would be measured.
         before_trees: let measured parts stand in front of trees; rows next to a split may then be in another leaf.
         rows: rows like its training data, float64 [row, column], to compare; None derives some from the estimator.
-        form: further arguments of `compile_sklearn`: the shape and the type of the inputs.
 
     Raises:
         NoExactForm: a part has no exact form, and `exact` is set; the part is named with the reason.
         PipelineError: it has neither, or the graph answers otherwise than the original.
     """
     try:
-        model = compile_sklearn(estimator, name=name, labels=labels, **(form or {}))
+        model = compile_sklearn(estimator, name=name, **form._asdict())
         bound = 0.0 if is_bit_exact(estimator) else closeness(estimator)
         grade = Grade("exact", bound, bound)
     except NoExactForm as reason:
         if exact or "--inputs columns" in str(reason):
             raise
-        asked = {"name": name, "labels": labels, **(form or {})}
-        model, grade = _measured(estimator, reason, asked, before_trees=before_trees, rows=rows)
+        model, grade = _measured(estimator, reason, name=name, form=form, before_trees=before_trees, rows=rows)
     else:
         check_sklearn(estimator, model, rows)
     return Graded(stamped(model, grade), grade)
 
 
 def _measured(
-    estimator: Any, reason: NoExactForm, asked: dict[str, Any], *, before_trees: bool, rows: Floats | None
+    estimator: Any, reason: NoExactForm, *, name: str, form: Form, before_trees: bool, rows: Floats | None
 ) -> tuple[onnx.ModelProto, Grade]:
     import skl2onnx
 
@@ -92,7 +99,7 @@ def _measured(
     while True:
         with measuring_parts(before_trees=before_trees, by_converter=whole) as found:
             try:
-                model = compile_sklearn(estimator, **asked)
+                model = compile_sklearn(estimator, name=name, **form._asdict())
                 break
             except NoExactForm as error:
                 # A refusal that came late: the converter takes what answers, as a whole.
@@ -138,8 +145,9 @@ def _differences(estimator: Any, model: onnx.ModelProto, rows: Floats | None) ->
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     kind = type(estimator).__name__
-    given = starting_rows(estimator, input_width(estimator)) if rows is None else rows
-    columns, parts = table_of(estimator, input_width(estimator)), [np.zeros(0)]
+    columns = table_of(estimator, input_width(estimator))
+    given = starting_rows(estimator, len(columns)) if rows is None else rows
+    parts = [np.zeros(0)]
     try:
         session = ort.InferenceSession(to_bytes(model), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exception types have no common public base

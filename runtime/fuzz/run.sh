@@ -24,15 +24,16 @@ for file in ../tests/fixtures/artifacts/signal_classifier/*/model.onnx; do seed 
 seed 4 ../../config/ml_config.json
 seed 5 ../../examples/signals.csv
 for file in ../../tests/data/surfaces/*.csv; do seed 6 "$file"; done
-mkdir -p corpus/7
-printf '%s' '{"age": 30, "ratio": null, "count": 3, "weight": 0.1, "colour": "red"}' > corpus/7/seed
-printf 'age,ratio,count,weight,colour\n30,,3,0.1,red\n' > corpus/7/seed-csv
+for file in ../../tests/data/chains/*/*.csv ../../tests/data/chains/*/*.json; do seed 7 "$file"; done
+mkdir -p corpus/8
+printf '%s' '{"age": 30, "ratio": null, "count": 3, "weight": 0.1, "colour": "red"}' > corpus/8/seed
+printf 'age,ratio,count,weight,colour\n30,,3,0.1,red\n' > corpus/8/seed-csv
 number=0
-for name in signal manifest golden graph config batch surface rows; do
+for name in signal manifest golden graph config batch surface chain rows; do
     log="corpus/$name.log"
     # A crash ends the loop and is shown whole.
     FUZZ_READER=$number "target/$target/release/readers" "corpus/$number" -artifact_prefix="artifacts/$name-" \
-        -runs="$(((runs + 7) / 8))" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 > "$log" 2>&1 ||
+        -runs="$(((runs + 8) / 9))" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 > "$log" 2>&1 ||
         { tail -n 40 "$log"; exit 1; }
     tried=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     peak=$(sed -n 's/^stat::peak_rss_mb: *//p' "$log")

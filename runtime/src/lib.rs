@@ -25,8 +25,8 @@
 //! # Features
 //! | feature | what it adds |
 //! |---|---|
-//! | `ort` (default) | models are loaded into onnxruntime; without it artifacts are read and checked, and fallback and fake answer |
-//! | `files` | surfaces, signals and rows from files: `surface::read_surface`, `batch`, `any_model::answer_stream` |
+//! | `ort` (default) | models can be loaded into onnxruntime; without it the native engine serves what it knows |
+//! | `files` | surfaces, option chains, signals and rows from files: `surface::read_surface`, `chain::read`, `batch`, `any_model::answer_stream` |
 //! | `history` | `history::HistoryStore`, in `SQLite`; with `files` also `observe`, `MlService::forecast` and its drop-in |
 //! | `metrics` | counters and histograms through the `metrics` facade |
 //! | `cli` | the binary; brings `ort`, `files` and `history` with it |
@@ -35,11 +35,11 @@
 
 pub mod any_model;
 pub mod artifact;
+#[cfg(feature = "files")]
+pub mod chain;
 pub mod config;
 mod engine;
 pub mod error;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod io;
 mod models;
 mod service;
@@ -51,6 +51,7 @@ mod workshop;
 pub use any_model::{Answers, Model, ModelOptions, Signature};
 pub use artifact::{Array, Axis, Column, Dtype, Task, TensorSpec, Values, Version};
 pub use config::Config;
+pub use engine::choice::{EngineChoice, EngineKind};
 pub use error::Error;
 #[cfg(feature = "files")]
 pub use io::atomic::AtomicFile;
@@ -60,6 +61,8 @@ pub use models::*;
 pub use service::{MlService, Source, Watch, Watcher, shared};
 #[cfg(all(feature = "files", feature = "history"))]
 pub use store::{Observed, ObservedSymbol, Observing, observe, observe_as};
+#[cfg(fuzzing)]
+pub use workshop::fuzzing;
 
 /// The history store: one row per symbol and day, in `SQLite`.
 #[cfg(feature = "history")]

@@ -10,6 +10,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use dollarbill_ml::EngineChoice;
+use dollarbill_ml::artifact::Place;
 use dollarbill_ml::{Array, Dtype, Error, Model, Values, Watcher};
 use serde_json::{Value, json};
 use support::{House, library};
@@ -298,7 +300,8 @@ fn format_1_is_read_and_answers_as_format_2() {
 #[test]
 fn a_row_that_must_wait_for_longer_than_it_may_is_an_error() {
     let house = House::new();
-    let model = Model::options().lanes(1).library(fs::canonicalize(library()).unwrap());
+    let model = Place::library_at(&fs::canonicalize(library()).unwrap()).engine(EngineChoice::Onnxruntime);
+    let model = Model::options().lanes(1).place(model);
     let model = model.open(house.model("signal_classifier")).unwrap();
     let row = [15.5, 0.65, 0.004, 45.2, -8.5, 1200.0, 8500.0, 45.0];
     assert_eq!(model.run_one_within(&row, Duration::from_secs(60)).unwrap(), model.run_one(&row).unwrap());

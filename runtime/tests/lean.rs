@@ -181,15 +181,16 @@ fn models_that_are_switched_off_leave_the_fallback() {
 
 #[cfg(not(feature = "ort"))]
 #[test]
-fn a_model_that_should_be_loaded_names_the_feature_that_is_missing() {
-    let config = Config::load(&fixtures().join("config/ml_config.json")).unwrap();
-    for error in [
-        MlService::open(&config).unwrap_err(),
-        dollarbill_ml::Model::options().open(fixtures().join("others/numbers")).unwrap_err(),
-    ] {
-        assert!(matches!(error, Error::Feature { feature: "ort", .. }) && error.code() == "feature", "{error:?}");
-        assert!(error.to_string().contains("needs the feature `ort`"), "{error}");
-    }
+fn without_the_library_native_serves_and_onnxruntime_names_the_feature_that_is_missing() {
+    use dollarbill_ml::EngineChoice;
+
+    let mut config = Config::load(&fixtures().join("config/ml_config.json")).unwrap();
+    assert_eq!(MlService::open(&config).unwrap().classify(&SIGNAL).unwrap().source, Source::Model);
+    dollarbill_ml::Model::options().open(fixtures().join("others/numbers")).unwrap();
+    config.engine = EngineChoice::Onnxruntime;
+    let error = MlService::open(&config).unwrap_err();
+    assert!(matches!(error, Error::Feature { feature: "ort", .. }) && error.code() == "feature", "{error:?}");
+    assert!(error.to_string().contains("needs the feature `ort`"), "{error}");
 }
 
 #[cfg(feature = "ort")]

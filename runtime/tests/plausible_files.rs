@@ -159,6 +159,21 @@ fn what_is_replaced_is_said_or_refused() {
 }
 
 #[test]
+fn an_observed_day_is_held_against_those_in_the_store() {
+    let house = House::new();
+    house.write("abc.csv", file(0, 0.0));
+    house.run(&["observe", "abc.csv"]).good();
+    house.write("drastic.csv", HEADER.to_owned() + &day("2024-03-20", "ABC", 1.5));
+    house.run(&["observe", "drastic.csv"]).refused("on 2024-03-20; does its unit change? If it is right, add --accept");
+    assert!(house.run(&["days"]).good().contains("ABC,12,"), "nothing is stored");
+    house.write("odd.csv", HEADER.to_owned() + &day("2024-03-20", "ABC", 0.6));
+    let done = house.run(&["observe", "odd.csv"]);
+    done.good();
+    assert!(done.stderr.contains("to 0.6000 on 2024-03-20 (+9"), "{}", done.stderr);
+    house.run(&["observe", "drastic.csv", "--accept"]).good();
+}
+
+#[test]
 fn a_gzip_bomb_is_refused_early() {
     let house = House::new();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());

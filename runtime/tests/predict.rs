@@ -135,6 +135,39 @@ fn simple_forecasts_stand_beside_the_models_and_a_lost_contest_is_said() {
     assert_eq!(forecast["warnings"], json!([text]));
 }
 
+/// Days whose level goes by `factor` a day.
+fn steady(days: usize, factor: f64) -> String {
+    let mut file = format!("Date,{HEADER}");
+    let mut iv = 0.2;
+    for date in weekdays(days) {
+        file += &surface(&format!("{date},"), iv);
+        iv *= factor;
+    }
+    file
+}
+
+#[test]
+fn a_model_that_did_worse_than_a_simple_rule_on_the_symbols_own_days_says_so() {
+    // The fixture's model says 1 % less tomorrow.
+    let warnings = |days: usize, factor: f64| {
+        let house = House::new();
+        house.write("abc.csv", steady(days, factor));
+        let done = house.run(&["predict", "--json", "abc.csv"]);
+        let forecast: Value = serde_json::from_str(done.good()).unwrap();
+        forecast["warnings"].clone()
+    };
+    let found = warnings(60, 1.001);
+    let days = weekdays(60);
+    let (first, last) = (days[9], days[58]);
+    let wanted = format!(
+        "no change did better than the model on 50 of this symbol's own days, {first} to {last}, 1 days ahead: squared \
+         error 99.2 % less"
+    );
+    assert_eq!(found, json!([wanted]));
+    assert_eq!(warnings(60, 0.99), json!([]), "the model is right");
+    assert_eq!(warnings(35, 1.001), json!([]), "too few days to say");
+}
+
 #[test]
 fn baselines_that_do_not_fit_the_horizons_are_refused() {
     for (name, value) in
@@ -397,7 +430,7 @@ fn a_folder_of_snapshots_is_observed_in_one_call_and_says_what_was_left_out() {
         ("abc_2024-03-09.csv", "2024-03-09: a Saturday or Sunday"),
         ("abc.csv", "a snapshot without a date in its rows or its name"),
         ("prices.csv", "not a surface file by its header"),
-        ("notes.txt", "neither .csv nor .csv.gz"),
+        ("notes.txt", "neither .csv, .json nor .parquet (packed: .gz, .zst)"),
         (".abc_2024-03-05.csv.swp", "a hidden file"),
         ("sub", "a folder"),
         ("xyz_2024-03-04.csv", "no usable day"),
@@ -482,9 +515,14 @@ fn the_engines_own_files_are_observed_and_forecast() {
         house.run(&["observe", file.to_str().unwrap(), "--date", "2024-03-15"]).good();
         house.run(&["predict", "--symbol", symbol]).good();
     }
-    // What lies in the engine's folder without a date is named, and nothing is guessed.
+    // What lies in the engine's folder without a date is named, and nothing is guessed; its chain says its day.
     let done = house.run(&["observe", shared.to_str().unwrap()]);
-    done.refused("gld_vol_surface.csv: a snapshot without a date in its rows or its name");
+    done.good();
+    for symbol in ["tsla", "spy", "gld"] {
+        let line = format!("{symbol}_vol_surface.csv: a snapshot without a date in its rows or its name");
+        assert!(done.stderr.contains(&line), "{}", done.stderr);
+    }
+    assert!(done.stderr.contains("TSLA 2026-03-06 kept"), "{}", done.stderr);
 }
 
 #[test]

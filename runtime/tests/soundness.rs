@@ -15,6 +15,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use dollarbill_ml::EngineChoice;
 use dollarbill_ml::{Config, MlService, Recommendation, TradeSignal, Version, Warning, Watcher};
 use serde_json::Value;
 use support::{House, SIGNAL, library};
@@ -99,7 +100,11 @@ fn the_cache_changes_no_answer_and_zero_has_no_sign() {
 #[test]
 fn a_deadline_that_cannot_be_kept_is_an_error_and_one_that_can_is_not() {
     let house = House::new();
-    let service = MlService::open_signals(&changed(&house, |config| config.lanes = 1)).unwrap();
+    let service = MlService::open_signals(&changed(&house, |config| {
+        config.lanes = 1;
+        config.engine = EngineChoice::Onnxruntime;
+    }))
+    .unwrap();
     let signal = signals(1)[0];
     assert_eq!(service.classify_within(&signal, Duration::from_mins(1)).unwrap(), service.classify(&signal).unwrap());
     let done = AtomicBool::new(false);

@@ -9,7 +9,10 @@ import datetime as dt
 import gzip
 import io
 import math
+import statistics
 from collections.abc import Callable, Iterator, Sequence
+
+import zstandard
 
 DAYS = ("2024-03-11", "2024-03-12", "2024-03-13", "2024-03-14", "2024-03-15", "2024-03-18", "2024-03-19")
 LAST = DAYS[-1]
@@ -38,6 +41,11 @@ CAMEL = (
 
 Record = dict[str, str]
 Change = Callable[[Record], None]
+
+
+def zstd(text: bytes) -> bytes:
+    """One frame with its checksum."""
+    return zstandard.ZstdCompressor(write_checksum=True).compress(text)
 
 
 def base() -> list[Record]:
@@ -96,6 +104,47 @@ def comma(row: Record) -> None:
     row.update({name: row[name].replace(".", ",") for name in ("TimeToExpiry", "ImpliedVol", "Moneyness")})
 
 
+FORWARDS = {"0.08": 1004.0, "0.25": 1040.0}
+EXPIRIES = {"0.08": 29, "0.25": 91}
+
+
+def by_forward(make: Callable[[float], str]) -> list[Record]:
+    """Moneyness by the forward of each expiry."""
+    return changed(
+        lambda row: row.update(Moneyness=make(float(row["Strike"]) / FORWARDS[row["TimeToExpiry"]])),
+    )
+
+
+def with_expiry(*, factor: float = 1.0) -> list[Record]:
+    """The date of expiry beside a time to expiry that is so many times what it should be."""
+    rows = base()
+    for row in rows:
+        days = EXPIRIES[row["TimeToExpiry"]]
+        row["Expiration"] = str(dt.date.fromisoformat(row["Date"]) + dt.timedelta(days=days))
+        row["TimeToExpiry"] = f"{days / 365 * factor:.6f}"
+    return rows
+
+
+def with_price(*, power: float = 1.0) -> list[Record]:
+    """The price of each option beside its implied volatility to a power."""
+    rows = base()
+    for row in rows:
+        strike, years, iv = (float(row[name]) for name in ("Strike", "TimeToExpiry", "ImpliedVol"))
+        deviation = iv * math.sqrt(years)
+        d = math.log(1000 / strike) / deviation + deviation / 2
+        normal = statistics.NormalDist().cdf
+        call = 1000 * normal(d) - strike * normal(d - deviation)
+        row["Mid"] = f"{call if row['OptionType'] == 'Call' else call - 1000 + strike:.2f}"
+        row["ImpliedVol"] = f"{iv**power:.6f}"
+    return rows
+
+
+def with_three_expiries(year: float) -> list[Record]:
+    """Times to expiry as 21, 63 and 126 days of such a year."""
+    rows = [row | {"TimeToExpiry": f"{days / year:.6f}"} for row in base()[::2] for days in (21, 61, 126)]
+    return [row | {"ImpliedVol": f"{float(row['ImpliedVol']) + at / 10_000:.4f}"} for at, row in enumerate(rows)]
+
+
 def spelled() -> Iterator[tuple[str, bytes]]:
     """Files that say what the base says."""
     yield "base.csv", table(base())
@@ -116,6 +165,13 @@ def spelled() -> Iterator[tuple[str, bytes]]:
     expiries = {"0.08": "2024-06-21", "0.25": "2024-09-20"}
     rows = changed(lambda row: row.update(TimeToExpiry=expiries[row["TimeToExpiry"]]))
     yield "header_expiry.csv", table(rows, names=(*ENGINE[:3], "Expiration", *ENGINE[4:]))
+    yield (
+        "with_expiry.csv",
+        table([row | {"TimeToExpiry": b["TimeToExpiry"]} for row, b in zip(with_expiry(), base(), strict=True)]),
+    )
+    yield "with_price.csv", table(with_price())
+    yield "with_one_price.csv", table([row | {"Bid": "1", "Ask": "2"} for row in base()])
+    yield "with_spot.csv", table([row | {"Spot": "1000"} for row in base()])
     yield "extra_columns.csv", table([row | {"bid": "n/a", "": str(at)} for at, row in enumerate(base())])
     yield "semicolon.csv", table(base(), delimiter=";")
     yield "semicolon_comma.csv", table(changed(comma), delimiter=";")
@@ -126,6 +182,9 @@ def spelled() -> Iterator[tuple[str, bytes]]:
     yield "utf_16.csv", table(base(), delimiter="\t").decode().encode("utf-16")
     yield "utf_16_big.csv", b"\xfe\xff" + table(base()).decode().encode("utf-16-be")
     yield "packed.csv.gz", gzip.compress(table(base()), mtime=0)
+    yield "packed.csv.zst", zstd(table(base()))
+    skipped = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
+    yield "packed_in_frames.csv.zst", zstd(table(base())[:1000]) + skipped + zstd(table(base())[1000:])
     yield "thousands.csv", table(changed(put("Volume", lambda v: f"{v:,.0f}")))
     yield "dollars.csv", table(changed(put("Strike", lambda k: f"${k:,.2f}")))
     yield "percent_sign.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 100:.2f}%")))
@@ -167,6 +226,18 @@ def odd() -> Iterator[tuple[str, bytes]]:
     yield "moneyness_logarithm.csv", table(changed(put("Moneyness", lambda m: f"{math.log(m):.6f}")))
     yield "moneyness_offset.csv", table(changed(put("Moneyness", lambda m: f"{m - 1:.4f}")))
     yield "moneyness_inverse.csv", table(changed(put("Moneyness", lambda m: f"{1 / m:.6f}")))
+    yield "moneyness_forward.csv", table(by_forward(lambda m: f"{m:.6f}"))
+    yield "moneyness_forward_percent.csv", table(by_forward(lambda m: f"{m * 100:.4f}"))
+    yield "moneyness_forward_logarithm.csv", table(by_forward(lambda m: f"{math.log(m):.6f}"))
+    yield "time_of_252_days.csv", table(with_three_expiries(252))
+    yield (
+        "expiry_in_two_orders.csv",
+        table([row | {"Expiration": f"0{1 + at % 2}/04/2024"} for at, row in enumerate(with_expiry())]),
+    )
+    yield (
+        "some_expiries_off.csv",
+        table([row | ({"TimeToExpiry": "0.5"} if at == 3 else {}) for at, row in enumerate(with_expiry())]),
+    )
     yield "iv_variance.csv", table(changed(put("ImpliedVol", lambda v: f"{v * v:.6f}")))
     yield (
         "last_day_two_snapshots.csv",
@@ -247,6 +318,22 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
                 only=lambda row: row["Strike"] != "1000",
             )
         ),
+    )
+    yield "refused_time_against_expiry.csv", table(with_expiry(factor=365 / 252))
+    yield "refused_time_against_days.csv", table([row | {"dte": "30"} for row in with_expiry(factor=365 / 252)])
+    yield "refused_iv_against_price.csv", table(with_price(power=2))
+    yield (
+        "refused_iv_against_bid_and_ask.csv",
+        table([row | {"Mid": row["Mid"], "Bid": row["Mid"], "Ask": row["Mid"]} for row in with_price(power=0.5)]),
+    )
+    yield (
+        "refused_strike_thousandths.csv",
+        table([row | {"Strike": row["Strike"] + "000", "Spot": "1000"} for row in base()]),
+    )
+    yield "refused_moneyness_of_nothing.csv", table(changed(put("Moneyness", lambda m: f"{(m - 1) * 4 + 1.5:.4f}")))
+    yield (
+        "refused_variance_from_some_day.csv",
+        table(changed(put("ImpliedVol", lambda v: f"{v * v:.6f}"), only=on(*DAYS[-2:]))),
     )
     yield "refused_two_symbols.csv", table([*base(), *(row | {"Symbol": "XYZ"} for row in base())])
     yield (

@@ -148,15 +148,15 @@ def test_one_wrong_category_in_the_graph_is_caught_before_it_is_written():
 
 
 def test_from_a_file_with_text_to_a_graph_and_its_comparison_with_rows_of_a_csv(tmp_path, capsys):
-    model = make_pipeline(columns(ENCODERS["ordinal"]), RandomForestClassifier(5, random_state=0)).fit(FRAME, Y)
+    model = make_pipeline(columns(ENCODERS["ordinal"]), RandomForestClassifier(2, max_depth=4, random_state=0)).fit(
+        FRAME, Y
+    )
     skops_io.dump(model, tmp_path / "model.skops")
     FRAME.to_csv(tmp_path / "rows.csv", index=False)
     files = ["--original", str(tmp_path / "model.skops")]
 
-    assert export_main([*files, "-o", str(tmp_path / "model.onnx"), "--input", "float32"]) == 0
-    compared = ["compare", *files, "--onnx", str(tmp_path / "model.onnx"), "--rows", "2000"]
-    assert verify_main([*compared, "--data", str(tmp_path / "rows.csv")]) == 1  # a split between two float32
     assert export_main([*files, "-o", str(tmp_path / "model.onnx")]) == 0
+    compared = ["compare", *files, "--onnx", str(tmp_path / "model.onnx"), "--rows", "1000"]
     assert verify_main([*compared, "--data", str(tmp_path / "rows.csv")]) == 0
     assert "in parity" in capsys.readouterr().out
     with pytest.raises(PipelineError, match="holds text, an artifact takes numbers"):

@@ -9,35 +9,12 @@ import pytest
 from export.graph import to_bytes
 from export.keras.compile import compile_keras
 from export.keras.rules import LAYERS, NOT_LOOKED_AT, ONLY_IN_TRAINING
+from export.keras.seeded_batch import has_softmax
 from train.core.errors import PipelineError
+from verify.figures.layer_specimens import CODE, NO_LAYER, layers, made, network
 
 pytestmark = pytest.mark.slow
 
-STEPS, ROW, WORDS = (6, 4), (5,), "int32"
-ARGUMENTS: dict[str, dict[str, Any]] = {
-    "Dense": {"units": 3},
-    "Activation": {"activation": "relu"},
-    "LSTM": {"units": 3},
-    "GRU": {"units": 3},
-    "SimpleRNN": {"units": 3},
-    "Conv1D": {"filters": 4, "kernel_size": 3},
-    "Embedding": {"input_dim": 7, "output_dim": 3},
-    "MultiHeadAttention": {"num_heads": 2, "key_dim": 3},
-    "Rescaling": {"scale": 0.5},
-    "RepeatVector": {"n": 3},
-    "Reshape": {"target_shape": (4, 6)},
-    "Permute": {"dims": (2, 1)},
-    "Dot": {"axes": 1},
-    "AveragePooling1D": {"pool_size": 2},
-    "Dropout": {"rate": 0.2},
-    "SpatialDropout1D": {"rate": 0.2},
-    "GaussianDropout": {"rate": 0.2},
-    "AlphaDropout": {"rate": 0.2},
-    "GaussianNoise": {"stddev": 0.2},
-    "Normalization": {"mean": [0.5, 1.0, -2.0, 3.0], "variance": [1.0, 4.0, 0.25, 2.0]},
-}
-PAIRS = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Attention"}
-PLACES = {"RepeatVector": ROW, "Embedding": (6,)}
 FUNCTIONS = [
     "relu",
     "relu6",
@@ -115,7 +92,7 @@ OTHER: dict[str, list[Any]] = {
     "filters": [2, 6],
     "kernel_size": [1, 2, 5],
     "strides": [2, 3],
-    "padding": ["same", "causal", (2, 1)],
+    "padding": ["same", "causal", (2, 1), ((1, 0), (0, 2)), ((1, 0), (0, 2), (1, 1))],
     "data_format": ["channels_first"],
     "dilation_rate": [2],
     "groups": [2],
@@ -124,7 +101,7 @@ OTHER: dict[str, list[Any]] = {
     "target_shape": [(24,), (-1, 3)],
     "dims": [(1, 2)],
     "n": [1],
-    "cropping": [(0, 2), (1, 0)],
+    "cropping": [(0, 2), (1, 0), ((1, 0), (0, 2)), ((1, 0), (0, 2), (1, 1))],
     "size": [3],
     "mask_value": [1.5],
     "mean": [None],
@@ -141,6 +118,61 @@ OTHER: dict[str, list[Any]] = {
     "use_scale": [True],
     "score_mode": ["concat"],
     "merge_mode": ["sum", "mul", "ave", None],
+    "addition_factor": [0.3],
+    "all_ops": [False],
+    "antialias": [True],
+    "bias_axes": [None],
+    "bin_boundaries": [[0.25]],
+    "brightness_factor": [0.3],
+    "cell": [],
+    "chain_depth": [1],
+    "contrast_factor": [0.3],
+    "crop_to_aspect_ratio": [True],
+    "depth_multiplier": [2],
+    "equation": ["...c,cd->...d", "abc,bd->adc"],
+    "factor": [0.3, 2],
+    "fill_mode": ["constant", "wrap"],
+    "fill_value": [1.0],
+    "head_dim": [2],
+    "height": [7, 14],
+    "height_factor": [0.5],
+    "hue_factor": [0.3],
+    "idf_weights": [],
+    "interpolation": ["bilinear", "nearest", "bicubic"],
+    "logit_soft_cap": [2.0],
+    "mask_token": [0, 3],
+    "max_tokens": [4],
+    "mode": ["horizontal"],
+    "num_bins": [],
+    "num_chains": [1],
+    "num_key_value_heads": [1, 4],
+    "num_oov_indices": [0, 2],
+    "num_ops": [1],
+    "num_query_heads": [2],
+    "num_tokens": [10],
+    "oov_method": ["farmhash"],
+    "oov_token": [-5],
+    "output_mode": ["one_hot", "count", "multi_hot", "int", "tf_idf"],
+    "output_padding": [0, 1],
+    "output_size": [1, 2],
+    "pad_to_aspect_ratio": [True],
+    "pad_to_max_tokens": [True],
+    "power_iterations": [2],
+    "reverse_dtype": ["float16"],
+    "salt": [7],
+    "saturation_factor": [0.3],
+    "sigma": [0.3],
+    "sparse": [True],
+    "threshold_factor": [0.4],
+    "tie_weights": [False],
+    "value_range": [(0, 1)],
+    "vocabulary": [[1, 9]],
+    "vocabulary_dtype": ["int32"],
+    "vocabulary_size": [],
+    "width": [8, 16],
+    "width_factor": [0.5],
+    "x_factor": [0.5],
+    "y_factor": [0.5],
     "quantization_config": [],  # its own classes; the types of a quantised layer are refused as a dtype policy
     "query_shape": [],
     "key_shape": [],
@@ -153,45 +185,6 @@ OTHER: dict[str, list[Any]] = {
 
 
 CELLS = ("LSTM", "GRU", "SimpleRNN")
-
-
-def layers() -> dict[str, type]:
-    """The classes of keras.layers that are layers, each under its own name."""
-    import keras
-
-    found = {name: kind for name, kind in vars(keras.layers).items() if inspect.isclass(kind)}
-    return {kind.__name__: kind for kind in found.values() if issubclass(kind, keras.layers.Layer)}
-
-
-def made(name: str, **changes: Any) -> Any:
-    import keras
-
-    kinds = keras.layers
-    if name == "Bidirectional":
-        inner = {key: changes.pop(key) for key in list(changes) if key in ("return_sequences", "return_state")}
-        return kinds.Bidirectional(kinds.LSTM(3, **inner), **changes)
-    if name == "TimeDistributed":
-        return kinds.TimeDistributed(kinds.Dense(3, activation="relu"), **changes)
-    return layers()[name](**{**ARGUMENTS.get(name, {}), **changes})
-
-
-def network(name: str, layer: Any) -> Any:
-    """The layer on the input that it takes, with random weights: a bias of zeros would hide a lost bias."""
-    import keras
-
-    entry = keras.Input(PLACES.get(name, STEPS), dtype=WORDS if name == "Embedding" else None, name="x")
-    if name in PAIRS:
-        answer = layer([entry, keras.layers.Rescaling(-0.5, offset=0.3, name="other")(entry)])
-    else:
-        answer = layer(entry, entry) if name == "MultiHeadAttention" else layer(entry)
-    model = keras.Model(entry, answer)
-    random = np.random.default_rng(7)
-    for variable in model.variables:
-        if "float" in variable.dtype:
-            # Feedback of more than 1 would grow the rounding of any float32 program from step to step.
-            values = random.normal(size=variable.shape) * (0.3 if "recurrent" in variable.path else 0.7)
-            variable.assign(np.abs(values) + 0.1 if "variance" in variable.path else values)
-    return model
 
 
 def compared(model: Any) -> int:
@@ -211,13 +204,13 @@ def compared(model: Any) -> int:
         rows[20:25] = np.round(rows[20:25])
     session = ort.InferenceSession(to_bytes(graph))
     found = session.run(None, {"x": rows})
-    if any(node.op_type == "Softmax" for node in graph.graph.node):
+    if has_softmax(model):
         rows_kept = ~np.isnan(rows).reshape(len(rows), -1).any(axis=1)  # TensorFlow's own answer is erratic there
         assert all(np.isnan(value[~rows_kept]).any() for value in found)
         rows, found = rows[rows_kept], [value[rows_kept] for value in found]
     wanted = [np.asarray(value) for value in keras.tree.flatten(model(rows, training=False))]
     return sum(
-        int((~np.isclose(a, b, rtol=2e-5, atol=3e-6 * max(1.0, float(np.nanmax(np.abs(b)))), equal_nan=True)).sum())
+        int((~np.isclose(a, b, rtol=2e-5, atol=1e-5 * max(1.0, float(np.nanmax(np.abs(b)))), equal_nan=True)).sum())
         for a, b in zip(found, wanted, strict=True)
     )
 
@@ -256,7 +249,7 @@ def test_every_field_changed_is_lowered_rightly_or_refused_by_name(name: str) ->
         for value in OTHER[field]:
             try:
                 layer = made(name, **{field: value})
-            except (ValueError, TypeError, AttributeError):
+            except (ValueError, TypeError, AttributeError, NotImplementedError):
                 continue  # Keras itself refuses the value
             outcome(name, layer)
 
@@ -297,30 +290,26 @@ def test_an_activation_of_the_users_own_is_refused_whatever_its_name() -> None:
 
 
 def test_layers_without_a_lowering_are_refused_by_name() -> None:
-    refused = 0
-    for name, kind in layers().items():
-        if name in LAYERS:
-            continue
-        for place in (STEPS, ROW, (8, 8, 3), (6, 6, 6, 3)):
-            import keras
+    for name in sorted(set(layers()) - set(LAYERS) - set(NO_LAYER) - set(CODE)):
+        layer = made(name)
+        try:
+            model = network(name, layer)
+        except (ValueError, TypeError):
+            continue  # Keras refuses to put it into a model
+        with pytest.raises(PipelineError, match=f"'{layer.name}'|of type string") as caught:
+            compile_keras(model, name="m")
+        assert "\n" not in str(caught.value)
 
-            try:
-                model = keras.Sequential([keras.Input(place, name="x"), kind(name="mine")])
-            except Exception:  # noqa: BLE001 - no layer that stands alone on such an input
-                continue
-            if model._functional is None:
-                continue
-            with pytest.raises(PipelineError, match="'mine'"):
-                compile_keras(model, name="m")
-            refused += 1
-            break
-    assert refused >= 10
+
+def test_what_is_no_layer_of_a_network_is_not_lowered() -> None:
+    assert not (set(NO_LAYER) | set(CODE)) & set(LAYERS)
+    assert set(NO_LAYER) | set(CODE) <= set(layers())
 
 
 def test_the_table_of_layers_and_activations_in_the_documents_is_what_is_lowered() -> None:
     import re
 
-    from export.keras.activations import WRITERS
+    from export.keras.layers.activations import WRITERS
     from tests.support.places import ROOT
 
     text = (ROOT / "docs/own_model.md").read_text().split("<!-- keras layers -->")[1].split("\n## ")[0]

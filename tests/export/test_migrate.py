@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from export.artifact.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, read_manifest, version_of
-from export.artifact.migrate import migrate
 from export.artifact.version_folder import CANDIDATE, CURRENT, set_version, version_folder
+from export.versions.migrate import migrate
 from tests.support.places import ROOT
 from train.core.errors import PipelineError
 from train.core.files import json_bytes

@@ -72,9 +72,9 @@ def test_where_the_lstm_is_loud_the_graph_is_no_farther_over_all_probes_together
 def test_a_wrong_weight_is_farther_than_rounding(weights: Weights) -> None:
     history = simulated_windows(4)
     exact = forecast64(history, weights)["predicted"]
-    for name in ("linear", "scale", "kernel", "recurrent", "bias"):
+    for name in ("linear", "low", "kernel", "recurrent", "bias"):
         changed = getattr(weights, name).copy()
-        changed[(1,) * changed.ndim] += 1e-2
+        changed[(-1,) * changed.ndim] += 1e-2
         wrong = forecast64(history, replace(weights, **{name: changed}))["predicted"]
         assert np.abs(wrong / exact - 1.0).max() > 1e-6, name
 

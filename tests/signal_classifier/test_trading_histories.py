@@ -392,3 +392,22 @@ def test_what_was_left_out_is_one_line_that_training_can_repeat(tmp_path: Path) 
     data = read_history([edited(tmp_path, with_cell("gamma", "x"))], now=NOW)
     assert data.warning() == "warning: 1 of 240 rows rejected: 1 for 'gamma'"
     assert read_history([HISTORY], now=NOW).warning() is None
+
+
+@pytest.mark.parametrize("words", [("WIN", "LOSS"), ("W", "L"), ("yes", "no"), ("Y", "N"), ("won", "lost")])
+def test_an_outcome_in_words_is_read(tmp_path: Path, words: tuple[str, str]) -> None:
+    def edit(lines: list[str]) -> list[str]:
+        at = lines[0].split(",").index("pnl")
+        rows = [line.split(",") for line in lines[1:]]
+        said = [[*row[:at], words[0] if float(row[at]) > 0 else words[1], *row[at + 1 :]] for row in rows]
+        return [lines[0].replace("pnl", "Win/Loss"), *(",".join(row) for row in said)]
+
+    found, whole = read_history([edited(tmp_path, edit)], now=NOW), read_history([HISTORY], now=NOW)
+    assert np.array_equal(found.profitable, whole.profitable)
+
+
+@pytest.mark.parametrize("name", ["P/L", "Realized P&L", "PnL ($)"])
+def test_a_pnl_by_another_name_is_read(tmp_path: Path, name: str) -> None:
+    path = edited(tmp_path, lambda lines: [lines[0].replace("pnl", name), *lines[1:]])
+    found, whole = read_history([path], now=NOW), read_history([HISTORY], now=NOW)
+    assert np.array_equal(found.profitable, whole.profitable)

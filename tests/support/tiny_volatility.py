@@ -8,11 +8,22 @@ from typing import Any
 import numpy as np
 
 from train.core.record import TrainingRecord
+from train.volatility_predictor.fitting import Budget
 from train.volatility_predictor.original import load_original
 from train.volatility_predictor.surfaces.simulator import simulate_surfaces
-from train.volatility_predictor.training import Budget, train
+from train.volatility_predictor.training import train
 
-TINY = Budget(symbols=6, days=420, windows=600, validation_windows=300, epochs=2, batch=128, test_symbols=2, samples=8)
+TINY = Budget(
+    symbols=6,
+    days=420,
+    windows=600,
+    validation_windows=300,
+    epochs=2,
+    batch=128,
+    test_symbols=2,
+    samples=8,
+    interval_rows=200,
+)
 
 
 @functools.cache

@@ -138,3 +138,19 @@ def test_a_candidate_without_a_proof_is_named_for_what_it_is(spaced: Path) -> No
     done = rust("run", str(spaced.parent))
     assert done.returncode == 2
     assert "holds no current.json; run `python -m verify`" in done.stderr
+
+
+def test_both_engines_of_the_rust_runtime_are_proven_side_by_side(house: Path, monkeypatch, capsys) -> None:
+    done = run_verify([*arguments(house), "--runtime", "rust-ort,rust-native"], monkeypatch, capsys)
+    assert done.code == 0, done.err
+    folder = version_folder(house / "arts" / "mine", CURRENT)
+    assert folder is not None
+    parity = json.loads((folder / "parity.json").read_text())
+    assert set(parity["runtimes"]) == {"rust-ort", "rust-native"}
+    assert parity["runtimes"]["rust-ort"] == parity["runtimes"]["rust-native"]
+
+
+def test_an_engine_that_there_is_not_is_named(house: Path, monkeypatch, capsys) -> None:
+    done = run_verify([*arguments(house), "--runtime", "rust-fast"], monkeypatch, capsys)
+    assert done.code == 2
+    assert "no runtime 'rust-fast'" in done.err

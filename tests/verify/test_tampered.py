@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.support.compiled import compiled, run
-from verify.compare.compare_model import pair_probes
+from verify.compare.pair_probes import pair_probes
 from verify.comparison.parity import Tolerance, agreement
 from verify.proof.accepted_rows import accepted_answers
 from verify.proof.split_evidence import MISSING

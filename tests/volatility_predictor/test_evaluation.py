@@ -5,7 +5,6 @@ import pytest
 
 from train.volatility_predictor.evaluation.forecasts import NETWORK, Evaluated, beaten_by, diebold_mariano, quality_rows
 from train.volatility_predictor.evaluation.rivals import AR, EWMA, HAR, PERSISTENCE, baseline_forecasts
-from train.volatility_predictor.network.fit import fit_quantiles
 
 
 def mean_reverting(days: int, *, speed: float, seed: int = 0) -> np.ndarray:
@@ -99,13 +98,6 @@ def test_a_network_that_loses_to_a_simple_rival_is_named_with_it() -> None:
     one = Evaluated("x", outcome, rivals | {NETWORK: network}, outcome * 0.9, outcome * 1.1)
     rows = quality_rows([one], seed=0)
     assert beaten_by(rows) == [None, rows[1].baseline, None]
-
-
-def test_conformal_bounds_hold_four_fifths_of_new_errors() -> None:
-    rng = np.random.default_rng(6)
-    low, high = fit_quantiles(rng.standard_t(4, (4000, 3)))
-    fresh = rng.standard_t(4, (40_000, 3))
-    assert ((low <= fresh) & (fresh <= high)).mean(axis=0) == pytest.approx(0.8, abs=0.02)
 
 
 def test_the_excess_is_over_the_best_simple_rival_and_the_worst_comes_first() -> None:

@@ -57,7 +57,10 @@ def test_a_folder_observed_by_python_and_by_rust_gives_the_same_store(house: Hou
     with HistoryStore(tmp_path / "python.sqlite") as store:
         found, skipped, _ = store.observe(folder)
         mine = store.days("ABC", 99)
-    assert (len(found), skipped) == (12, [f"{folder / 'notes.txt'}: neither .csv nor .csv.gz"])
+    assert (len(found), skipped) == (
+        12,
+        [f"{folder / 'notes.txt'}: neither .csv, .json nor .parquet (packed: .gz, .zst)"],
+    )
     house.run("observe", str(folder))
     with HistoryStore(house.store) as store:
         theirs = store.days("ABC", 99)

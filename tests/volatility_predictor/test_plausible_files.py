@@ -13,12 +13,12 @@ from tests.data import make_spellings
 from tests.support.places import ROOT
 from train.core.cells import Spelling, decimal_commas, read_number
 from train.core.errors import PipelineError
+from train.core.tables.dates import classify
 from train.volatility_predictor.store.history import HistoryStore
 from train.volatility_predictor.store.known_days import days_of_file
 from train.volatility_predictor.store.observe import Reading
-from train.volatility_predictor.surfaces.dates import classify
 from train.volatility_predictor.surfaces.file_name import symbol_of
-from train.volatility_predictor.surfaces.plausibility import exponential
+from train.volatility_predictor.surfaces.plausible.quotes import exponential
 from train.volatility_predictor.surfaces.surface_days import read_days
 
 SPELLINGS = ROOT / "tests/data/spellings"
@@ -85,6 +85,30 @@ def test_what_is_replaced_is_said_or_refused(tmp_path: Path) -> None:
         with pytest.raises(PipelineError, match="7 days of ABC would be replaced, the first is 2024-03-11"):
             store.observe(SPELLINGS / "header_expiry.csv", no_replace=True)
         assert store.observe(SPELLINGS / "header_expiry.csv")[2][-1] == "7 days of ABC replaced"
+
+
+def test_an_observed_day_is_held_against_those_in_the_store(tmp_path: Path) -> None:
+    change = {
+        name: make_spellings.put("ImpliedVol", lambda iv, factor=factor: f"{iv * factor:.4f}")
+        for name, factor in (("odd", 1.7), ("drastic", 4.0))
+    }
+    last = make_spellings.on(make_spellings.LAST)
+    rows = make_spellings.base()
+    (tmp_path / "abc.csv").write_bytes(make_spellings.table([row for row in rows if not last(row)]))
+    for name in change:
+        odd = [row for row in make_spellings.changed(change[name]) if last(row)]
+        (tmp_path / f"{name}.csv").write_bytes(make_spellings.table(odd))
+    short = [row for row in rows if last(row) and row["TimeToExpiry"] == "0.08"][1:4]
+    (tmp_path / "short.csv").write_bytes(make_spellings.table(short))
+    with HistoryStore(tmp_path / "h.sqlite") as store:
+        assert store.observe(tmp_path / "abc.csv")[2] == []
+        with pytest.raises(PipelineError, match=r"on 2024-03-19; does its unit change\? If .* nothing is stored"):
+            store.observe(tmp_path / "drastic.csv")
+        assert len(store.days("ABC", 99).dates) == 6
+        assert "(+7" in store.observe(tmp_path / "odd.csv")[2][0]
+        assert "has 3 clean quotes, the days before it 10" in store.observe(tmp_path / "short.csv")[2][0]
+        accepted = store.observe(tmp_path / "drastic.csv", reading=Reading(accept=True))[2]
+        assert accepted[0].startswith("ABC: average implied volatility goes from")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Training leaves a model and a record that agree with the contract, the same for the same seed."""
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from tests.support.tiny_volatility import TINY, simulated_windows, tiny_keras, t
 from train.core.errors import PipelineError
 from train.core.record import read_record
 from train.volatility_predictor.contract import DAILY_NAMES, HORIZONS
+from train.volatility_predictor.network import pool
+from train.volatility_predictor.network.pool import SeriesFile
 from train.volatility_predictor.original import load_original, predict_original
 from train.volatility_predictor.training import train
 
@@ -104,15 +107,45 @@ def test_a_real_series_trains_and_its_file_is_named(tmp_path: Path) -> None:
     level = 20 * np.exp(0.1 * np.sin(np.arange(400) / 9)) + np.random.default_rng(0).random(400)
     path = tmp_path / "vix_test.csv"
     path.write_text("date,close\n" + "".join(f"{d},{v:.2f}\n" for d, v in zip(days, level, strict=True)))
-    record = train(out=tmp_path / "model", data=[path], random_state=1, show=lambda _: None, budget=TINY)
-    assert (record.data.source, record.data.rows, record.data.first_date) == ("vix_test.csv", 400, "2015-01-01")
+    record = train(out=tmp_path / "model", data=[SeriesFile(path)], random_state=1, show=lambda _: None, budget=TINY)
+    last = str(days[299])
+    assert record.data.source == f"vix_test.csv to {last}; simulator, seed 1"
+    assert (record.data.rows, record.data.first_date, record.data.last_date) == (300, "2015-01-01", last)
+
+
+def test_what_is_for_the_figures_alone_changes_no_forecast(tmp_path: Path) -> None:
+    days = np.busday_offset("2015-01-01", np.arange(1400), roll="forward")
+    level = 20 * np.exp(0.2 * np.sin(np.arange(1400) / 30) + 0.05 * np.random.default_rng(0).standard_normal(1400))
+    split = date.fromisoformat(str(days[1100]))
+    found = []
+    for name, later in (("a", 1.0), ("b", 1.5)):
+        path = tmp_path / name / "vix_test.csv"
+        path.parent.mkdir()
+        rows = zip(days, np.where(np.arange(1400) < 1100, level, later * level), strict=True)
+        path.write_text("date,close\n" + "".join(f"{day},{value:.2f}\n" for day, value in rows))
+        out = tmp_path / name / "model"
+        train(out=out, data=[SeriesFile(path, split)], random_state=1, show=lambda _: None, budget=TINY)
+        found.append(predict_original(load_original(out), simulated_windows(20)))
+    for name, value in found[0].items():
+        assert np.array_equal(value, found[1][name]), name
+
+
+def test_shared_series_that_are_not_there_are_named_and_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    there, gone = SeriesFile(DATA / "surfaces/dated.csv"), SeriesFile(Path("../shared/data/gone.csv"))
+    monkeypatch.setattr(pool, "DEFAULT_FILES", (there, gone))
+    lines: list[str] = []
+    assert pool.default_files(lines.append) == [there]
+    assert lines == [
+        "warning: ../shared/data/gone.csv: not there; the model is trained without it and its card says so"
+    ]
+    assert tiny_model()[1].data.source == "simulator, seed 3"
 
 
 def test_too_few_days_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"dated\.csv: training needs at least 300 dated days, found 19"):
-        train(out=tmp_path / "m", data=[DATA / "surfaces/dated.csv"], random_state=1, show=print)
+        train(out=tmp_path / "m", data=[SeriesFile(DATA / "surfaces/dated.csv")], random_state=1, show=print)
     with pytest.raises(PipelineError, match=r"snapshot\.csv: training needs"):
-        train(out=tmp_path / "m", data=[DATA / "surfaces/snapshot.csv"], random_state=1, show=print)
+        train(out=tmp_path / "m", data=[SeriesFile(DATA / "surfaces/snapshot.csv")], random_state=1, show=print)
     assert not (tmp_path / "m").exists()
 
 

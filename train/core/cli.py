@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from train.core.errors import PipelineError
 
@@ -18,6 +18,11 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 def show(line: str) -> None:
     """One line of progress on stderr, printed as it is (no markup)."""
     console.print(line, markup=False)
+
+
+def result(table: RenderableType) -> None:
+    """A table on stdout; where that is no terminal, as wide as it needs to be."""
+    Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def example_lines(program: str, examples: Sequence[tuple[str, str]]) -> str:

@@ -1,5 +1,7 @@
 """The parts of `config/ml_config.json` that every model shares; a model's own section stands in its `settings.py`."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
@@ -56,3 +58,30 @@ class Training(Section):
     auto_train_on_startup: bool = False  # accepted
     retrain_interval_days: int = Field(7, ge=0)  # accepted
     early_stopping_patience: int = Field(10, ge=1)  # accepted
+
+
+class Gate(Section):
+    """`gate`: what a new version must keep to be put into use; `python -m export promote` reads it.
+
+    `margin`: how much larger than the champion's the challenger's loss may be, as a share of the champion's, and
+    `confidence` how sure that must be. `latency_ratio`: the challenger's time for one row over the champion's.
+    `largest_mb`: of the graph.
+    """
+
+    margin: float = Field(0.01, ge=0, le=1)
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    latency_ratio: float = Field(3.0, ge=1, le=1000)
+    largest_mb: float = Field(16.0, ge=0.1, le=64)
+
+
+class Trust(Section):
+    """`trust`: whose versions the runtime loads (the runtime's).
+
+    `policy`: off, warn or require. `keys` and `revoked`: files of public keys (PEM); a key in both is revoked.
+    `counter`: the file that remembers the newest step of each model: an older one is refused, after a restart, too.
+    """
+
+    policy: Literal["off", "warn", "require"] = "off"
+    keys: list[str] = Field(default_factory=list)
+    revoked: list[str] = Field(default_factory=list)
+    counter: str | None = Field(None, min_length=1)

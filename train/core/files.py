@@ -5,9 +5,10 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from train.core.errors import PipelineError
 
@@ -25,12 +26,23 @@ def explain_os_errors(path: Path, what: str) -> Iterator[None]:
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Replace `path` by `content` in one step; on any failure what was there before stays as it was.
 
-    Parent folders are created. The bytes are on the disk (fsync) before the name is moved.
+    Parent folders are created. The bytes are on the disk (fsync) before the name is moved, and the name after it.
 
     Raises:
         PipelineError: the folder cannot be written, or the disk is full; no temporary file is left behind.
     """
     data = content.encode() if isinstance(content, str) else content
+    with write_in_parts(path) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def write_in_parts(path: Path) -> Iterator[BinaryIO]:
+    """As `write_atomic`, for what is too large to be in memory: an error inside leaves all as it was.
+
+    Raises:
+        PipelineError: as `write_atomic`.
+    """
     if path.exists() and not path.is_file():
         # As root a rename would put a file in the place of a device or a pipe.
         raise PipelineError(f"cannot write {path}: it is there and is not a regular file")
@@ -39,7 +51,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             # mkstemp makes the file private; an artifact is for every user of the machine.
@@ -47,10 +59,53 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             os.umask(umask)
             Path(temporary).chmod(0o666 & ~umask)
             Path(temporary).replace(path)
+            sync_folder(path.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
             raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk (fsync); a system that cannot do that to a folder is let pass."""
+    with contextlib.suppress(PermissionError):  # Windows opens no folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def alone(path: Path, *, wait_seconds: float, doing: str) -> Iterator[None]:
+    """Hold the lock file `path`; the lock ends with the process, however that ends. Not to be taken twice by one.
+
+    Args:
+        path: made if it is not there, and left.
+        wait_seconds: how long another process may hold it; 0 does not wait.
+        doing: what is done under the lock, for the message.
+
+    Raises:
+        PipelineError: another process holds it for longer, or the file cannot be written.
+    """
+    import fcntl
+
+    with explain_os_errors(path, "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        last = time.monotonic() + wait_seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if time.monotonic() >= last:
+                    raise PipelineError(f"{path}: another process is {doing} here; wait until it has ended") from error
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def json_bytes(value: Any, *, compact: bool = False) -> bytes:

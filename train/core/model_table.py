@@ -78,6 +78,19 @@ def decoded(columns: Sequence[TableColumn], rows: Floats) -> list[npt.NDArray[An
     return [_decoded(column, rows[:, index]) for index, column in enumerate(columns)]
 
 
+def encoded(columns: Sequence[TableColumn], cells: npt.NDArray[np.object_]) -> Floats:
+    """Rows float64 [row, column] of cells [row, column]: text as codes, numbers as they are.
+
+    Raises:
+        ValueError: a cell of a column of numbers is none.
+    """
+    made = np.empty(cells.shape, dtype=np.float64)
+    for index, column in enumerate(columns):
+        values = cells[:, index]
+        made[:, index] = encode_words(column.words, values) if column.kind == "text" else values.astype(np.float64)
+    return made
+
+
 def decode_words(words: tuple[str, ...], codes: Floats, missing: Any = np.nan) -> npt.NDArray[np.object_]:
     """Text of codes: object [row]. A code between k and k + 1 is `words[k]`."""
     unknown = "unknown"

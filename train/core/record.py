@@ -64,11 +64,29 @@ class Novelty(_Strict):
         return self
 
 
+class Provenance(_Strict):
+    """What made a fitted model, besides its data: all that it takes to make it again.
+
+    Attributes:
+        parameters: what the command was asked for, and the settings it read; no paths and no times.
+        libraries: every installed distribution that computes.
+        source: the newest commit that changed the code; ends in "+" when files differ from it; None without git.
+        machine: the processor's kind and the features that libraries choose their code by.
+    """
+
+    parameters: dict[str, Any]
+    libraries: dict[str, str]
+    source: str | None
+    machine: list[str]
+
+
 class TrainingRecord(_Strict):
     """The fingerprint of a fitted model.
 
     `sample` holds inputs on the model's own scale (tensor name -> nested lists; None for NaN) from which `export` makes
-    the golden cases; `feature_ranges` the smallest and largest value of each input column seen in training.
+    the golden cases; `feature_ranges` the smallest and largest value of each input column seen in training. `window` is
+    the SHA-256 of the gate's window (`train.core.window`), `trained_at` a time in UTC, which nothing but a look at the
+    model's age reads.
     """
 
     model: str
@@ -82,6 +100,9 @@ class TrainingRecord(_Strict):
     settings: dict[str, Any]
     sample: dict[str, list[Any]]
     novelty: Novelty | None = None
+    window: str | None = None
+    provenance: Provenance | None = None
+    trained_at: str | None = None
 
 
 def library_versions(*names: str) -> dict[str, str]:

@@ -12,6 +12,8 @@ SIGNAL_CLASSIFIER = "signal_classifier"
 MODEL_FILE = "model.skops"
 TRUSTED_TYPES = ("train.signal_classifier.engineered_features.TradeFeatures",)
 """Types of this folder that the model file may hold."""
+BRIER, OUTCOME = "Brier", "profitable"
+"""The measure of the gate, and the array of its window that holds what came (0 or 1)."""
 
 # Units are those of the engine's own Black-Scholes-Merton code. The limits admit every listed option (LEAPS and index
 # options included) and refuse what can only be a mistake of unit or field.
@@ -33,7 +35,7 @@ SIGNAL_NAMES = tuple(column.name for column in SIGNAL_FEATURES)
 
 # What a trading history may hold besides the eight features.
 HISTORY_LABELS = ("pnl", "is_profitable")
-HISTORY_OPTIONAL = ("timestamp", "symbol")
+HISTORY_OPTIONAL = ("timestamp", "symbol", "closed")
 
 
 def check_signal(signal: Mapping[str, object], where: str) -> tuple[float, ...]:

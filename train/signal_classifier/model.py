@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -11,9 +12,12 @@ from train.core.config_sections import MlIntegration, ModelSection
 from train.core.errors import PipelineError
 from train.core.files import read_json
 from train.core.record import TrainingRecord
-from train.model import FittedModel, Model, Tensors, TrainingRequest
+from train.core.window import Window
+from train.model import FittedModel, Floats, Model, Tensors, TrainingRequest
 from train.signal_classifier.contract import (
+    BRIER,
     MODEL_FILE,
+    OUTCOME,
     SIGNAL_CLASSIFIER,
     SIGNAL_INPUT,
     SIGNAL_NAMES,
@@ -49,6 +53,7 @@ class SignalClassifier(Model):
     section = SignalClassifierSection
     estimators = ("random_forest", "gradient_boosting", "svm", "voting")
     trusted_types = TRUSTED_TYPES
+    commands = MappingProxyType({"history_from_chains": "train.signal_classifier.history.from_chains"})
     train_examples = (
         ("--data trades.csv", "your own trading history (eight features and pnl)"),
         ("--estimator voting", "another estimator"),
@@ -99,6 +104,11 @@ class SignalClassifier(Model):
         """TRADE or AVOID, at the configured threshold and two fixed ones."""
         thresholds = dict.fromkeys((trade_threshold(section, shared), *FIXED_THRESHOLDS))
         return {f"TRADE above {threshold:g}": threshold for threshold in thresholds}
+
+    def window_losses(self, window: Window, outputs: Tensors) -> dict[str, Floats]:
+        """Brier's: the squared distance of each confidence from what came."""
+        confidence = np.asarray(outputs[SIGNAL_OUTPUT.name], dtype=np.float64).reshape(-1)
+        return {BRIER: (confidence - window.arrays[OUTCOME]) ** 2}
 
     def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
         """A signal as JSON, or a file that holds one."""

@@ -12,11 +12,21 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from train.core.evidence import Evidence, write_evidence
 from train.core.files import explain_os_errors, json_bytes, write_atomic
 from train.core.novelty import fit_novelty
 from train.core.record import DataRecord, TrainingRecord, library_versions, write_record
 from train.core.skops_files import save_skops
-from train.signal_classifier.contract import MODEL_FILE, SIGNAL_CLASSIFIER, SIGNAL_INPUT, SIGNAL_NAMES, TRUSTED_TYPES
+from train.core.window import Measures, Window, write_window
+from train.signal_classifier.contract import (
+    BRIER,
+    MODEL_FILE,
+    OUTCOME,
+    SIGNAL_CLASSIFIER,
+    SIGNAL_INPUT,
+    SIGNAL_NAMES,
+    TRUSTED_TYPES,
+)
 from train.signal_classifier.estimators import (
     Calibration,
     EstimatorName,
@@ -26,10 +36,10 @@ from train.signal_classifier.estimators import (
     raw_scores,
     settle,
 )
-from train.signal_classifier.evaluation.baselines import LOGISTIC, OLD_RECIPE
+from train.signal_classifier.evaluation.baselines import LOGISTIC, OLD_RECIPE, SIMPLE
 from train.signal_classifier.evaluation.comparison import EVALUATION_FILE, OURS, baseline_answers, compare
-from train.signal_classifier.evaluation.metrics import brier
-from train.signal_classifier.evaluation.plots import draw_all
+from train.signal_classifier.evaluation.metrics import brier, squared_errors
+from train.signal_classifier.evaluation.plots import draw_all, reliability_points
 from train.signal_classifier.history.labelled_signals import (
     Floats,
     Index,
@@ -75,7 +85,7 @@ def train(
     """Train the signal classifier; write model, record, evaluation and pictures into `out`.
 
     Args:
-        out: folder for model.skops, training.json, evaluation.json and three PNG.
+        out: folder for model.skops, training.json, evaluation.json, evidence.json and three PNG.
         data: trading-history CSV files; none means the built-in simulator.
         test_split: share of the rows that the model never sees.
         random_state: seed of simulator, splits and estimators; the same seed gives the same model.
@@ -103,11 +113,14 @@ def train(
     show(comparison.text(f"{estimator}, untouched data"))
     for line in comparison.warnings(OURS):
         show(line)
-    record = _record(labelled, fitted, unseen, estimator=estimator, random_state=random_state, seconds=seconds)
-    record = record.model_copy(update={"quality": comparison.quality(OURS)})
+    record = _record(labelled, known, fitted, unseen, estimator=estimator, random_state=random_state, seconds=seconds)
+    window = write_window(out, gate_window(unseen, answers))
+    record = record.model_copy(update={"quality": comparison.quality(OURS), "window": window})
     save_skops(fitted.model, out / MODEL_FILE, trusted=TRUSTED_TYPES)
     write_atomic(out / EVALUATION_FILE, json_bytes(comparison.to_json()))
     draw_all(out, unseen.profitable, {name: answers[name] for name in (OURS, LOGISTIC, OLD_RECIPE)})
+    shown = [reliability_points(name, unseen.profitable, answers[name]) for name in (OURS, LOGISTIC)]
+    write_evidence(out, Evidence(reliability=shown))
     write_record(out, record)
     return record
 
@@ -176,10 +189,37 @@ def confidence(model: Any, rows: Floats) -> Floats:
     return np.asarray(model.predict_proba(rows)[:, 1], dtype=np.float64)
 
 
+def gate_window(unseen: Labelled, answers: Mapping[str, Floats]) -> Window:
+    """The untouched rows as the gate takes them; trades of one day share that day's luck.
+
+    Args:
+        unseen: the test part.
+        answers: baseline -> P(profit) of its rows, float64 [row].
+    """
+    days = np.arange(len(unseen.profitable), dtype=np.int64)
+    first = last = None
+    if unseen.times is not None:
+        days = unseen.times.astype("datetime64[D]").astype(np.int64)
+        first, last = str(unseen.times[0])[:10], str(unseen.times[-1])[:10]
+    return Window(
+        arrays={SIGNAL_INPUT.name: unseen.features, OUTCOME: unseen.profitable},
+        moments=days,
+        measures=Measures(horizons={BRIER: 0}, first=first, last=last),
+        baselines={name: {BRIER: squared_errors(unseen.profitable, answers[name])} for name in SIMPLE},
+    )
+
+
 def _record(
-    labelled: Labelled, fitted: Fitted, unseen: Labelled, *, estimator: str, random_state: int, seconds: float
+    labelled: Labelled,
+    known: Labelled,
+    fitted: Fitted,
+    unseen: Labelled,
+    *,
+    estimator: str,
+    random_state: int,
+    seconds: float,
 ) -> TrainingRecord:
-    seen = labelled.features
+    seen = known.features
     chosen = np.linspace(0, len(unseen.features) - 1, SAMPLE_ROWS).astype(np.int64)
     return TrainingRecord(
         model=SIGNAL_CLASSIFIER,

@@ -1,6 +1,7 @@
 """What the volatility predictor is to the rest of the project (see `train.model`)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import numpy as np
 
 from train.core.errors import PipelineError
 from train.core.record import QualityRow, TrainingRecord
-from train.model import FittedModel, Model, Tensors, TrainingRequest
+from train.core.skill import SeriesSkill
+from train.core.window import Window
+from train.model import FittedModel, Floats, Model, Tensors, TrainingRequest
 from train.volatility_predictor.contract import VOLATILITY_INPUT, VOLATILITY_OUTPUTS, VOLATILITY_PREDICTOR
 from train.volatility_predictor.settings import VolatilityPredictorSection
 
@@ -26,23 +29,25 @@ class VolatilityPredictor(Model):
     reference = "Keras, float32"
     relative = 1e-6
     section = VolatilityPredictorSection
-    train_examples = (("--data spx.csv.gz", "dated surfaces, plain or gzip, one file or more"),)
+    train_examples = (("--data spx.csv.gz", "dated surfaces, plain or packed, one file or more"),)
     verify_examples = (
         ("--runtime python --report report.html", "with tables and pictures"),
         ("explain surface.csv", "one surface file: who answers what"),
     )
     demonstration = (("predict", EXAMPLE_SURFACE),)
     random_rows = 3_000
+    scores_series = True
 
     def train(self, request: TrainingRequest) -> TrainingRecord:
         """See `training.train`."""
+        from train.volatility_predictor.network.pool import SeriesFile, default_files
         from train.volatility_predictor.training import train
 
         section = request.section
         length = section.sequence_length if isinstance(section, VolatilityPredictorSection) else 10
         return train(
             out=request.out,
-            data=request.data,
+            data=[SeriesFile(path) for path in request.data] or default_files(request.show),
             random_state=request.training.random_state,
             sequence_length=length,
             show=request.show,
@@ -80,6 +85,18 @@ class VolatilityPredictor(Model):
         for windows in random_windows(base[VOLATILITY_INPUT.name], least, rows, seed=seed):
             yield {VOLATILITY_INPUT.name: windows}
 
+    def window_inputs(self, window: Window, settings: Mapping[str, Any]) -> Tensors:
+        """Whole windows that end on the days of the gate's window."""
+        from train.volatility_predictor.evaluation.gate_window import inputs
+
+        return {VOLATILITY_INPUT.name: inputs(window, days=int(settings["window_days"]))}
+
+    def window_losses(self, window: Window, outputs: Tensors) -> dict[str, Floats]:
+        """See `evaluation.gate_window`."""
+        from train.volatility_predictor.evaluation.gate_window import losses
+
+        return losses(window, np.asarray(outputs["predicted"], dtype=np.float64))
+
     def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
         """The newest window of a surface file with dates; days before its first are NaN."""
         from train.volatility_predictor.surfaces.surface_days import read_days
@@ -92,6 +109,20 @@ class VolatilityPredictor(Model):
         known = history.features[-days:]
         window[0, days - len(known) :] = known
         return {VOLATILITY_INPUT.name: window}
+
+    def skill(
+        self,
+        path: Path,
+        settings: Mapping[str, Any],
+        answer: Callable[[Tensors], Tensors],
+        *,
+        history: int | None,
+        first: dt.date | None,
+    ) -> SeriesSkill:
+        """See `evaluation.skill`."""
+        from train.volatility_predictor.evaluation.skill import series_skill
+
+        return series_skill(path, settings, answer, history=history, first=first)
 
     def summary_rows(self, quality: Sequence[QualityRow]) -> list[QualityRow]:
         """Of rows that differ in the tenor alone the one furthest from its baseline on the wrong side, and how many."""

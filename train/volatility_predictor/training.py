@@ -1,23 +1,26 @@
 """Train, evaluate and save the volatility predictor (`train.volatility_predictor.network.network`).
 
-Pool: the simulator's symbols, always; with `--data`, real series on top, which weigh as much as all simulated ones.
-What one series says about mean reversion is noisy; the simulator is the prior that holds the pooled model steady.
-Simulated symbols are split by symbol, real series by time with a gap: the first 60 % train, the next 15 % stop the
-training and set the interval, the last 25 % are for the figures and seen by nothing else.
+Pool: the simulator's symbols, always; and real series, each of which weighs a fifth of all simulated ones: the files
+of `--data`, or else those of `pool.DEFAULT_FILES`. What one series says about mean reversion is noisy; the simulator is
+the prior that holds the pooled model steady, and its breadth. Simulated symbols are split by symbol, real series by
+time, with a gap: the last days are for the figures and seen by nothing else; combination and interval are fitted by
+rolling origin over those before; a fifth of these stops the LSTM and says whether it pays.
 """
 
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from train.core.evidence import Evidence, write_evidence
 from train.core.files import read_bytes, write_atomic
 from train.core.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.core.window import write_window
 from train.volatility_predictor.contract import (
     GRID_MONEYNESS,
     GRID_TENOR_DAYS,
@@ -25,47 +28,34 @@ from train.volatility_predictor.contract import (
     VOLATILITY_INPUT,
     VOLATILITY_PREDICTOR,
 )
+from train.volatility_predictor.evaluation.curves import forecast_curves
 from train.volatility_predictor.evaluation.forecasts import NETWORK, Evaluated, beaten_by, quality_rows
+from train.volatility_predictor.evaluation.gate_window import gate_window
 from train.volatility_predictor.evaluation.rivals import baseline_forecasts
 from train.volatility_predictor.evaluation.surfaces import surface_errors
-from train.volatility_predictor.network.fit import (
-    Prepared,
-    fit_linear,
-    fit_quantiles,
-    fit_residual,
-    fit_scale,
-    fit_shape,
-    join,
-    prepare,
-    scaled_errors,
-    set_up_tensorflow,
+from train.volatility_predictor.fitting import Budget, fit_network
+from train.volatility_predictor.network.combination import MEMBERS, SIMULATOR, Combination
+from train.volatility_predictor.network.fit import set_up_tensorflow
+from train.volatility_predictor.network.gaps import REGIME_DAYS
+from train.volatility_predictor.network.pool import (
+    Pool,
+    SeriesFile,
+    feature_ranges,
+    golden_sample,
+    read_pool,
+    simulated_series,
 )
-from train.volatility_predictor.network.pool import Pool, feature_ranges, golden_sample, read_pool, simulated_series
 from train.volatility_predictor.network.shipped_baselines import Coefficients, fit_shipped
-from train.volatility_predictor.network.windows import GAP, Series, every_end, log_changes, shorten, windows
+from train.volatility_predictor.network.windows import GAP, Series, every_end, log_changes, windows
 from train.volatility_predictor.original import MODEL_FILE, predict_original
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Budget:
-    """How much to simulate and to train."""
-
-    symbols: int = 64
-    days: int = 900
-    windows: int = 24_000
-    validation_windows: int = 8_000
-    epochs: int = 12
-    batch: int = 256
-    test_symbols: int = 12
-    samples: int = 24
-
-
 def train(
     *,
     out: Path,
-    data: Sequence[Path],
+    data: Sequence[SeriesFile],
     random_state: int,
     sequence_length: int = 10,
     show: Callable[[str], None],
@@ -75,11 +65,11 @@ def train(
 
     Args:
         out: folder of the model.
-        data: surface or index files, one symbol each; none = the simulator alone.
+        data: surface or index files, one symbol each, beside the simulator; none = the simulator alone.
         random_state: seed; equal seeds give equal models on one machine.
         sequence_length: days that the LSTM sees, and that a forecast needs.
         show: called with a line of progress.
-        budget: default: a minute of training.
+        budget: default: two minutes of training.
 
     Raises:
         PipelineError: a file is wrong or holds too few days; nothing is written.
@@ -91,19 +81,26 @@ def train(
     device = set_up_tensorflow(random_state)
     show(f"volatility_predictor: simulating {budget.symbols} symbols, training on {device}")
     simulated = simulated_series(budget.symbols, budget.days, random_state)
-    fitted = _fit(pool, simulated, sequence_length, random_state, budget, show)
-    series, first, fit_stop = _test_part(pool, random_state, budget)
-    tested = evaluate(fitted, series, first, fit_stop)
+    fitted, combination = fit_network(pool, simulated, sequence_length, random_state, budget, show)
+    strange, first, fit_stop = _simulated_test(random_state, budget)
+    golden = golden_sample(strange, first, sequence_length, budget.samples, random_state)
+    unseen = (pool.series, [day + GAP for day in pool.test]) if pool else (strange, first)
+    tested = evaluate(fitted, *unseen, pool.test if pool else fit_stop)
     quality = quality_rows(tested, seed=random_state)
+    seen = (
+        [replace(one, features=one.features[:stop]) for one, stop in zip(pool.series, pool.test, strict=True)]
+        if pool
+        else []
+    )
     record = TrainingRecord(
         model=VOLATILITY_PREDICTOR,
-        estimator=_describe(fitted, sequence_length),
-        data=pool.record if pool else DataRecord(source=f"simulator, seed {random_state}", rows=budget.windows),
+        estimator=_describe(fitted, combination, sequence_length),
+        data=_data(pool, random_state, budget),
         random_state=random_state,
         seconds=time.monotonic() - began,
         libraries=library_versions("tensorflow", "keras", "numpy"),
         quality=quality,
-        feature_ranges=feature_ranges(series),
+        feature_ranges=feature_ranges([*simulated, *seen]),
         settings={
             "window_days": int(fitted.input_shape[1]),
             "minimum_days": sequence_length,
@@ -113,9 +110,11 @@ def train(
             "baselines": _shipped(pool, simulated),
             "beaten_by": beaten_by(quality),
         },
-        sample={VOLATILITY_INPUT.name: golden_sample(series, first, sequence_length, budget.samples, random_state)},
+        sample={VOLATILITY_INPUT.name: golden},
+        window=write_window(out, gate_window(*unseen)),
     )
     _save(fitted, out / MODEL_FILE)
+    write_evidence(out, Evidence(forecasts=forecast_curves(tested[0])))
     write_record(out, record)
     return record
 
@@ -134,70 +133,41 @@ def evaluate(model: Any, series: Sequence[Series], first: Sequence[int], fit_sto
     return tested
 
 
-def _describe(model: Any, sequence_length: int) -> str:
-    """What was trained, and for which horizons the LSTM was of use."""
+def _describe(model: Any, combination: Combination, sequence_length: int) -> str:
+    """What was trained: the weights of the combination at full history, and for which horizons the LSTM is in use."""
     shares = np.abs(model.get_layer("out").get_weights()[0]).sum(axis=0)
     useful = [f"{horizon} d" for horizon, share in zip(HORIZONS, shares, strict=True) if share > 0.0]
-    return f"HAR + LSTM({sequence_length} days), LSTM in use for {', '.join(useful) or 'no horizon'}"
+    weights = [
+        f"{horizon} d "
+        + " ".join(f"{name} {value:.2f}" for name, value in zip(MEMBERS, own, strict=True) if value >= 0.005)
+        for horizon, own in zip(HORIZONS, combination.weights[len(REGIME_DAYS) - 1], strict=True)
+    ]
+    return (
+        f"combination ({'; '.join(weights)}) + LSTM({sequence_length} days), LSTM in use for "
+        f"{', '.join(useful) or 'no horizon'}"
+    )
+
+
+def _data(pool: Pool | None, seed: int, budget: Budget) -> DataRecord:
+    """What the fits saw: the real days, and the simulator always."""
+    simulator = f"simulator, seed {seed}"
+    if pool is None:
+        return DataRecord(source=simulator, rows=budget.windows)
+    return pool.record.model_copy(update={"source": f"{pool.record.source}; {simulator}"})
 
 
 def _shipped(pool: Pool | None, simulated: list[Series]) -> Coefficients:
     """The baselines that travel with the network, fitted to what it is fitted to."""
     series, stop = list(simulated), [len(one.iv) for one in simulated]
-    weight = [1.0] * len(series)
+    weight = [SIMULATOR / sum(stop)] * len(series)
     if pool:
-        weight += [sum(stop) / sum(pool.validation)] * len(pool.series)
-        series, stop = series + pool.series, stop + pool.validation
+        weight += [1.0 / day for day in pool.test]
+        series, stop = series + pool.series, stop + pool.test
     return fit_shipped(series, stop, weight)
 
 
-def _fit(
-    pool: Pool | None,
-    training: list[Series],
-    length: int,
-    seed: int,
-    budget: Budget,
-    show: Callable[[str], None],
-) -> Any:
-    from train.volatility_predictor.network.network import WINDOW_DAYS, full_model
-
-    rng = np.random.default_rng(seed)
-
-    def simulated(series: list[Series], count: int) -> Prepared:
-        symbols = len(series)
-        ends = every_end([WINDOW_DAYS - 1] * symbols, [budget.days - GAP] * symbols, length=WINDOW_DAYS)
-        some = ends.part(np.sort(rng.permutation(len(ends))[:count]))
-        return prepare(series, shorten(some, share=0.4, minimum=length, rng=rng), length, hide=rng)
-
-    def real(first: list[int], stop: list[int], weight: float) -> Prepared:
-        assert pool is not None
-        ends = every_end(first, [day - GAP for day in stop], length=WINDOW_DAYS)
-        return prepare(pool.series, ends, length, weight=weight / max(len(ends), 1))
-
-    fitting = simulated(training, budget.windows)
-    unseen = simulated_series(max(budget.symbols // 4, 2), budget.days, seed + 1)
-    stopping = simulated(unseen, budget.validation_windows)
-    held_out = stopping
-    if pool:
-        begin = [length] * len(pool.series)
-        fitting = join(fitting, real(begin, pool.validation, len(fitting)))
-        held_out = real(pool.validation, pool.test, len(stopping))
-        stopping = join(stopping, held_out)
-    linear = fit_linear(fitting)
-    scale = fit_scale(fitting, linear)
-    targets = [scaled_errors(part, linear, scale) for part in (fitting, stopping)]
-    residual, answers = fit_residual(
-        fitting, stopping, (targets[0], targets[1]), epochs=budget.epochs, batch=budget.batch, show=show
-    )
-    left = (targets[1] - answers)[-len(held_out) :]
-    shape = fit_shape(fitting, stopping)
-    return full_model(length, linear=linear, scale=scale, residual=residual, quantiles=fit_quantiles(left), shape=shape)
-
-
-def _test_part(pool: Pool | None, seed: int, budget: Budget) -> tuple[list[Series], list[int], list[int]]:
+def _simulated_test(seed: int, budget: Budget) -> tuple[list[Series], list[int], list[int]]:
     """Series, the first day to forecast, and the first day that the rivals' fits may not see."""
-    if pool:
-        return pool.series, [day + GAP for day in pool.test], pool.test
     count = budget.test_symbols
     series = simulated_series(count, max(2 * budget.days, 600), seed + 2)
     half = len(series[0].iv) // 2

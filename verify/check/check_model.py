@@ -9,8 +9,10 @@ import numpy.typing as npt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from export.artifact.manifest import Manifest, read_manifest
+from export.versions.promotion import Promotion
 from train.config import default_config
 from train.core import cli
+from train.core.errors import PipelineError
 from train.core.sklearn_answers import has_classes
 from train.model import Model
 from train.registry import models
@@ -28,14 +30,17 @@ from verify.proof.split_evidence import SplitProof
 from verify.runtimes.flat_rows import join_rows, split_rows, tensor_shape
 from verify.runtimes.open import open_runtimes
 from verify.runtimes.original import Original, load_file, load_original
+from verify.runtimes.rust_binary import RUST_ENGINES
 
 Floats = npt.NDArray[np.float64]
 
 RANDOM_ROWS = 200_000
 """Of a model that is not of this house."""
 BATCH_SIZES = (1, 2, 1000)
-BATCH_ROWS = {"python": 1000, "rust": 4}
+BATCH_ROWS = {"python": 1000, **dict.fromkeys(RUST_ENGINES, 4)}
 """Rows asked again in other batch sizes; the Rust binary is a process a batch."""
+OTHER_BATCH_ROWS = 100
+"""Of the other runtimes: a call of a browser takes a while."""
 RANDOM = "random rows"
 
 
@@ -50,7 +55,11 @@ class Checked:
         proof: what the probes show about the splits of the original's trees.
         refusals: what a runtime's own check said against the version.
         causes: why the first mismatched rows differ.
+        versions: runtime -> what runs there, as it says itself.
+        missing: runtime that was asked for -> why it was not run.
+        required: runtimes without which nothing is proven.
         original: where the original is; "" when it is missing, and golden replay was all that could be done.
+        promotion: what the gate said, where the version was put forward.
     """
 
     folder: Path
@@ -59,7 +68,11 @@ class Checked:
     proof: SplitProof = field(default_factory=SplitProof)
     refusals: list[str] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
     original: str = ""
+    promotion: Promotion | None = None
 
     @property
     def tolerance(self) -> Tolerance:
@@ -94,6 +107,7 @@ def check_model(
     runtimes: tuple[str, ...],
     rows: int | None = None,
     seed: int = 0,
+    required: tuple[str, ...] | None = None,
 ) -> Checked:
     """Check the candidate, or else the current version, of a model.
 
@@ -101,20 +115,20 @@ def check_model(
         model_folder: `artifacts/<model>`.
         source: for a model of this house, the folder where training left its original.
         original_file: for any other, the file that it was compiled from.
-        runtimes: of "python", "rust".
+        runtimes: see `verify.runtimes.open.asked_runtimes`.
         rows: random rows; by default as many as the model says.
         seed: of every random choice.
+        required: those of `runtimes` that must be there; all of them when None. The others may be *not run*.
 
     Raises:
-        PipelineError: the version, the original or a runtime cannot be used; nothing is concluded then.
+        PipelineError: the version, the original or a required runtime cannot be used; nothing is concluded then.
     """
     folder = version_to_check(model_folder)
     checked = Checked(folder, read_manifest(folder))
-    opened = open_runtimes(runtimes, folder, checked.manifest)
+    opened, checked.missing = open_runtimes(runtimes, folder, checked.manifest, required=required)
+    checked.required = runtimes if required is None else required
     base, expected = golden_rows(folder, checked.manifest)
-    checked.families["golden replay"] = Tally(
-        {runtime.name: replay(runtime, base, expected, checked.tolerance) for runtime in opened}
-    )
+    opened = _replayed(checked, opened, base, expected)
     checked.refusals = [f"{r.name}: {said}" for r in opened if (said := r.replay_golden())]
     if original_file is not None:
         original: Original | None = load_file(original_file, checked.manifest)
@@ -128,6 +142,23 @@ def check_model(
     _check_rows(checked, original, opened, base, model=model, rows=rows, seed=seed)
     _find_causes(checked, original)
     return checked
+
+
+def _replayed(checked: Checked, opened: list[Runtime], base: Floats, expected: Floats) -> list[Runtime]:
+    """The runtimes that answered the golden cases at all; one that is not required may lack an operator."""
+    answered, replays = [], {}
+    for runtime in opened:
+        try:
+            replays[runtime.name] = replay(runtime, base, expected, checked.tolerance)
+        except PipelineError as error:
+            if runtime.name in checked.required:
+                raise
+            checked.missing[runtime.name] = str(error)
+            continue
+        answered.append(runtime)
+        checked.versions[runtime.name] = runtime.version
+    checked.families["golden replay"] = Tally(replays)
+    return answered
 
 
 def _check_rows(
@@ -206,7 +237,7 @@ def _run(
         for size in BATCH_SIZES:
             tally = Tally()
             for runtime in runtimes:
-                most = BATCH_ROWS.get(runtime.name, max(BATCH_SIZES))
+                most = BATCH_ROWS.get(runtime.name, OTHER_BATCH_ROWS)
                 if size <= most:
                     picked = some[:: max(1, len(some) // most)][:most]
                     tally.add(compared(iter([picked]), [Batched(runtime, size)]))
@@ -226,6 +257,16 @@ class Batched:
     def name(self) -> str:
         """The runtime's own."""
         return self.runtime.name
+
+    @property
+    def version(self) -> str:
+        """The runtime's own."""
+        return self.runtime.version
+
+    @property
+    def most_rows(self) -> int | None:
+        """The runtime's own."""
+        return self.runtime.most_rows
 
     def __call__(self, rows: Floats) -> Floats:
         """See `Runtime`."""

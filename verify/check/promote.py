@@ -1,15 +1,17 @@
-"""Make a proven version current: write its `parity.json`, replace `current.json`, forget the candidate."""
+"""Write a proof down as `parity.json`, and put the version forward to the gate."""
 
-import contextlib
 from pathlib import Path
 
-from export.artifact.version_folder import CANDIDATE, CURRENT, set_version, version_folder
+from export.artifact.manifest import read_manifest
+from export.artifact.version_folder import CANDIDATE, CURRENT, changing, version_folder
+from export.versions.promotion import Promotion
+from export.versions.promotion import promote as put_forward
+from export.versions.proof import PARITY_FILE, proof_of
+from train.config import Config, default_config
 from train.core.errors import PipelineError
-from train.core.files import explain_os_errors, json_bytes, write_atomic
+from train.core.files import json_bytes, write_atomic
 from verify.comparison.parity import ParityResult, Tolerance
 from verify.proof.split_evidence import Count, SplitProof
-
-PARITY_FILE = "parity.json"
 
 
 def version_to_check(model_folder: Path) -> Path:
@@ -30,24 +32,39 @@ def version_to_check(model_folder: Path) -> Path:
     )
 
 
-def promote(folder: Path, results: dict[str, ParityResult], *, tolerance: Tolerance, proof: SplitProof) -> None:
-    """Make the version in `folder` the current one of its model.
+def promote(
+    folder: Path,
+    results: dict[str, ParityResult],
+    *,
+    tolerance: Tolerance,
+    proof: SplitProof,
+    source: Path | None = None,
+    config: Config | None = None,
+) -> Promotion:
+    """Write down the proof of the version in `folder`, and put it into use if the gate lets it pass.
 
     Args:
         folder: a version folder whose every result is in parity; anything else is a programming error.
         results: runtime name -> what was compared.
         tolerance: what the manifest asks for.
         proof: what the probes show about the splits of its trees.
+        source: where training left the gate's window; None for a model that is not of this house.
+        config: gate and trust; default: that of the working directory.
     """
+    write_proof(folder, results, tolerance=tolerance, proof=proof)
+    why = "proven by python -m verify"
+    return put_forward(folder.parent, folder.name, source=source, config=config or default_config(), why=why)
+
+
+def write_proof(folder: Path, results: dict[str, ParityResult], *, tolerance: Tolerance, proof: SplitProof) -> None:
+    """The proof alone: arguments as those of `promote`."""
     if not results or not all(result.in_parity for result in results.values()):
         raise ValueError("only a version in parity is promoted")
-    path = folder / PARITY_FILE
-    if not path.exists():  # a version is immutable: the first proof stands
-        write_atomic(path, json_bytes(_record(results, tolerance, proof)))
-    set_version(folder.parent, CURRENT, folder.name)
-    candidate = folder.parent / CANDIDATE
-    with explain_os_errors(candidate, "remove"), contextlib.suppress(FileNotFoundError):
-        candidate.unlink()
+    manifest = read_manifest(folder)
+    with changing(folder.parent):
+        # A version is immutable: the first proof stands, unless an earlier release wrote it and it names no graph.
+        if isinstance(proof_of(folder, manifest), str):
+            write_atomic(folder / PARITY_FILE, json_bytes(_record(manifest.graph.sha256, results, tolerance, proof)))
 
 
 def _count(count: Count) -> dict[str, int]:
@@ -58,9 +75,10 @@ def _count(count: Count) -> dict[str, int]:
     }
 
 
-def _record(results: dict[str, ParityResult], tolerance: Tolerance, proof: SplitProof) -> dict[str, object]:
-    """The same evidence gives the same bytes: no time, no machine."""
+def _record(graph: str, results: dict[str, ParityResult], tolerance: Tolerance, proof: SplitProof) -> dict[str, object]:
+    """The same evidence gives the same bytes: no time, no machine. `graph` is the SHA-256 of what was proven."""
     return {
+        "graph": graph,
         "tolerance": {"absolute": tolerance.absolute, "relative": tolerance.relative},
         "splits": {"visited": proof.visited, "all": proof.splits, **_count(proof.thresholds)},
         "nan_routes": {"all": proof.routes.all, **_count(proof.routes)},

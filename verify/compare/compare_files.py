@@ -1,20 +1,32 @@
 """`verify compare`: an ONNX file, from whatever converter, against the scikit-learn model that it was made from."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from rich.table import Table
 
 from export.keras.model_file import is_keras_file
 from export.sklearn.columns.preprocess import input_width
-from export.sklearn.table_file import read_rows
 from train.core import cli
 from train.core.errors import PipelineError
+from train.core.files import write_atomic
 from train.core.model_table import table_of
 from train.core.sklearn_answers import has_classes
 from verify.compare.compare_model import PairResult, compare_pair
+from verify.compare.data_rows import data_rows
+from verify.compare.mismatch_file import MismatchFile
 from verify.compare.onnx_file import ForeignGraph, open_foreign
+from verify.compare.pair_report import pair_json, verdict_word
+from verify.compare.pair_watch import ShownWatch
+from verify.proof.probes import CHUNK_ROWS
 from verify.report.tables import console, figures, print_unproven
 from verify.runtimes.original import Original, load_sklearn, second_class_of
+
+Floats = npt.NDArray[np.float64]
 
 
 def run_compare(options: argparse.Namespace) -> int:
@@ -34,24 +46,74 @@ def run_compare(options: argparse.Namespace) -> int:
     takes = inputs[0].shape
     if len(inputs) == 1 and (len(takes) != 2 or (isinstance(takes[1], int) and takes[1] != width)):
         raise PipelineError(f"{options.onnx}: takes rows of shape {takes}, but {options.original} has {width} columns")
-    original, about = _same_answers(original, graph)
-    base = None if options.data is None else read_rows(options.data, original.estimator)
-    with cli.console.status("comparing"):
-        try:
-            found = compare_pair(original, graph, base=base, rows=options.rows, seed=options.seed)
-        except PipelineError:
-            raise
-        except Exception as error:  # an original may load and still fail on a probe, in many ways
-            reason = f"{type(error).__name__}: {error}"
-            raise PipelineError(f"{options.original}: could not be compared: it fails on a probe: {reason}") from error
+    original, about = same_answers(original, graph)
+    report = None if options.report is None else _report_place(options.report)
+    names = getattr(original.estimator, "feature_names_in_", None)
+    columns = [f"column {i}" for i in range(width)] if names is None else [str(name) for name in names]
+    with ExitStack() as stack:
+        saved = None
+        if options.save_mismatches is not None:
+            saved = stack.enter_context(MismatchFile(options.save_mismatches, columns))
+        found, speed = _compared(original, graph, options, saved)
     title = f"{options.onnx} against {options.original}{about}"
     if graph.grade is not None:
         console().print(f"{options.onnx}: grade {graph.grade.says}", markup=False)
     print_pair(title, found, answer_type=graph.answer_type, note=_name_note(original, graph))
-    return cli.EXIT_GOOD if found.in_parity else cli.EXIT_NOT_IN_PARITY
+    cli.show(speed)
+    if saved is not None:
+        cli.show(f"{saved.path}: {saved.rows:,} mismatched rows written")
+    if report is not None:
+        write_atomic(
+            report, pair_json(found, original=options.original.name, graph=options.onnx.name, seed=options.seed)
+        )
+        cli.show(f"{report}: written")
+    if found.differs:
+        return cli.EXIT_NOT_IN_PARITY
+    return cli.EXIT_COULD_NOT if found.stopped or not found.in_parity else cli.EXIT_GOOD
 
 
-def _same_answers(original: Original, graph: ForeignGraph) -> tuple[Original, str]:
+def _compared(
+    original: Original, graph: ForeignGraph, options: argparse.Namespace, saved: MismatchFile | None
+) -> tuple[PairResult, str]:
+    """What was found, and how fast."""
+    base: Floats | None = None
+    rest: Iterator[Floats] = iter(())
+    rest_rows: int | None = 0
+    if options.data is not None:
+        data = data_rows(options.data, original.estimator)
+        rest = data.chunks()
+        base = next(rest)
+        count = data.count()
+        rest_rows = None if count is None and len(base) == CHUNK_ROWS else max(0, (count or 0) - len(base))
+    with ShownWatch(saved) as watch:
+        try:
+            found = compare_pair(
+                original,
+                graph,
+                base=base,
+                rows=options.rows,
+                seed=options.seed,
+                more=rest,
+                more_rows=rest_rows,
+                watch=watch,
+            )
+        except (PipelineError, OSError):
+            raise
+        except Exception as error:  # an original may load and still fail on a probe, in many ways
+            reason = f"{type(error).__name__}: {error}"
+            raise PipelineError(f"{options.original}: could not be compared: it fails on a probe: {reason}") from error
+    return found, watch.said()
+
+
+def _report_place(path: Path) -> Path:
+    if path.suffix.lower() != ".json":
+        raise PipelineError(f"{path}: --report of a comparison names a .json file")
+    if not path.parent.is_dir():
+        raise PipelineError(f"{path}: cannot write: {path.parent} is no folder")
+    return path
+
+
+def same_answers(original: Original, graph: ForeignGraph) -> tuple[Original, str]:
     """The original asked for what the graph answers, and in words what that is where it is not everything.
 
     Raises:
@@ -116,5 +178,10 @@ def print_pair(title: str, found: PairResult, *, answer_type: str, note: str = "
         out.print(f"  {cause.name}: {cause.rows:,} rows; the first: {cause.evidence}", markup=False)
     if note:
         out.print(note, markup=False)
-    out.print("in parity" if found.in_parity else "NOT in parity")
+    if found.stopped:
+        planned = "" if found.planned is None else f" of {found.planned:,}"
+        compared = total.result.rows + total.refused
+        out.print(f"PARTIAL: stopped after {compared:,}{planned} rows; what is not listed was not compared")
+    words = {"in parity": "in parity", "not in parity": "NOT in parity", "not finished": "not finished: no verdict"}
+    out.print(words[verdict_word(found)])
     print_unproven(out, found.proof)

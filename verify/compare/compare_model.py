@@ -1,25 +1,22 @@
 """A fitted scikit-learn model and an ONNX file of it, compared on probes derived from the model and on random rows."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from export.sklearn.boosters.table import closeness, is_booster
-from export.sklearn.columns.preprocess import input_width
-from export.sklearn.compile import is_bit_exact
-from export.sklearn.estimators.registry import innermost
-from export.sklearn.measured import LARGEST_BOUND, MARGIN
-from export.sklearn.sample_rows import closed_columns, starting_rows
-from train.core.errors import PipelineError
 from train.core.sklearn_answers import has_classes, one_job, original_input
+from verify.compare.on_cores import on_all_cores
 from verify.compare.onnx_file import ForeignGraph
+from verify.compare.pair_probes import pair_probes, tolerance_of
 from verify.comparison.causes import Cause, name_causes
 from verify.comparison.parity import ParityResult, Tolerance, absolute_difference, agreement, compare, label
 from verify.proof.accepted_rows import accepted_answers
 from verify.proof.near_ties import NEAR_A_TIE, tie_rows
-from verify.proof.probes import Probes, Span, tree_probes, visiting_rows
+from verify.proof.probes import CHUNK_ROWS, GIVEN, Probes, RowSource
 from verify.proof.split_evidence import SplitProof
 from verify.runtimes.original import Original
 
@@ -28,10 +25,25 @@ Floats = npt.NDArray[np.float64]
 VISIBLE = 1e-5
 """A difference that no choice of float type excuses."""
 ROWS_WITH_CAUSE = 4000
+"""Of each family of rows."""
 MEASURED_FROM = 1e-9
 """From this tolerance on a label next to a tie is not held against a graph."""
-TRIED = 16
-"""Rows of which one must be answered before categories are asked for."""
+RANDOM = "random rows"
+Wrong = tuple[Floats, Floats, Floats]
+"""Mismatched rows, the original's answers, the graph's."""
+
+
+class Watch:
+    """Looks on while rows are compared; this one does nothing. Called by one thread, in the order of the rows."""
+
+    def begins(self, rows: int | None) -> None:
+        """Told how many rows there are to compare; None where that is not known."""
+
+    def compared(self, rows: int) -> None:
+        """Told how many more were compared."""
+
+    def differ(self, family: str, rows: Floats, expected: Floats, found: Floats) -> None:
+        """Told of mismatched rows, with the original's answers and the graph's."""
 
 
 @dataclass
@@ -56,12 +68,23 @@ class FamilyResult:
 
 @dataclass
 class PairResult:
-    """What a comparison of two models found, family by family, and why they differ."""
+    """What a comparison of two models found, family by family, and why they differ.
+
+    Attributes:
+        tolerance: what is allowed.
+        families: name of a family of rows -> what was compared.
+        causes: of some of the mismatched rows.
+        proof: what the probes show about the splits.
+        planned: rows that were to be compared; None when a file does not say how many it holds.
+        stopped: whether somebody stopped it before all rows were.
+    """
 
     tolerance: Tolerance
     families: dict[str, FamilyResult] = field(default_factory=dict)
     causes: list[Cause] = field(default_factory=list)
     proof: SplitProof = field(default_factory=SplitProof)
+    planned: int | None = 0
+    stopped: bool = False
 
     @property
     def total(self) -> FamilyResult:
@@ -73,55 +96,14 @@ class PairResult:
 
     @property
     def in_parity(self) -> bool:
-        """Rows were compared, and neither an answer nor a label differed."""
+        """All rows were compared, and neither an answer nor a label differed."""
+        return not self.stopped and not self.differs and self.total.result.in_parity
+
+    @property
+    def differs(self) -> bool:
+        """Whether any row compared so far differs in an answer or a label."""
         total = self.total
-        return total.result.in_parity and total.labels == 0 and not total.unanswered
-
-
-def tolerance_of(original: Original, graph: ForeignGraph | None = None) -> Tolerance:
-    """Bit for bit for a forest or a tree, else a relative and absolute 1e-12; what a measured graph says of itself.
-
-    Raises:
-        PipelineError: it says more than rounding can be.
-    """
-    grade = None if graph is None else graph.grade
-    if grade is not None and grade.kind == "measured":
-        if max(grade.absolute, grade.relative) > MARGIN * LARGEST_BOUND:
-            raise PipelineError(
-                f"the graph says of itself that it is within {grade.absolute:g} of its original, more than a measured "
-                f"grade may be ({MARGIN * LARGEST_BOUND:g}); compile it again"
-            )
-        return Tolerance(grade.absolute, grade.relative)
-    if _plain_trees(original) or _exact_booster(original):
-        return Tolerance()
-    close = closeness(original.estimator)
-    return Tolerance(absolute=close, relative=close)
-
-
-def pair_probes(original: Original, base: Floats | None, *, seed: int = 0) -> Probes:
-    """Probes of a model; without data the first probes show where its splits are, and serve as data."""
-    groups = original.groups
-    closed: dict[int, Floats] = {}
-    given = starting_rows(original.estimator, input_width(original.estimator)) if base is None else base
-    accepted = accepted_answers(original.answer, given[:TRIED])[1]
-    if accepted.any():
-        row = given[:TRIED][accepted][0]
-        closed = closed_columns(
-            original.estimator, row, lambda rows: bool(accepted_answers(original.answer, rows)[1].all())
-        )
-    if base is None:
-        base = given
-        first = visiting_rows(groups, base, _spans(base, closed), seed=seed)
-        if len(first):
-            base = _shuffled_columns(first, np.random.default_rng(seed))
-    return tree_probes(
-        groups,
-        base,
-        _spans(base, closed),
-        judge=original.judge(tolerance_of(original)),
-        takes_missing=original.takes_missing(base),
-        seed=seed,
-    )
+        return bool(total.result.mismatched or total.labels or total.unanswered or total.result.problem)
 
 
 def compare_pair(
@@ -132,8 +114,13 @@ def compare_pair(
     rows: int = 100_000,
     seed: int = 0,
     probes: Probes | None = None,
+    more: Iterable[Floats] = (),
+    more_rows: int | None = 0,
+    watch: Watch | None = None,
 ) -> PairResult:
-    """Compare on probes and random rows.
+    """Compare on probes and random rows; a KeyboardInterrupt ends it with what was compared so far.
+
+    Memory does not grow with the number of rows, and the result does not depend on how many cores work on it.
 
     Args:
         original: a scikit-learn model.
@@ -142,27 +129,33 @@ def compare_pair(
         rows: random rows besides the probes.
         seed: of every random choice.
         probes: what `pair_probes` gave for this original; None makes them.
+        more: chunks of further rows like the training data.
+        more_rows: how many rows those hold; None where it is not known.
+        watch: is told how far it is, and of mismatched rows.
     """
-    groups, tolerance = original.groups, tolerance_of(original, graph)
-    if probes is None:
-        probes = pair_probes(original, base, seed=seed)
-    families = dict(probes.families)
-    if has_classes(original.estimator):
-        families[NEAR_A_TIE] = tie_rows(original.answer, probes.source, seed=seed)
-    found = PairResult(tolerance, proof=probes.proof)
-    wrong: list[tuple[Floats, Floats, Floats]] = []
-    for name, family in families.items():
-        found.families[name] = compare_rows(original, graph, family, tolerance, wrong)
-    found.families["random rows"] = FamilyResult()
-    for chunk in probes.source.chunks(rows, seed=seed):
-        found.families["random rows"] += compare_rows(original, graph, chunk, tolerance, wrong)
+    watch = watch or Watch()
+    found = PairResult(tolerance_of(original, graph))
+    wrong: list[Wrong] = []
+    try:
+        if probes is None:
+            probes = pair_probes(original, base, seed=seed)
+        found.proof = probes.proof
+        families = dict(probes.families)
+        if has_classes(original.estimator):
+            families[NEAR_A_TIE] = tie_rows(original.answer, probes.source, seed=seed)
+        known = sum(len(family) for family in families.values()) + rows
+        found.planned = None if more_rows is None else known + more_rows
+        watch.begins(found.planned)
+        _compare_all(found, wrong, original, graph, _chunks(families, more, probes.source, rows, seed), watch)
+    except KeyboardInterrupt:
+        found.stopped = True
     if wrong:
         inputs, expected, answers = (np.concatenate(part) for part in zip(*wrong, strict=True))
         found.causes = name_causes(
             inputs,
             expected,
             answers,
-            groups=groups,
+            groups=original.groups,
             probabilities=has_classes(original.estimator),
             answer=original.answer,
             graph=graph,
@@ -171,14 +164,61 @@ def compare_pair(
     return found
 
 
+def _chunks(
+    families: dict[str, Floats], more: Iterable[Floats], source: RowSource, rows: int, seed: int
+) -> Iterator[tuple[str, Callable[[], Floats]]]:
+    """Name of a family and what makes a chunk of it; random rows are made by whoever compares them."""
+    for name, family in families.items():
+        for start in range(0, max(len(family), 1), CHUNK_ROWS):
+            yield name, partial(np.asarray, family[start : start + CHUNK_ROWS])
+    for chunk in more:
+        yield GIVEN, partial(np.asarray, chunk)
+    if not rows:
+        yield RANDOM, partial(np.empty, (0, len(source.spans)))
+    for number in range(-(-rows // CHUNK_ROWS)):
+        yield RANDOM, partial(source.numbered, number, rows, seed=seed)
+
+
+def _compare_all(
+    found: PairResult,
+    wrong: list[Wrong],
+    original: Original,
+    graph: ForeignGraph,
+    chunks: Iterable[tuple[str, Callable[[], Floats]]],
+    watch: Watch,
+) -> None:
+    """Every chunk on all cores, results in the order of the chunks."""
+
+    def compared(make: Callable[[], Floats]) -> tuple[FamilyResult, list[Wrong], int]:
+        rows, off = make(), list[Wrong]()
+        return compare_rows(original, graph, rows, found.tolerance, off), off, len(rows)
+
+    taken: Counter[str] = Counter()
+    for name, (result, off, rows) in on_all_cores(compared, chunks):
+        found.families[name] = found.families.get(name, FamilyResult()) + result
+        for inputs, expected, answers in off:
+            watch.differ(name, inputs, expected, answers)
+            kept = far_first(expected, answers)[: ROWS_WITH_CAUSE - taken[name]]
+            taken[name] += len(kept)
+            if len(kept):
+                wrong.append((inputs[kept], expected[kept], answers[kept]))
+        watch.compared(rows)
+
+
+def far_first(expected: Floats, answers: Floats) -> npt.NDArray[np.intp]:
+    """Rows that are far off first: float32 answers would crowd out everything else."""
+    apart = absolute_difference(expected, answers).max(axis=1)
+    return np.argsort(~(apart > VISIBLE), kind="stable")
+
+
 def compare_rows(
     original: Original,
     graph: ForeignGraph,
     rows: Floats,
     tolerance: Tolerance,
-    wrong: list[tuple[Floats, Floats, Floats]],
+    wrong: list[Wrong],
 ) -> FamilyResult:
-    """One set of rows; some mismatched rows with both answers are appended to `wrong`."""
+    """One set of rows; the mismatched ones with both answers are appended to `wrong`."""
     expected, accepted = accepted_answers(original.answer, rows)
     rows, expected = rows[accepted], expected[accepted]
     refused = int((~accepted).sum())
@@ -204,8 +244,6 @@ def compare_rows(
         return FamilyResult(result, len(rows), flipped, refused)
     apart = absolute_difference(expected, answers).max(axis=1)
     off = np.flatnonzero(~agreement(expected, answers, tolerance).all(axis=1))
-    # Rows that are far off first: float32 answers would crowd out everything else.
-    off = off[np.argsort(~(apart[off] > VISIBLE), kind="stable")][:ROWS_WITH_CAUSE]
     if len(off):
         wrong.append((rows[off], expected[off], answers[off]))
     return FamilyResult(result, int((~(apart <= VISIBLE)).sum()), flipped, refused)
@@ -231,36 +269,3 @@ def _labels(original: Original, rows: Floats) -> npt.NDArray[np.generic]:
             original.estimator.predict(original_input(original.estimator, rows))
         )
     return predicted
-
-
-def _exact_booster(original: Original) -> bool:
-    """Whether a booster's answers are its raw scores, or labels made of them: equal to the last bit."""
-    try:
-        return is_booster(innermost(original.estimator)) and is_bit_exact(original.estimator)
-    except PipelineError:
-        return False
-
-
-def _plain_trees(original: Original) -> bool:
-    """Whether answers must agree to the last bit: one forest or tree, whose leaf values are only averaged."""
-    estimator = original.estimator
-    while hasattr(estimator, "steps"):
-        estimator = estimator[-1]
-    members = np.asarray(getattr(estimator, "estimators_", [estimator]), dtype=object).reshape(-1)
-    if hasattr(estimator, "offset_") or (hasattr(estimator, "estimator_weights_") and hasattr(estimator, "classes_")):
-        return False  # their trees are behind an exponential
-    return not hasattr(estimator, "init_") and all(hasattr(member, "tree_") for member in members)
-
-
-def _spans(base: Floats, closed: Mapping[int, Floats]) -> tuple[Span, ...]:
-    ranges = zip(np.nanmin(base, axis=0).tolist(), np.nanmax(base, axis=0).tolist(), strict=True)
-    return tuple(
-        Span(low, high if high > low else low + 1.0, choices=tuple(closed.get(index, ())))
-        for index, (low, high) in enumerate(ranges)
-    )
-
-
-def _shuffled_columns(rows: Floats, random: np.random.Generator) -> Floats:
-    """Values at which splits are, each column in an order of its own."""
-    rows = rows[np.isfinite(rows).all(axis=1)][:ROWS_WITH_CAUSE]
-    return np.column_stack([random.permutation(column) for column in rows.T])

@@ -39,6 +39,8 @@ class ForeignGraph:
     label_name: str | None
     answer_type: str
     name: str = "onnx"
+    version: str = ort.__version__
+    most_rows: int | None = None
     more_names: tuple[str, ...] = ()
     grade: Grade | None = None
     columns: tuple[TableColumn, ...] = ()

@@ -17,6 +17,10 @@ Decide = Callable[[Floats], npt.NDArray[np.int64]]
 """Answers [row, output] -> the decision taken on each row, as a whole number."""
 
 KEPT_ROWS = 5
+_DECADES = range(-18, 1)
+_EDGES = np.array([0.0, *(10.0**decade for decade in _DECADES)])
+SIZES = ("0", "< 1e-18", *(f"1e{decade}" for decade in _DECADES), "NaN or infinite")
+"""Bins of absolute differences: none at all, then by decade (from that size up to ten times it; 1e0: 1 or more)."""
 NOT_A_NUMBER_APART = int(np.iinfo(np.uint64).max)
 
 
@@ -57,6 +61,9 @@ class ParityResult:
         max_ulp: largest distance in representable doubles; the largest uint64 for a NaN against a number.
         flipped: decision name -> rows on which the two decide differently.
         first: the first mismatched rows, at most `KEPT_ROWS`.
+        bit_equal: rows whose every answer has the original's 64 bits (a NaN equals any NaN).
+        max_rel: largest difference relative to the original's answer; infinite where that is 0 and the other is not.
+        spread: rows by the size of their largest absolute difference: see `SIZES`.
         problem: why the answers could not be compared element by element ("" when they could).
     """
 
@@ -67,6 +74,9 @@ class ParityResult:
     flipped: dict[str, int] = field(default_factory=dict)
     first: tuple[RowDifference, ...] = ()
     problem: str = ""
+    bit_equal: int = 0
+    max_rel: float = 0.0
+    spread: tuple[int, ...] = (0,) * len(SIZES)
 
     @property
     def in_parity(self) -> bool:
@@ -86,6 +96,9 @@ class ParityResult:
             },
             first=(self.first + moved)[:KEPT_ROWS],
             problem=self.problem or later.problem,
+            bit_equal=self.bit_equal + later.bit_equal,
+            max_rel=max(self.max_rel, later.max_rel),
+            spread=tuple(a + b for a, b in zip(self.spread, later.spread, strict=True)),
         )
 
 
@@ -120,13 +133,17 @@ def compare(
     flipped = {name: decide(first) != decide(second) for name, decide in (decisions or {}).items()}
     for flips in flipped.values():
         wrong |= flips
+    apart = absolute_difference(first, second)
     return ParityResult(
         rows=rows,
         mismatched=int(wrong.sum()),
-        max_abs=float(absolute_difference(first, second).max(initial=0.0)),
+        max_abs=float(apart.max(initial=0.0)),
         max_ulp=int(ulp_distance(first, second).max(initial=0)),
         flipped={name: int(flips.sum()) for name, flips in flipped.items()},
         first=_quote(np.flatnonzero(wrong)[:KEPT_ROWS], first, second, inputs),
+        bit_equal=int(agreement(first, second, Tolerance()).all(axis=1).sum()),
+        max_rel=float(relative_difference(first, apart).max(initial=0.0)),
+        spread=_spread(apart.max(axis=1, initial=0.0)),
     )
 
 
@@ -166,6 +183,13 @@ def absolute_difference(expected: Floats, found: Floats) -> Floats:
     return np.where(np.isnan(difference), np.inf, difference)
 
 
+def relative_difference(expected: Floats, apart: Floats) -> Floats:
+    """Absolute differences `apart` over |expected|; 0 where they are 0, infinite where only `expected` is 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        relative = np.where(apart == 0.0, 0.0, apart / np.abs(expected))
+    return np.where(np.isnan(relative), np.inf, relative)
+
+
 def ulp_distance(expected: Floats, found: Floats) -> npt.NDArray[np.uint64]:
     """How many doubles lie between, counting one end; -0.0 and 0.0 are 1 apart, NaN is 0 from NaN."""
     a, b = _ordered(expected), _ordered(found)
@@ -173,6 +197,14 @@ def ulp_distance(expected: Floats, found: Floats) -> npt.NDArray[np.uint64]:
     nan_a, nan_b = np.isnan(expected), np.isnan(found)
     distance = np.where(nan_a != nan_b, np.uint64(NOT_A_NUMBER_APART), distance)
     return np.where(nan_a & nan_b, np.uint64(0), distance).astype(np.uint64)
+
+
+def _spread(apart: Floats) -> tuple[int, ...]:
+    """Rows in each bin of `SIZES`."""
+    bins = np.searchsorted(_EDGES, apart, side="right")
+    bins[apart == 0.0] = 0
+    bins[np.isinf(apart)] = len(SIZES) - 1
+    return tuple(np.bincount(bins, minlength=len(SIZES)).tolist())
 
 
 def _bits(values: Floats) -> npt.NDArray[np.uint64]:
@@ -191,7 +223,15 @@ def _as_table(answers: Floats) -> Floats:
 
 def _unlike(rows: int, found: npt.NDArray[np.generic], problem: str) -> ParityResult:
     count = max(rows, len(found) if found.ndim else 0, 1)
-    return ParityResult(rows=count, mismatched=count, max_abs=np.inf, max_ulp=NOT_A_NUMBER_APART, problem=problem)
+    return ParityResult(
+        rows=count,
+        mismatched=count,
+        max_abs=np.inf,
+        max_ulp=NOT_A_NUMBER_APART,
+        problem=problem,
+        max_rel=np.inf,
+        spread=(*(0,) * (len(SIZES) - 1), count),
+    )
 
 
 def _quote(

@@ -16,6 +16,16 @@ class Runtime(Protocol):
         """What reports call it."""
         ...
 
+    @property
+    def version(self) -> str:
+        """Of the runtime behind it, as it says itself."""
+        ...
+
+    @property
+    def most_rows(self) -> int | None:
+        """How many rows of one chunk it is asked, evenly spread; None for all of them."""
+        ...
+
     def __call__(self, rows: Floats) -> Floats:
         """Flat rows float64 [row, width] -> flat answers float64 [row, answer]."""
         ...

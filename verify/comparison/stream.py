@@ -68,11 +68,12 @@ def compare_stream(
         expected, accepted = asked.result()
         piece = Tally(refused=int((~accepted).sum()))
         for runtime, answer in zip(runtimes, answers, strict=True):
-            found = answer.result()
+            found, step = answer.result(), step_of(runtime, len(rows))
+            taken, kept = rows[::step], accepted[::step]
             piece.results[runtime.name] = compare(
-                expected[accepted],
-                found[accepted] if len(found) == len(accepted) else found,
-                inputs=rows[accepted],
+                expected[::step][kept],
+                found[kept] if len(found) == len(kept) else found,
+                inputs=taken[kept],
                 tolerance=tolerance,
                 decisions=decisions,
             )
@@ -82,9 +83,15 @@ def compare_stream(
     with ThreadPoolExecutor(WORKERS) as pool:
         for rows in chunks:
             asked = pool.submit(accepted_answers, original, rows)
-            waiting.append((rows, asked, [pool.submit(runtime, rows) for runtime in runtimes]))
+            answers = [pool.submit(runtime, rows[:: step_of(runtime, len(rows))]) for runtime in runtimes]
+            waiting.append((rows, asked, answers))
             if len(waiting) > CHUNKS_AHEAD:
                 settle()
         while waiting:
             settle()
     return tally
+
+
+def step_of(runtime: Runtime, rows: int) -> int:
+    """Every how many rows a runtime is asked of a chunk."""
+    return 1 if runtime.most_rows is None else max(1, -(-rows // runtime.most_rows))

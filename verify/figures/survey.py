@@ -30,8 +30,9 @@ from sklearn.tree import DecisionTreeClassifier
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import has_classes
-from verify.compare.compare_model import FamilyResult, compare_pair, pair_probes
+from verify.compare.compare_model import FamilyResult, compare_pair
 from verify.compare.onnx_file import open_foreign
+from verify.compare.pair_probes import pair_probes
 from verify.proof.probes import Probes
 from verify.proof.split_evidence import SplitProof
 from verify.report.tables import console

@@ -71,8 +71,12 @@ class RowSource:
 
     def chunks(self, rows: int, *, seed: int) -> Iterator[Floats]:
         """`rows` rows in chunks of `CHUNK_ROWS`."""
-        for number, start in enumerate(range(0, rows, CHUNK_ROWS)):
-            yield self.chunk(min(CHUNK_ROWS, rows - start), random=np.random.default_rng((seed, number)))
+        for number in range(-(-rows // CHUNK_ROWS)):
+            yield self.numbered(number, rows, seed=seed)
+
+    def numbered(self, number: int, rows: int, *, seed: int) -> Floats:
+        """Chunk `number` of `chunks(rows)`, whoever asks for it and when."""
+        return self.chunk(min(CHUNK_ROWS, rows - number * CHUNK_ROWS), random=np.random.default_rng((seed, number)))
 
     def chunk(self, rows: int, *, random: np.random.Generator) -> Floats:
         """Random rows: like training, uniform over its range, at splits of many columns at once, and far outside."""

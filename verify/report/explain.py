@@ -18,7 +18,7 @@ from verify.proof.trees import Group, Tree
 from verify.report.graph_trees import TreeOperator, tree_operators
 from verify.report.tables import console
 from verify.runtimes.flat_rows import join_rows, tensor_shape
-from verify.runtimes.open import open_runtimes
+from verify.runtimes.open import asked_runtimes, open_runtimes, required_runtimes
 from verify.runtimes.original import Original, load_original
 
 Floats = npt.NDArray[np.float64]
@@ -34,8 +34,9 @@ def run_explain(options: argparse.Namespace) -> int:
     inputs = [(tensor.name, tensor_shape(tensor)) for tensor in manifest.inputs]
     row = join_rows(model.read_input(options.input, manifest.settings), inputs)
     original = load_original(manifest, options.source / options.model)
-    names = tuple(dict.fromkeys(name.strip() for name in options.runtime.split(",")))
-    answers = {runtime.name: runtime(row) for runtime in open_runtimes(names, folder, manifest)}
+    names, needed = asked_runtimes(options.runtime), required_runtimes(options.runtime)
+    opened, missing = open_runtimes(names, folder, manifest, required=needed)
+    answers = {runtime.name: runtime(row) for runtime in opened}
     out, limits = console(), manifest.parity
     out.print(f"{options.model} {folder.name}, {manifest.parity.reference}", markup=False)
     if original is None:
@@ -46,6 +47,8 @@ def run_explain(options: argparse.Namespace) -> int:
     confirm_original(original, *golden_rows(folder, manifest), Tolerance(limits.absolute, limits.relative))
     expected = original.answer(row)
     out.print(f" original: {spell(expected[0])}", markup=False)
+    for name, why in missing.items():
+        out.print(f"{name:>9}: not run: {why}", markup=False)
     results: dict[str, ParityResult] = {}
     for name, found in answers.items():
         results[name] = compare(expected, found, inputs=row, tolerance=Tolerance(limits.absolute, limits.relative))

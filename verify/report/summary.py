@@ -9,11 +9,11 @@ from rich.table import Table
 
 from export.artifact.manifest import Manifest, read_manifest
 from export.artifact.version_folder import CURRENT, version_folder
+from export.versions.proof import PARITY_FILE
 from train.core.errors import PipelineError
 from train.core.files import read_json
 from train.model import Model
 from train.registry import models
-from verify.check.promote import PARITY_FILE
 from verify.proof.split_evidence import Count
 from verify.runtimes.open import BINARY
 

@@ -5,6 +5,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from export.versions.finding import table as gate_table
 from verify.check.check_model import Checked
 from verify.comparison.parity import NOT_A_NUMBER_APART, ParityResult, RowDifference
 from verify.proof.split_evidence import SplitProof
@@ -19,16 +20,23 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=True, width=width)
 
 
-def print_checked(checked: Checked) -> None:
-    """One model's parity table and verdict; for a miss the first rows in full precision, and the cause."""
+def print_checked(checked: Checked, *, misses_only: bool = False) -> None:
+    """One model's parity table and verdict; for a miss the first rows in full precision, and the cause.
+
+    Args:
+        checked: what was found.
+        misses_only: leave out what is in parity: of ten runtimes nobody reads a hundred lines.
+    """
     out = console()
     table = Table(title=f"{checked.manifest.model} {checked.folder.name}: {checked.tolerance}", title_justify="left")
     for heading in ("rows from", "runtime", "rows", "mismatched", "flipped", "largest difference", "in ulp"):
         table.add_column(heading, justify="left" if heading in ("rows from", "runtime") else "right")
     for family, tally in checked.families.items():
         for runtime, result in tally.results.items():
-            table.add_row(family, runtime, *figures(result))
-    out.print(table)
+            if not (misses_only and result.in_parity):
+                table.add_row(family, runtime, *figures(result))
+    if table.row_count:
+        out.print(table)
     for line in checked.proof.lines():
         out.print(line)
     refused = sum(tally.refused for tally in checked.families.values())
@@ -39,6 +47,8 @@ def print_checked(checked: Checked) -> None:
     for refusal in checked.refusals:
         out.print(f"refused by {refusal}", markup=False)
     _print_misses(out, checked)
+    if checked.promotion is not None and checked.promotion.findings:
+        out.print(gate_table("The gate", checked.promotion.findings))
     out.print(verdict(checked))
     print_unproven(out, checked.proof)
 
@@ -49,7 +59,10 @@ def verdict(checked: Checked) -> str:
     if checked.differs:
         return f"{name}: NOT in parity with {checked.manifest.parity.reference}; nothing was promoted"
     if checked.proven:
-        return f"{name}: in parity with {checked.manifest.parity.reference}; it is the current version"
+        in_parity = f"{name}: in parity with {checked.manifest.parity.reference}"
+        if checked.promotion is not None and not checked.promotion.passed:
+            return f"{in_parity}; it stays a candidate: the gate refuses it"
+        return f"{in_parity}; it is the current version"
     return f"{name}: could not check: the original is missing, only its golden cases were replayed"
 
 

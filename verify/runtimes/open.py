@@ -1,9 +1,6 @@
-"""Who runs a compiled model: onnxruntime in Python, and the Rust binary. Each is a function from rows to answers."""
+"""Who runs a compiled model, by name. Each is a function from rows to answers; a runtime not there is *not run*."""
 
-import os
-import subprocess
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +13,30 @@ from train.core.errors import PipelineError
 from train.core.files import read_bytes
 from verify.comparison.runtime import Runtime
 from verify.runtimes.flat_rows import tensor_shape
+from verify.runtimes.not_run import NotRunError
 from verify.runtimes.onnxruntime_session import flat_session
+from verify.runtimes.places import RELEASE, command_of, releases
+from verify.runtimes.process import known_version, open_process
+from verify.runtimes.reference import ReferenceRuntime
+from verify.runtimes.rust_binary import BINARY as BINARY
+from verify.runtimes.rust_binary import RUST_ENGINES, open_rust
+from verify.runtimes.rust_binary import onnxruntime_environment as onnxruntime_environment
 
 Floats = npt.NDArray[np.float64]
-BINARY = Path("runtime/target/release/dollarbill-ml")
-TIME_LIMIT_SECONDS = 900
-# A stack of unread errors says nothing more than its last line.
-QUOTED_CHARACTERS = 400
+EVERY = "all"
+"""In a list of runtimes: every one that this project knows."""
+ABOUT = {
+    "python": "onnxruntime in this Python",
+    "rust-ort": "onnxruntime in the Rust binary",
+    "rust-native": "the Rust binary's own engine",
+    "node": "onnxruntime-node",
+    "wasm": "onnxruntime-web (WebAssembly) in Node",
+    "browser": "onnxruntime-web in a headless Chromium",
+    "java": "onnxruntime for Java",
+    "reference": "ONNX's ReferenceEvaluator",
+}
+REQUIRED = ("python", "rust-ort")
+"""Of `all`: without these nothing is proven, whatever the others say."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,8 @@ class PythonRuntime:
 
     answer: Callable[[Floats], Floats]
     name: str = "python"
+    version: str = ort.__version__
+    most_rows: int | None = None
 
     def __call__(self, rows: Floats) -> Floats:
         """See `Runtime`."""
@@ -41,80 +57,72 @@ class PythonRuntime:
         return ""
 
 
-@dataclass(frozen=True)
-class RustRuntime:
-    """The Rust binary, one process a call; rows and answers travel as files of little-endian float64."""
-
-    folder: Path
-    answers_per_row: int
-    binary: Path = BINARY
-    name: str = "rust"
-
-    def __call__(self, rows: Floats) -> Floats:
-        """See `Runtime`; a run that fails is a PipelineError with the binary's own line."""
-        with tempfile.TemporaryDirectory(prefix="dollarbill-verify-") as scratch:
-            source, target = Path(scratch, "rows.f64"), Path(scratch, "answers.f64")
-            np.ascontiguousarray(rows, dtype="<f8").tofile(source)
-            done = self._run("evaluate", str(self.folder), "--input", str(source), "--output", str(target))
-            if done.returncode != 0:
-                raise PipelineError(f"{self.binary} evaluate {self.folder}: {_last_line(done)}")
-            answers = np.frombuffer(read_bytes(target), dtype="<f8").astype(np.float64)
-        if len(answers) != len(rows) * self.answers_per_row:
-            expected = len(rows) * self.answers_per_row
-            raise PipelineError(f"{self.binary} evaluate: {len(answers)} answers for {len(rows)} rows, not {expected}")
-        return answers.reshape(len(rows), self.answers_per_row)
-
-    def replay_golden(self) -> str:
-        """`dollarbill-ml check`: integrity, contract and golden replay as the engine does them at load."""
-        done = self._run("check", str(self.folder))
-        return "" if done.returncode == 0 else _last_line(done)
-
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        if not self.binary.is_file():
-            raise PipelineError(f"{self.binary}: the Rust binary is not built; run `make`, or verify --runtime python")
-        try:
-            return subprocess.run(
-                [str(self.binary.resolve()), *arguments],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=TIME_LIMIT_SECONDS,
-                check=False,
-                env=onnxruntime_environment(),
-            )
-        except subprocess.TimeoutExpired as error:
-            raise PipelineError(f"{self.binary} {arguments[0]}: no answer in {TIME_LIMIT_SECONDS} s") from error
+def known_runtimes() -> list[str]:
+    """Every name that `--runtime` takes, but the older name of `rust-ort`."""
+    return [*ABOUT, *(f"{RELEASE}{release}" for release in releases())]
 
 
-def onnxruntime_environment() -> dict[str, str]:
-    """The caller's, and the very library that this Python uses, unless the caller names another."""
-    libraries = sorted((Path(ort.__file__).parent / "capi").glob("libonnxruntime.so.*"))
-    chosen = {"ORT_DYLIB_PATH": str(libraries[-1])} if libraries else {}
-    return chosen | dict(os.environ)
-
-
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return (lines[-1].removeprefix("error: ") if lines else f"exit code {done.returncode}, nothing on stderr")[
-        :QUOTED_CHARACTERS
-    ]
-
-
-def open_runtimes(names: tuple[str, ...], folder: Path, manifest: Manifest) -> list[Runtime]:
-    """The runtimes asked for, on one version folder.
+def asked_runtimes(text: str) -> tuple[str, ...]:
+    """The runtimes that a list names, each once; `all` is every known one.
 
     Raises:
-        PipelineError: a name is unknown, the graph does not load or is not the manifest's, the binary is not built.
+        PipelineError: a name is unknown, or none is given.
     """
-    runtimes: list[Runtime] = []
-    for name in names:
-        if name == "python":
-            graph = read_bytes(folder / GRAPH_FILE)
-            threads = manifest.session.intra_op_num_threads
-            runtimes.append(PythonRuntime(flat_session(graph, manifest.inputs, manifest.outputs, threads=threads)))
-        elif name == "rust":
-            answers = sum(int(np.prod(tensor_shape(output), dtype=np.int64)) for output in manifest.outputs)
-            runtimes.append(RustRuntime(folder, answers))
+    names: list[str] = []
+    for name in (part.strip() for part in text.split(",")):
+        if name == EVERY:
+            names += known_runtimes()
+        elif name in (*known_runtimes(), *RUST_ENGINES):
+            names.append(name)
         else:
-            raise PipelineError(f"--runtime: no runtime {name!r}; choose from python, rust")
-    return runtimes
+            raise PipelineError(
+                f"--runtime: no runtime {name!r}; choose from {', '.join((*known_runtimes(), 'rust', EVERY))}"
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def required_runtimes(text: str) -> tuple[str, ...]:
+    """Those of a list without which nothing is proven: every one that it names, of `all` the two that serve."""
+    named = [name for part in text.split(",") if (name := part.strip()) != EVERY]
+    return tuple(dict.fromkeys([*named, *(REQUIRED if EVERY in text.replace(" ", "").split(",") else ())]))
+
+
+def open_runtimes(
+    names: Iterable[str], folder: Path, manifest: Manifest, *, required: Iterable[str] | None = None
+) -> tuple[list[Runtime], dict[str, str]]:
+    """The runtimes asked for, on one version folder; and by name why one could not be run.
+
+    Args:
+        names: see `asked_runtimes`.
+        folder: of the version.
+        manifest: its manifest.
+        required: what must be there; everything when None.
+
+    Raises:
+        PipelineError: a required runtime is not there, or the graph is not the manifest's.
+    """
+    opened: list[Runtime] = []
+    missing: dict[str, str] = {}
+    needed = None if required is None else set(required)
+    for name in names:
+        try:
+            opened.append(_open(name, folder, manifest))
+        except NotRunError as error:
+            if needed is None or name in needed:
+                raise
+            missing[name] = str(error)
+    return opened, missing
+
+
+def _open(name: str, folder: Path, manifest: Manifest) -> Runtime:
+    graph = folder / GRAPH_FILE
+    if name == "python":
+        known_version(name, ort.__version__)
+        threads = manifest.session.intra_op_num_threads
+        return PythonRuntime(flat_session(read_bytes(graph), manifest.inputs, manifest.outputs, threads=threads))
+    if name in RUST_ENGINES:
+        answers = sum(int(np.prod(tensor_shape(output), dtype=np.int64)) for output in manifest.outputs)
+        return open_rust(name, folder, answers)
+    if name == "reference":
+        return ReferenceRuntime(graph, manifest.inputs, manifest.outputs)
+    return open_process(name, command_of(name), graph, manifest.inputs, manifest.outputs)

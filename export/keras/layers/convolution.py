@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from export.keras.activations import activate
+from export.keras.layers.activations import activate
 from export.keras.layers.operators import reduced
 from export.keras.lowering import Lowering
 from export.keras.rules import layer, refuse
@@ -18,7 +18,7 @@ LOWEST: dict[str, float] = {"float32": float(np.finfo(np.float32).min), "float64
 )
 def conv1d(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     """Kernel [step, channel, filter] on the steps side by side."""
-    _steps_first(op)
+    inputs = steps_first(to, op, inputs)
     size, stride, wide = op.kernel_size[0], op.strides[0], op.dilation_rate[0]
     steps, channels = to.builder.shapes[inputs][1:]
     before, after = _padding(op, steps, (size - 1) * wide + 1, stride)
@@ -36,13 +36,13 @@ def conv1d(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     name = to.node("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     if op.use_bias:
         name = to.node("Add", name, to.weight(op.bias))
-    return activate(to, op, op.activation, name, op.compute_dtype)
+    return activate(to, op, op.activation, _as_it_was(to, op, name), op.compute_dtype)
 
 
 @layer("MaxPooling1D", "AveragePooling1D", fields="pool_size padding strides data_format")
 def pooling(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     """The largest or the mean of neighbouring steps; the mean is of those that there are."""
-    _steps_first(op)
+    inputs = steps_first(to, op, inputs)
     size, stride, kind = op.pool_size[0], op.strides[0], op.compute_dtype
     steps = to.builder.shapes[inputs][1]
     before, after = _padding(op, steps, size, stride)
@@ -52,7 +52,7 @@ def pooling(to: Lowering, op: Any, result: Any, inputs: str) -> str:
         inputs = to.node("Where", to.node("IsNaN", inputs), lowest, inputs)
         padded = _padded(to, inputs, before, after, LOWEST[kind], kind)
         parts = _shifted(to, padded, size, stride, 1)
-        return to.node("Max", *parts) if size > 1 else parts[0]
+        return _as_it_was(to, op, to.node("Max", *parts) if size > 1 else parts[0])
     parts = _shifted(to, _padded(to, inputs, before, after, 0.0, kind), size, stride, 1)
     total = to.node("Sum", *parts) if size > 1 else parts[0]
     count: Any = float(size)
@@ -60,21 +60,22 @@ def pooling(to: Lowering, op: Any, result: Any, inputs: str) -> str:
         there = np.concatenate([np.zeros(before), np.ones(steps or 0), np.zeros(after)])
         windows = np.lib.stride_tricks.sliding_window_view(there, size)[::stride]
         count = windows.sum(axis=1)[:, None]
-    return to.node("Div", total, to.builder.constant(count, kind))
+    return _as_it_was(to, op, to.node("Div", total, to.builder.constant(count, kind)))
 
 
 @layer("GlobalMaxPooling1D", "GlobalAveragePooling1D", fields="data_format keepdims", arguments="inputs mask")
 def global_pooling(to: Lowering, op: Any, result: Any, inputs: str, mask: str | None = None) -> str:
     """The largest or the mean of all steps; of those that a mask keeps."""
-    _steps_first(op)
-    along, keep = to.ints(1), int(op.keepdims)
+    axis = 1 if op.data_format == "channels_last" else 2
+    along, keep = to.ints(axis), int(op.keepdims)
     if type(op).__name__ == "GlobalMaxPooling1D":
-        return reduced(to, "ReduceMax", inputs, (1,), keepdims=bool(op.keepdims))
+        return reduced(to, "ReduceMax", to.typed(inputs, op.compute_dtype), (axis,), keepdims=bool(op.keepdims))
     if mask is None:
         return to.node("ReduceMean", inputs, along, keepdims=keep)
-    kept = to.node("Unsqueeze", to.cast(to.typed(mask, "bool"), op.compute_dtype), to.ints(2))
-    total = to.node("ReduceSum", to.node("Mul", inputs, kept), along, keepdims=keep)
-    return to.node("Div", total, to.node("ReduceSum", kept, along, keepdims=keep))
+    kept = to.node("Unsqueeze", to.cast(mask, "bool"), to.ints(3 - axis))
+    there = to.node("Where", kept, inputs, to.builder.constant(0.0, op.compute_dtype))
+    count = to.node("ReduceSum", to.cast(to.typed(kept, "bool"), op.compute_dtype), along, keepdims=keep)
+    return to.node("Div", to.node("ReduceSum", there, along, keepdims=keep), count)
 
 
 def _padding(op: Any, steps: int | None, reach: int, stride: int) -> tuple[int, int]:
@@ -106,6 +107,17 @@ def _shifted(to: Lowering, name: str, size: int, stride: int, wide: int) -> list
     return found
 
 
-def _steps_first(op: Any) -> None:
-    if op.data_format != "channels_last":
-        raise refuse(op, f"data_format={op.data_format!r} has no lowering")
+def steps_first(to: Lowering, op: Any, name: str) -> str:
+    """[batch, step, channel], whichever way round the layer has them."""
+    if op.data_format == "channels_last":
+        return name
+    batch, channels, steps = to.builder.shapes[name]
+    turned = to.node("Transpose", name, perm=[0, 2, 1])
+    to.builder.shapes[turned] = (batch, steps, channels)
+    return turned
+
+
+def _as_it_was(to: Lowering, op: Any, name: str) -> str:
+    if op.data_format == "channels_last":
+        return name
+    return to.typed(to.node("Transpose", name, perm=[0, 2, 1]), op.compute_dtype)

@@ -4,15 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from export.keras import activations
-from export.keras.activations import Writer, activate
+from export.keras.layers import activations
+from export.keras.layers.activations import Writer, activate
 from export.keras.lowering import Lowering
 from export.keras.rules import layer, refuse
 
-OFF = "Dropout SpatialDropout1D GaussianDropout GaussianNoise AlphaDropout Identity ActivityRegularization"
+OFF = (
+    "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D GaussianDropout GaussianNoise AlphaDropout Identity "
+    "ActivityRegularization"
+)
 
 
-@layer(*OFF.split(), inert="rate noise_shape stddev l1 l2")
+@layer(*OFF.split(), inert="rate noise_shape stddev l1 l2 data_format")
 def passed_on(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     """What does something in training alone."""
     return inputs
@@ -74,12 +77,22 @@ def prelu(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     return to.node("Add", to.node("Relu", inputs), to.node("Mul", to.node("Neg", to.weight(op.alpha)), below))
 
 
-@layer("Softmax", fields="axis")
-def softmax(to: Lowering, op: Any, result: Any, inputs: str) -> str:
-    """Along one axis beside the batch, without a mask."""
-    if not isinstance(op.axis, int) or op.axis == 0:
-        raise refuse(op, f"axis={op.axis!r} has no lowering")
-    return activations.softmax(Writer(to, to_type(to, op, inputs)), inputs, op.axis)
+@layer("Softmax", fields="axis", arguments="inputs mask")
+def softmax(to: Lowering, op: Any, result: Any, inputs: str, mask: Any = None) -> str:
+    """Along axes beside the batch; what a mask takes away is zero."""
+    axes = [op.axis] if isinstance(op.axis, int) else list(op.axis)
+    _not_the_batch(op, axes, len(to.builder.shapes[inputs]))
+    w = Writer(to, to_type(to, op, inputs))
+    if mask is not None:
+        kept = mask if to.type_of(mask) == "bool" else w("Greater", to.cast(mask, w.dtype), 0.5)
+        inputs = w("Where", kept, inputs, -1e9)
+    if len(axes) == 1:
+        shares = activations.softmax(w, inputs, axes[0])
+    else:
+        along = to.ints(*axes)
+        away = w("Exp", w("Sub", inputs, w("ReduceMax", inputs, along, keepdims=1)))
+        shares = w("Div", away, w("ReduceSum", away, along, keepdims=1))
+    return shares if mask is None else w("Where", kept, shares, 0.0)
 
 
 @layer("Embedding", fields="input_dim output_dim mask_zero weights")
@@ -88,6 +101,41 @@ def embedding(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     if not to.type_of(inputs).startswith("int"):
         inputs = to.cast(inputs, "int32")
     return to.node("Gather", to.weight(op.embeddings), inputs, axis=0)
+
+
+@layer(
+    "ReversibleEmbedding",
+    fields="input_dim output_dim tie_weights logit_soft_cap",
+    arguments="inputs reverse",
+)
+def reversible_embedding(to: Lowering, op: Any, result: Any, inputs: str, *, reverse: bool = False) -> str:
+    """Rows of a table, or products with all of them."""
+    if not reverse:
+        return str(embedding(to, op, result, inputs))
+    table = np.asarray(op.embeddings).T if op.tie_weights else np.asarray(op.reverse_embeddings)
+    w = Writer(to, op.compute_dtype)
+    found = to.node("MatMul", inputs, to.builder.constant(table, w.dtype))
+    if op.logit_soft_cap is None:
+        return found
+    return w("Mul", w("Tanh", w("Div", found, float(op.logit_soft_cap))), float(op.logit_soft_cap))
+
+
+@layer("EinsumDense", fields="equation output_shape activation bias_axes")
+def einsum_dense(to: Lowering, op: Any, result: Any, inputs: str) -> str:
+    """A sum of products by its equation."""
+    equation, shape = op.equation.replace(" ", ""), to.builder.shapes[inputs]
+    left, _, right = equation.partition("->")
+    if left.split(",")[0][:1] not in (right[:1], ".") or (left[:3] == "..." and right[:3] != "..."):
+        raise refuse(op, f"equation={op.equation!r} over the batch has no lowering")
+    if "..." in equation:
+        given, own = left.split(",")
+        letters = [letter for letter in "ABCDEFGHIJ" if letter not in equation]
+        named = "".join(letters[: len(shape) - len(given.replace("...", ""))])
+        equation = f"{given.replace('...', named)},{own}->{right.replace('...', named)}"
+    name = to.node("Einsum", inputs, to.weight(op.kernel), equation=equation)
+    if op.bias is not None:
+        name = to.node("Add", name, to.weight(op.bias))
+    return activate(to, op, op.activation, name, op.compute_dtype)
 
 
 @layer("Rescaling", fields="scale offset")
@@ -131,6 +179,32 @@ def batch_normalization(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     shape = [-1] + [1] * (rank - 1 - axis)
     name = to.node("Mul", inputs, to.builder.constant(np.broadcast_to(inverse, shift.shape).reshape(shape), kind))
     return to.node("Add", name, to.builder.constant(shift.reshape(shape), kind))
+
+
+@layer("GroupNormalization", fields="groups axis epsilon center scale")
+def group_normalization(to: Lowering, op: Any, result: Any, inputs: str) -> str:
+    """Mean and variance of groups of channels over all places, in Keras's order of steps."""
+    kind, shape = op.compute_dtype, to.builder.shapes[inputs]
+    axis = op.axis % len(shape)
+    if axis == 0 or any(size is None for size in shape[1:]):
+        raise refuse(op, "over the batch or of a free axis has no lowering")
+    sizes = [size or 0 for size in shape[1:]]
+    sizes[axis - 1 : axis] = [op.groups, sizes[axis - 1] // op.groups]
+    w = Writer(to, kind)
+    apart = to.builder.as_it_is("Reshape", inputs, to.ints(-1, *sizes))
+    along = to.ints(*(i for i in range(1, len(sizes) + 1) if i != axis))
+    mean = w("ReduceMean", apart, along, keepdims=1)
+    away = w("Sub", apart, mean)
+    spread = w("ReduceMean", w("Mul", away, away), along, keepdims=1)
+    inverse = w("Reciprocal", w("Sqrt", w("Add", spread, float(op.epsilon))))
+    stretched = [1] * len(sizes)
+    stretched[axis - 1 : axis + 1] = sizes[axis - 1 : axis + 1]
+    if op.scale:
+        inverse = w("Mul", inverse, to.builder.constant(np.asarray(op.gamma).reshape(stretched), kind))
+    shift = w("Neg", w("Mul", mean, inverse))
+    if op.center:
+        shift = w("Add", shift, to.builder.constant(np.asarray(op.beta).reshape(stretched), kind))
+    return to.builder.reshape(w("Add", w("Mul", apart, inverse), shift), tuple(size or 0 for size in shape[1:]))
 
 
 @layer("LayerNormalization", fields="axis epsilon center scale")

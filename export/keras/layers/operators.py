@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from export.keras import activations
-from export.keras.activations import Writer
+from export.keras.layers import activations
+from export.keras.layers.activations import Writer
 from export.keras.lowering import Lowering
 from export.keras.rules import is_tensor, operator, refuse
 from train.core.errors import PipelineError
@@ -49,6 +49,17 @@ PLAIN = {
     "Sigmoid": "Sigmoid",
     "Softplus": "Softplus",
     "Erf": "Erf",
+    "Sin": "Sin",
+    "Cos": "Cos",
+    "Tan": "Tan",
+    "Arcsin": "Asin",
+    "Arccos": "Acos",
+    "Arctan": "Atan",
+    "Sinh": "Sinh",
+    "Cosh": "Cosh",
+    "Arcsinh": "Asinh",
+    "Arccosh": "Acosh",
+    "Arctanh": "Atanh",
 }
 """Keras operators that are one ONNX operator with the same inputs."""
 TWO_SIDED = "x x1 x2 x3 condition"
@@ -98,6 +109,15 @@ def not_equal(to: Lowering, op: Any, result: Any, x1: Any, x2: Any) -> str:
 def square(to: Lowering, op: Any, result: Any, x: Any) -> str:
     """x x."""
     return to.node("Mul", to.name_of(x), to.name_of(x))
+
+
+@operator("ZerosLike", "OnesLike", fields="dtype")
+def like(to: Lowering, op: Any, result: Any, x: Any) -> str:
+    """Zeros or ones in the shape of a tensor, whatever is in it."""
+    if not result.dtype.startswith(("float", "int", "bool")):
+        raise refuse(op, f"of {result.dtype} has no lowering")
+    value = to.builder.constant(1 if type(op).__name__ == "OnesLike" else 0, result.dtype)
+    return to.node("Expand", value, to.node("Shape", to.name_of(x)))
 
 
 @operator("Rsqrt")
@@ -272,12 +292,17 @@ def function(to: Lowering, op: Any, result: Any, x: Any) -> str:
     return activations.WRITERS[FUNCTIONS[type(op).__name__]](Writer(to, result.dtype), to.name_of(x))
 
 
-@operator("Softmax", "LogSoftmax", fields="axis")
+@operator("Softmax", "LogSoftmax", "Sparsemax", "Glu", fields="axis")
 def softmax(to: Lowering, op: Any, result: Any, x: Any) -> str:
     """Along one axis beside the batch."""
     if not isinstance(op.axis, int) or op.axis in (0, -len(x.shape)):
         raise refuse(op, f"axis={op.axis!r} has no lowering")
-    write = activations.softmax if type(op).__name__ == "Softmax" else activations.log_softmax
+    write = {
+        "Softmax": activations.softmax,
+        "LogSoftmax": activations.log_softmax,
+        "Sparsemax": activations.sparsemax,
+        "Glu": activations.glu,
+    }[type(op).__name__]
     return write(Writer(to, result.dtype), to.name_of(x), op.axis)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from export.keras.activations import fused
+from export.keras.layers.activations import fused
 from export.keras.lowering import Lowering
 from export.keras.rules import checked_arguments, layer, refuse, rule_of
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from export.keras.lowering import Lowering
-from export.keras.rules import Rule, checked_arguments, layer, refuse, rule_of
+from export.keras.rules import layer, refuse
 
 
 @layer("Flatten", fields="data_format")
@@ -13,7 +13,9 @@ def flatten(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     """Into one axis beside the batch."""
     shape = to.builder.shapes[inputs]
     if op.data_format != "channels_last" and len(shape) > 2:
-        raise refuse(op, f"data_format={op.data_format!r} has no lowering")
+        last = [0, *range(2, len(shape)), 1]
+        inputs = to.node("Transpose", inputs, perm=last)
+        to.builder.shapes[inputs] = tuple(shape[axis] for axis in last)
     if any(size is None for size in shape[1:]):
         raise refuse(op, "of a free axis beside the batch has no lowering")
     return to.builder.reshape(inputs, (int(np.prod([size or 0 for size in shape[1:]])),))
@@ -42,9 +44,9 @@ def repeat_vector(to: Lowering, op: Any, result: Any, inputs: str) -> str:
 @layer("ZeroPadding1D", fields="padding data_format")
 def zero_padding(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     """Zeros before the first and after the last step."""
-    _steps_first(op)
     before, after = op.padding
-    return to.node("Pad", inputs, to.ints(0, before, 0, 0, after, 0))
+    last = op.data_format == "channels_last"
+    return to.node("Pad", inputs, to.ints(0, before, 0, 0, after, 0) if last else to.ints(0, 0, before, 0, 0, after))
 
 
 @layer("Cropping1D", fields="cropping")
@@ -65,11 +67,6 @@ def up_sampling(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     return to.node("Gather", inputs, index, axis=1)
 
 
-def _steps_first(op: Any) -> None:
-    if getattr(op, "data_format", "channels_last") != "channels_last":
-        raise refuse(op, f"data_format={op.data_format!r} has no lowering")
-
-
 @layer("Masking", fields="mask_value")
 def masking(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     """Zeros where every feature has the value; the mask itself is another operator of Keras's graph."""
@@ -77,21 +74,3 @@ def masking(to: Lowering, op: Any, result: Any, inputs: str) -> str:
     other = to.node("Not", to.node("Equal", inputs, value))
     kept = to.node("ReduceMax", to.cast(to.typed(other, "bool"), op.compute_dtype), to.ints(-1), keepdims=1)
     return to.node("Mul", inputs, kept)
-
-
-@layer("TimeDistributed", fields="layer", arguments="inputs")
-def time_distributed(to: Lowering, op: Any, result: Any, inputs: str) -> str:
-    """A layer of the last axis, which works on any rank."""
-    inner = op.layer
-    if type(inner).__name__ not in ON_THE_LAST_AXIS or len(to.builder.shapes[inputs]) != 3:
-        raise refuse(op, f"of {type(inner).__name__} has no lowering ({', '.join(ON_THE_LAST_AXIS)} have)")
-    rule: Rule = rule_of(inner)
-    checked_arguments(inner, rule, (None,), {})
-    if getattr(inner, "axis", -1) not in (-1, [-1], (-1,), 1, [1]):
-        raise refuse(op, f"of {type(inner).__name__} along axis {inner.axis} has no lowering")
-    if getattr(inner, "axis", -1) in (1, [1]):
-        raise refuse(op, f"of {type(inner).__name__} along axis 1 has no lowering: write axis=-1")
-    return str(rule.lower(to, inner, result, inputs=inputs))
-
-
-ON_THE_LAST_AXIS = ("Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout", "Identity", "Rescaling")

@@ -10,9 +10,9 @@ use crate::any_model::signature::Signature;
 use crate::any_model::warnings::warnings;
 use crate::artifact::array::{Array, Values};
 use crate::artifact::tensor::{Axis, TensorSpec};
-use crate::engine::loaded::{Engine, Loading};
+use crate::engine::choose::{Loading, load_proven};
+use crate::engine::loaded::Engine;
 use crate::engine::place::Place;
-use crate::engine::replay::load_proven;
 use crate::error::Error;
 use crate::service::meter::{self, Label};
 use crate::service::source::Source;
@@ -26,8 +26,7 @@ pub(crate) struct Ready {
 
 impl Ready {
     pub(crate) fn load(folder: &Path, place: &Place, lanes: usize, asked: Option<&str>) -> Result<Self, Error> {
-        let library = place.library()?;
-        let (engine, _) = load_proven(&Loading { library: &library, folder, asked, lanes }, |_| Ok(()))?;
+        let (engine, _) = load_proven(&Loading { place, folder, asked, lanes }, |_| Ok(()))?;
         let signature = Arc::new(Signature::of(&engine.manifest, engine.version));
         let label = meter::label(engine.name());
         Ok(Self { engine, signature, label })

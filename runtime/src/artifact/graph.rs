@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use crate::artifact::operators::ALLOWED;
 
 /// What a field of a protobuf message holds.
-enum Field<'a> {
+pub(crate) enum Field<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
     Fixed,
 }
 
 /// Walks the fields of one message; every length is checked against the bytes that are there.
-struct Message<'a>(&'a [u8]);
+pub(crate) struct Message<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Message<'a> {
-    fn next(&mut self) -> Result<Option<(u64, Field<'a>)>, String> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Field<'a>)>, String> {
         if self.0.is_empty() {
             return Ok(None);
         }

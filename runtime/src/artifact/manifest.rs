@@ -70,6 +70,10 @@ struct TrainingEntry {
     _random_state: Option<i64>,
     #[serde(rename = "libraries")]
     _libraries: BTreeMap<String, String>,
+    #[serde(default, rename = "window")]
+    _window: Option<String>,
+    #[serde(default, rename = "provenance")]
+    _provenance: Option<Value>,
 }
 
 /// What a model is for.

@@ -1,6 +1,7 @@
 //! Where a version lies: the folder that a path means, and the names that it bears.
 
 use std::fs;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -56,6 +57,9 @@ pub(crate) fn names_of(folder: &Path) -> Result<Names, Error> {
 #[serde(deny_unknown_fields)]
 struct Pointer {
     version: Version,
+    /// The step that put it there: `steps/<number>.json` is signed where versions are.
+    #[serde(default, rename = "step")]
+    _step: Option<NonZeroU64>,
 }
 
 /// The version folder that `path` means: a model folder (through `current.json`), a version folder, or its graph.
@@ -91,7 +95,8 @@ pub(crate) fn version_folder(path: &Path) -> Result<PathBuf, Error> {
     }
     let pointer = plain_file(path, "current.json")?;
     let bytes = read_limited(&pointer, POINTER_LIMIT)?;
-    let Pointer { version } = json::parse(&bytes).and_then(json::typed).map_err(|reason| refuse(&pointer, reason))?;
+    let Pointer { version, .. } =
+        json::parse(&bytes).and_then(json::typed).map_err(|reason| refuse(&pointer, reason))?;
     let folder = path.join(version.as_str());
     let kind = fs::symlink_metadata(&folder).map_err(|_| {
         refuse(&pointer, format!("names version {version}, which is not there; export the model again"))

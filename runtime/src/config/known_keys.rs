@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::config::key::{ANY, Key, Kind, check_value, key, optional};
+use crate::engine::choice::EngineChoice;
 use crate::io::text::nearest;
 use crate::models::keys::MODELS;
 
@@ -42,9 +43,20 @@ const KEYS: &[Key] = &[
     key("logging.prediction_cache_hits", Kind::Switch),
     key("runtime", Kind::Section),
     optional("runtime.onnxruntime_library", Kind::Path),
+    optional("runtime.engine", Kind::Word(&EngineChoice::WORDS)),
     optional("runtime.lanes", Kind::Whole(1, 256)),
     optional("runtime.data_dir", Kind::Path),
     optional("runtime.history_path", Kind::Path),
+    key("gate", Kind::Section),
+    key("gate.margin", Kind::Number(0.0, 1.0)),
+    key("gate.confidence", Kind::Within(0.5, 1.0)),
+    key("gate.latency_ratio", Kind::Number(1.0, 1000.0)),
+    key("gate.largest_mb", Kind::Number(0.1, 64.0)),
+    key("trust", Kind::Section),
+    key("trust.policy", Kind::Word(&["off", "warn", "require"])),
+    key("trust.keys", Kind::Texts),
+    key("trust.revoked", Kind::Texts),
+    optional("trust.counter", Kind::Path),
 ];
 
 /// The keys that each model has, before its own.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::config::known_keys::check_all;
+use crate::engine::choice::EngineChoice;
 use crate::error::Error;
 use crate::io::files::{CONFIG_LIMIT, io_error, read_limited};
 use crate::io::json;
@@ -43,6 +44,7 @@ pub struct ModelConfig {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Config {
     /// The file it was read from.
     pub path: PathBuf,
@@ -60,6 +62,11 @@ pub struct Config {
     pub fallback_exit_code_zero: bool,
     /// The onnxruntime library that the config names.
     pub onnxruntime_library: Option<PathBuf>,
+    /// Which engine runs the models.
+    pub engine: EngineChoice,
+    /// Whether, with `auto`, native is held against onnxruntime at load where that is there. Not a key of the file: the
+    /// binary switches it off for commands that answer once.
+    pub cross_check: bool,
     /// How many sessions each model has: as many calls run at the same time.
     pub lanes: usize,
     /// Where `<symbol>_vol_surface.csv` files lie.
@@ -151,6 +158,8 @@ impl Config {
             fallback_may_trade: switch("ml_integration.fallback_may_trade", false),
             fallback_exit_code_zero: switch("ml_integration.fallback_exit_code_zero", false),
             onnxruntime_library: found("runtime.onnxruntime_library").and_then(Value::as_str).map(PathBuf::from),
+            engine: found("runtime.engine").and_then(Value::as_str).and_then(EngineChoice::of_word).unwrap_or_default(),
+            cross_check: true,
             lanes: whole("runtime.lanes").and_then(|lanes| usize::try_from(lanes).ok()).unwrap_or_else(default_lanes),
             data_dir: path("runtime.data_dir", "data"),
             history_path: path("runtime.history_path", "data/vol_history.sqlite"),

@@ -1,34 +1,37 @@
-//! A loaded model: an artifact whose every promise was checked, and lanes of onnxruntime sessions that run it.
+//! A loaded model: an artifact whose every promise was checked, and the engine that runs it.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::artifact::array::Array;
 use crate::artifact::axes::Axes;
-use crate::artifact::golden::{Golden, bind_all};
+use crate::artifact::golden::bind_all;
 use crate::artifact::manifest::Manifest;
 use crate::artifact::read::Artifact;
 use crate::artifact::version::Version;
+use crate::engine::choice::EngineKind;
 use crate::engine::flat::Layout;
-use crate::engine::lane::Lane;
+use crate::engine::lanes::Lanes;
 use crate::engine::library::Library;
-use crate::engine::session::{Failed, said};
+use crate::engine::native::run::Native;
+use crate::engine::session::said;
 use crate::error::Error;
 
 /// Rows that go through onnxruntime at a time.
 const CHUNK: usize = 1024;
-/// How long a caller with a deadline sleeps between two looks for a free lane.
-const POLL: Duration = Duration::from_micros(20);
 
-/// One version of one model on the loaded onnxruntime, ready for many threads.
+/// One version of one model, ready for many threads.
 pub(crate) struct Engine {
     pub(crate) version: Version,
     pub(crate) manifest: Manifest,
+    /// Why this engine and not the other.
+    pub(crate) why: String,
     layout: Option<Layout>,
-    lanes: Vec<Mutex<Lane>>,
-    next: AtomicUsize,
+    backend: Backend,
+}
+
+enum Backend {
+    Native(Box<Native>),
+    Onnxruntime(Lanes),
 }
 
 impl std::fmt::Debug for Engine {
@@ -41,33 +44,55 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// What a model is loaded with.
-pub(crate) struct Loading<'a> {
-    pub(crate) library: &'a Library,
-    /// The version folder.
-    pub(crate) folder: &'a Path,
-    /// The model that it must hold; `None` for whichever it is.
-    pub(crate) asked: Option<&'a str>,
-    pub(crate) lanes: usize,
-}
-
 impl Engine {
-    /// Loads a version folder: reads and hashes, checks the contract, opens the sessions on the very bytes hashed.
+    /// This crate's own engine. The caller must [`prove`](crate::engine::replay::prove) it before it gives an answer away.
     ///
-    /// The caller must [`prove`](crate::engine::replay::prove) it before it gives an answer away.
-    pub(crate) fn load(
-        loading: &Loading<'_>,
-        contract: impl FnOnce(&Manifest) -> Result<(), String>,
-    ) -> Result<(Self, Golden), Error> {
-        let artifact = Artifact::checked(loading.folder, loading.asked, contract)?;
-        let refuse = |reason: String| Error::Artifact { path: artifact.folder.join("model.onnx"), reason };
+    /// The error says what it does not know.
+    pub(crate) fn native(artifact: &Artifact) -> Result<Self, String> {
         let layout = Layout::of(&artifact.manifest.inputs, &artifact.manifest.outputs);
-        let lanes = (0..loading.lanes.max(1))
-            .map(|_| Lane::open(loading.library, &artifact.manifest, layout.as_ref(), &artifact.graph).map(Mutex::new))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(refuse)?;
-        let Artifact { version, manifest, golden, .. } = artifact;
-        Ok((Self { version, manifest, layout, lanes, next: AtomicUsize::new(0) }, golden))
+        let native = Native::open(&artifact.graph, &artifact.manifest, layout.as_ref())?;
+        Ok(Self::of(artifact, layout, Backend::Native(Box::new(native))))
+    }
+
+    /// Sessions of onnxruntime on the very bytes that were hashed; to be proven likewise.
+    pub(crate) fn onnxruntime(artifact: &Artifact, library: &Library, lanes: usize) -> Result<Self, String> {
+        let layout = Layout::of(&artifact.manifest.inputs, &artifact.manifest.outputs);
+        let lanes = Lanes::open(library, artifact, layout.as_ref(), lanes)?;
+        Ok(Self::of(artifact, layout, Backend::Onnxruntime(lanes)))
+    }
+
+    fn of(artifact: &Artifact, layout: Option<Layout>, backend: Backend) -> Self {
+        let (version, manifest) = (artifact.version, artifact.manifest.clone());
+        Self { version, manifest, why: String::new(), layout, backend }
+    }
+
+    /// With the reason why it was chosen.
+    pub(crate) fn because(self, why: String) -> Self {
+        Self { why, ..self }
+    }
+
+    /// Which engine answers.
+    pub(crate) fn kind(&self) -> EngineKind {
+        match self.backend {
+            Backend::Native(_) => EngineKind::Native,
+            Backend::Onnxruntime(_) => EngineKind::Onnxruntime,
+        }
+    }
+
+    /// The operators of its graph; none for onnxruntime.
+    pub(crate) fn operators(&self) -> Vec<&str> {
+        match &self.backend {
+            Backend::Native(native) => native.operators(),
+            Backend::Onnxruntime(_) => Vec::new(),
+        }
+    }
+
+    /// The splits of its trees that look at the flat row itself: column and threshold; none for onnxruntime.
+    pub(crate) fn splits(&self) -> Vec<(usize, f64)> {
+        match &self.backend {
+            Backend::Native(native) => native.splits(),
+            Backend::Onnxruntime(_) => Vec::new(),
+        }
     }
 
     /// The model's name.
@@ -92,15 +117,23 @@ impl Engine {
         let layout = self.flat()?;
         check_length("row", layout.row_width, row.len())?;
         check_length("answer", layout.answer_width, answer.len())?;
-        self.lane().run_one(layout, row, answer).map_err(|error| self.failed(&error))
+        match &self.backend {
+            Backend::Native(native) => native.run_one(layout, row, answer).map_err(|reason| self.wrong(&reason)),
+            Backend::Onnxruntime(lanes) => {
+                lanes.lane().run_one(layout, row, answer).map_err(|error| self.wrong(&said(&error)))
+            }
+        }
     }
 
-    /// As [`run_one`](Self::run_one), if a lane becomes free in time. The run itself takes microseconds.
+    /// As [`run_one`](Self::run_one), if a lane becomes free in time; native has none to wait for. The run itself takes
+    /// microseconds.
     pub(crate) fn run_one_within(&self, row: &[f64], answer: &mut [f64], within: Duration) -> Result<(), Error> {
         let layout = self.flat()?;
         check_length("row", layout.row_width, row.len())?;
         check_length("answer", layout.answer_width, answer.len())?;
-        self.lane_within(within)?.run_one(layout, row, answer).map_err(|error| self.failed(&error))
+        let Backend::Onnxruntime(lanes) = &self.backend else { return self.run_one(row, answer) };
+        let mut lane = lanes.lane_within(within).ok_or_else(|| self.late(within))?;
+        lane.run_one(layout, row, answer).map_err(|error| self.wrong(&said(&error)))
     }
 
     /// Answers any number of rows, in order.
@@ -112,7 +145,14 @@ impl Engine {
         let row_chunks = rows.chunks(CHUNK * layout.row_width);
         let answer_chunks = answers.chunks_mut(CHUNK * layout.answer_width);
         for (rows, answers) in row_chunks.zip(answer_chunks) {
-            self.lane().run_chunk(layout, rows, answers).map_err(|error| self.failed(&error))?;
+            match &self.backend {
+                Backend::Native(native) => {
+                    native.run_chunk(layout, rows, answers).map_err(|reason| self.wrong(&reason))
+                }
+                Backend::Onnxruntime(lanes) => {
+                    lanes.lane().run_chunk(layout, rows, answers).map_err(|error| self.wrong(&said(&error)))
+                }
+            }?;
         }
         Ok(())
     }
@@ -120,7 +160,7 @@ impl Engine {
     /// Answers arrays whose type and shape were checked, in the manifest's order; at least one row.
     pub(crate) fn run_arrays(&self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
         let rows = inputs.first().map_or(0, Array::rows);
-        if rows <= CHUNK {
+        if rows <= CHUNK || self.kind() == EngineKind::Native {
             return self.run_some(inputs);
         }
         let mut whole: Option<Vec<Array>> = None;
@@ -142,17 +182,26 @@ impl Engine {
 
     /// As [`run_arrays`](Self::run_arrays) for no more rows than go through at a time, if a lane becomes free in time.
     pub(crate) fn run_arrays_within(&self, inputs: &[Array], within: Duration) -> Result<Vec<Array>, Error> {
-        self.run_on(self.lane_within(within)?, inputs)
+        let Backend::Onnxruntime(lanes) = &self.backend else { return self.run_some(inputs) };
+        let mut lane = lanes.lane_within(within).ok_or_else(|| self.late(within))?;
+        let answers = lane.run_arrays(inputs, &self.manifest.outputs).map_err(|error| said(&error));
+        drop(lane);
+        self.bound(inputs, answers)
     }
 
     fn run_some(&self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
-        self.run_on(self.lane(), inputs)
+        let outputs = &self.manifest.outputs;
+        let answers = match &self.backend {
+            Backend::Native(native) => native.run_arrays(inputs, outputs),
+            Backend::Onnxruntime(lanes) => lanes.lane().run_arrays(inputs, outputs).map_err(|error| said(&error)),
+        };
+        self.bound(inputs, answers)
     }
 
-    fn run_on(&self, mut lane: MutexGuard<'_, Lane>, inputs: &[Array]) -> Result<Vec<Array>, Error> {
+    /// Answers whose shapes are those of the manifest.
+    fn bound(&self, inputs: &[Array], answers: Result<Vec<Array>, String>) -> Result<Vec<Array>, Error> {
+        let answers = answers.map_err(|reason| self.wrong(&reason))?;
         let Manifest { inputs: expected, outputs, .. } = &self.manifest;
-        let answers = lane.run_arrays(inputs, outputs).map_err(|error| self.failed(&error))?;
-        drop(lane);
         let mut axes = Axes::of_batch(inputs.first().map_or(0, Array::rows));
         bind_all(&mut axes, expected, inputs, |name| format!("input '{name}'"))
             .and_then(|()| bind_all(&mut axes, outputs, &answers, |name| format!("output '{name}'")))
@@ -164,41 +213,8 @@ impl Engine {
         Error::Run { model: self.name().to_owned(), reason: reason.to_owned() }
     }
 
-    fn failed(&self, error: &Failed) -> Error {
-        self.wrong(&said(error))
-    }
-
-    /// A free lane, or the first to become free. A lane whose holder panicked is as good as before: each call writes
-    /// all of its input.
-    fn lane(&self) -> MutexGuard<'_, Lane> {
-        self.free_lane().unwrap_or_else(|| {
-            let index = self.next.load(Ordering::Relaxed) % self.lanes.len();
-            self.lanes[index].lock().unwrap_or_else(PoisonError::into_inner)
-        })
-    }
-
-    /// A lane, if one becomes free in time.
-    fn lane_within(&self, within: Duration) -> Result<MutexGuard<'_, Lane>, Error> {
-        let start = Instant::now();
-        loop {
-            if let Some(lane) = self.free_lane() {
-                return Ok(lane);
-            }
-            if start.elapsed() >= within {
-                return Err(Error::Deadline { model: self.name().to_owned(), within });
-            }
-            std::thread::sleep(POLL.min(within));
-        }
-    }
-
-    fn free_lane(&self) -> Option<MutexGuard<'_, Lane>> {
-        let start = self.next.fetch_add(1, Ordering::Relaxed);
-        let count = self.lanes.len();
-        (0..count).find_map(|offset| match self.lanes[start.wrapping_add(offset) % count].try_lock() {
-            Ok(lane) => Some(lane),
-            Err(TryLockError::Poisoned(lane)) => Some(lane.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        })
+    fn late(&self, within: Duration) -> Error {
+        Error::Deadline { model: self.name().to_owned(), within }
     }
 }
 

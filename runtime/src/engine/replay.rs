@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::artifact::array::{Array, Values};
 use crate::artifact::golden::Golden;
-use crate::artifact::manifest::{Manifest, ParityEntry};
+use crate::artifact::manifest::ParityEntry;
 use crate::artifact::tensor::TensorSpec;
-use crate::engine::loaded::{Engine, Loading};
+use crate::engine::loaded::Engine;
 use crate::error::Error;
 
 /// Golden cases that are also answered one by one.
@@ -17,17 +17,6 @@ const MOST_SINGLE_CASES: usize = 64;
 pub(crate) struct Replay {
     pub(crate) cases: usize,
     pub(crate) largest_difference: f64,
-}
-
-/// Loads a version folder and proves it on this onnxruntime.
-pub(crate) fn load_proven(
-    loading: &Loading<'_>,
-    contract: impl FnOnce(&Manifest) -> Result<(), String>,
-) -> Result<(Engine, Replay), Error> {
-    let (engine, golden) = Engine::load(loading, contract)?;
-    let replay = prove(&engine, &golden, loading.folder)?;
-    tracing::debug!(model = engine.name(), version = %engine.version, cases = replay.cases, "model proven");
-    Ok((engine, replay))
 }
 
 /// Answers the golden cases, in a batch and one by one, and holds them against the original's answers.

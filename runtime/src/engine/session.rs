@@ -9,9 +9,6 @@ use crate::artifact::array::Dtype;
 use crate::artifact::tensor::{Axis, TensorSpec};
 use crate::engine::library::Library;
 
-/// What onnxruntime says of a call that it could not make.
-pub(crate) type Failed = ort::Error;
-
 pub(crate) fn wrong_size() -> ort::Error {
     ort::Error::new("an output has another size than the manifest says")
 }

@@ -13,3 +13,5 @@ pub(crate) mod json;
 #[cfg(feature = "files")]
 pub(crate) mod lines;
 pub(crate) mod text;
+#[cfg(feature = "files")]
+pub(crate) mod unpacked;

@@ -9,9 +9,10 @@ use crate::artifact::manifest::Manifest;
 use crate::artifact::place::{other_model, version_folder};
 use crate::artifact::version::Version;
 use crate::config::settings::{Config, ModelConfig};
-use crate::engine::library::Library;
-use crate::engine::loaded::{Engine, Loading};
-use crate::engine::replay::load_proven;
+use crate::engine::choice::EngineChoice;
+use crate::engine::choose::{Loading, load_proven};
+use crate::engine::loaded::Engine;
+use crate::engine::place::Place;
 use crate::error::Error;
 use crate::service::meter;
 
@@ -88,16 +89,22 @@ impl<F: Face> ServingSlot<F> {
             return Ok(slot(State::Off { why: Why::Disabled, cause }));
         }
         let (why, cause) = if model.enabled {
-            let library = Library::open(config.onnxruntime_library.as_deref(), &config.root)?;
+            let place = Place::of(config);
+            // What was asked for by name must be there, whatever becomes of the model.
+            if place.engine == EngineChoice::Onnxruntime {
+                place.library()?;
+            }
             let folder = version_folder(&model.model_path)?;
             if let Some(found) = other_model(&folder, F::NAME) {
                 let reason =
                     format!("field 'models.{}.model_path': {} holds the model {found:?}", F::NAME, folder.display());
                 return Err(Error::Config { path: config.path.clone(), reason });
             }
-            match load(config, &library, &folder) {
+            match load(config, &place, &folder) {
                 Ok(face) => return Ok(slot(State::Ready(face))),
-                Err(error @ Error::Config { .. }) => return Err(error),
+                Err(error @ (Error::Config { .. } | Error::Library { .. } | Error::LibraryMissing { .. })) => {
+                    return Err(error);
+                }
                 Err(error) if !config.fallback => return Err(error),
                 Err(error) => (Why::Refused, error.to_string()),
             }
@@ -126,8 +133,7 @@ impl<F: Face> ServingSlot<F> {
         if is_named(&folder, self.version()) {
             return Ok(None);
         }
-        let library = Library::open(config.onnxruntime_library.as_deref(), &config.root)?;
-        let face: F = load(config, &library, &folder)?;
+        let face: F = load(config, &Place::of(config), &folder)?;
         let version = face.engine().version;
         self.current.store(Arc::new(State::Ready(face)));
         tracing::info!(%version, "model replaced");
@@ -168,8 +174,8 @@ pub(crate) fn is_named(folder: &Path, version: Option<Version>) -> bool {
     named.is_some() && named == version
 }
 
-fn load<F: Face>(config: &Config, library: &Library, folder: &Path) -> Result<F, Error> {
-    let loading = Loading { library, folder, asked: Some(F::NAME), lanes: config.lanes };
+fn load<F: Face>(config: &Config, place: &Place, folder: &Path) -> Result<F, Error> {
+    let loading = Loading { place, folder, asked: Some(F::NAME), lanes: config.lanes };
     let (engine, _) = load_proven(&loading, F::check_contract)?;
     F::of(engine, config, folder)
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::chain::reading::NOT_A_CHAIN;
 use crate::config::settings::Config;
 use crate::error::Error;
 use crate::io::files::io_error;
@@ -14,8 +15,9 @@ use crate::store::history::HistoryStore;
 use crate::surface::calendar::is_weekend;
 use crate::surface::columns::NOT_A_SURFACE;
 use crate::surface::day::{N_DAILY, SurfaceDay};
-use crate::surface::history::{NO_USABLE_DAY, Reading, SurfaceHistory, read_history_as};
+use crate::surface::history::{NO_USABLE_DAY, Reading, SurfaceHistory, read_history_as, read_history_on};
 use crate::surface::name::{UNKNOWN_SYMBOL, date_in_name};
+use crate::surface::plausible::levels::{level_change, quotes_change};
 use crate::surface::symbol::checked_symbol;
 
 /// What was kept of observed files.
@@ -102,7 +104,7 @@ pub fn observe_as(config: &Config, path: &Path, date: Option<Date>, how: &Observ
         }
         folder(path, &how.reading, &mut said)?
     } else {
-        days_of(path, read_history_as(path, &how.reading)?, date, &mut said)?
+        days_of(path, read_history_on(path, &how.reading, date)?, date, &mut said)?
     };
     check_twice(&found)?;
     if let Some(parent) = config.history_path.parent() {
@@ -110,11 +112,19 @@ pub fn observe_as(config: &Config, path: &Path, date: Option<Date>, how: &Observ
     }
     let store = HistoryStore::open(&config.history_path)?;
     let days: Vec<_> = found.iter().map(|found| SurfaceDay { date: Some(found.date), ..found.day.clone() }).collect();
+    for (drastic, line) in changes(&store, &found)? {
+        if drastic && !how.reading.accept {
+            let reason = format!("{line} If it is right, add --accept; nothing is stored");
+            return Err(Error::History { path: config.history_path.clone(), reason });
+        }
+        said.notes.push(line);
+    }
     let replaced = replaced(&store, &days)?;
     if let (true, Some((symbol, dates))) = (how.no_replace, replaced.first_key_value()) {
         let reason = format!(
-            "{} days of {symbol} would be replaced, the first is {}; leave --no-replace out to replace them",
+            "{} day{} of {symbol} would be replaced, the first is {}; leave --no-replace out to replace them",
             dates.len(),
+            if dates.len() > 1 { "s" } else { "" },
             dates.first().map(Date::to_string).unwrap_or_default()
         );
         return Err(Error::History { path: config.history_path.clone(), reason });
@@ -128,6 +138,44 @@ pub fn observe_as(config: &Config, path: &Path, date: Option<Date>, how: &Observ
 struct Said {
     skipped: Vec<String>,
     notes: Vec<String>,
+}
+
+/// What moved as it seldom does between days found and their neighbours in the store; true where it is drastic.
+///
+/// What stands in one file alone was looked at when that was read; of it only the counts of quotes are.
+fn changes(store: &HistoryStore, found: &[Found]) -> Result<Vec<(bool, String)>, Error> {
+    let mut by_symbol: BTreeMap<&str, BTreeMap<Date, &Found>> = BTreeMap::new();
+    for one in found {
+        by_symbol.entry(&one.day.symbol).or_default().insert(one.date, one);
+    }
+    let mut said = Vec::new();
+    for (symbol, own) in by_symbol {
+        let stored = store.days(symbol, usize::MAX)?;
+        let mut days: BTreeMap<Date, [f64; N_DAILY]> =
+            stored.iter().filter_map(|day| Some((day.date?, day.features))).collect();
+        days.extend(own.iter().map(|(date, found)| (*date, found.day.features)));
+        let mut last: Option<(Date, f64)> = None;
+        let mut quotes = Vec::with_capacity(days.len());
+        for (date, features) in days {
+            let level = (date, features[0]);
+            if let Some(before) = last {
+                let pair = (own.get(&before.0), own.get(&date));
+                let one_file = matches!(pair, (Some(one), Some(other)) if one.path == other.path);
+                if !one_file && (pair.0.is_some() || pair.1.is_some()) {
+                    said.extend(
+                        level_change(before, level).map(|(drastic, text)| (drastic, format!("{symbol}: {text}"))),
+                    );
+                }
+            }
+            if own.contains_key(&date) {
+                let change = quotes_change(date, features[N_DAILY - 1], &quotes);
+                said.extend(change.map(|(drastic, text)| (drastic, format!("{symbol}: {text}"))));
+            }
+            quotes.push(features[N_DAILY - 1]);
+            last = Some(level);
+        }
+    }
+    Ok(said)
 }
 
 /// The days that the store holds with other values, by symbol.
@@ -184,11 +232,12 @@ fn candidate(path: &Path, reading: &Reading) -> Result<Result<SurfaceHistory, St
     if name.starts_with('.') {
         return is("a hidden file");
     }
-    if ![".csv", ".csv.gz"].iter().any(|end| name.ends_with(end)) {
-        return is("neither .csv nor .csv.gz");
+    let unpacked = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
+    if ![".csv", ".json", ".parquet"].iter().any(|end| unpacked.ends_with(end)) {
+        return is("neither .csv, .json nor .parquet (packed: .gz, .zst)");
     }
     let history = match read_history_as(path, reading) {
-        Err(Error::Surface { reason, .. }) if reason.starts_with(NOT_A_SURFACE) => {
+        Err(Error::Surface { reason, .. }) if reason.starts_with(NOT_A_SURFACE) || reason.starts_with(NOT_A_CHAIN) => {
             return is("not a surface file by its header");
         }
         Err(Error::Surface { reason, .. }) if reason.starts_with(NO_USABLE_DAY) => return Ok(Err(reason)),

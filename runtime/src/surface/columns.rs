@@ -29,7 +29,7 @@ const EXACT: [(&str, Meaning); 9] = [
     ("optiontype", Meaning::Kind),
     ("volume", Meaning::Volume),
 ];
-const SPELLINGS: [(Meaning, Unit, &str); 14] = [
+const SPELLINGS: [(Meaning, Unit, &str); 17] = [
     (
         Meaning::Date,
         Unit::Plain,
@@ -70,6 +70,9 @@ const SPELLINGS: [(Meaning, Unit, &str); 14] = [
     (Meaning::Kind, Unit::Plain, "optiontype type right cp cpflag callput putcall callorput putorcall optionright"),
     (Meaning::Volume, Unit::Plain, "volume tradevolume tradedvolume optionvolume dailyvolume contractvolume"),
     (Meaning::Spot, Unit::Plain, "spot spotprice underlyingprice underlyinglast stockprice undprice underlyingclose"),
+    (Meaning::Price, Unit::Plain, "mid midprice midpoint mark markprice optionprice optionmid premium"),
+    (Meaning::Bid, Unit::Plain, "bid bidprice bestbid"),
+    (Meaning::Ask, Unit::Plain, "ask askprice bestask offer"),
 ];
 
 /// What a column holds.
@@ -84,6 +87,12 @@ enum Meaning {
     Kind,
     Volume,
     Spot,
+    /// Held against the time to expiry, as are `Days`.
+    Expiry,
+    Days,
+    Price,
+    Bid,
+    Ask,
 }
 
 impl Meaning {
@@ -98,13 +107,15 @@ impl Meaning {
             Self::Kind => "the option type",
             Self::Volume => "the volume",
             Self::Spot => "the spot price",
+            Self::Expiry | Self::Days => "the date of expiry",
+            Self::Price | Self::Bid | Self::Ask => "the price",
         }
     }
 }
 
 /// What a column's name says of its unit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     /// The engine's own.
     #[default]
     Plain,
@@ -130,7 +141,7 @@ pub(super) enum Kind {
 
 /// Where each column stands.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     pub(super) kind_of_file: Kind,
     pub(super) names: Vec<String>,
     pub(super) date: Option<usize>,
@@ -142,6 +153,12 @@ pub(super) struct Shape {
     pub(super) kind: Option<usize>,
     pub(super) volume: Option<usize>,
     pub(super) spot: Option<usize>,
+    /// The date of expiry that a time to expiry is held against, or days to it.
+    pub(super) expiry: Option<usize>,
+    pub(super) days: Option<usize>,
+    pub(super) price: Option<usize>,
+    pub(super) bid: Option<usize>,
+    pub(super) ask: Option<usize>,
     pub(super) tenor_unit: Unit,
     pub(super) iv_unit: Unit,
     pub(super) moneyness_unit: Unit,
@@ -151,7 +168,18 @@ impl Shape {
     /// The columns that hold numbers.
     pub(super) fn numbers(&self) -> Vec<usize> {
         let tenor = self.tenor.filter(|_| self.tenor_unit != Unit::Expiry);
-        [self.strike, tenor, self.iv, self.moneyness, self.volume, self.spot].into_iter().flatten().collect()
+        let read = [self.strike, tenor, self.iv, self.moneyness, self.volume, self.spot];
+        read.into_iter().chain(self.compared()).flatten().collect()
+    }
+
+    /// The columns of numbers that are not read, but held against those that are.
+    pub(super) fn compared(&self) -> [Option<usize>; 4] {
+        [self.days, self.price, self.bid, self.ask]
+    }
+
+    /// The column of dates of expiry, read or compared.
+    pub(super) fn expiries(&self) -> Option<usize> {
+        if self.tenor_unit == Unit::Expiry { self.tenor } else { self.expiry }
     }
 }
 
@@ -159,7 +187,7 @@ type Places = BTreeMap<Meaning, usize>;
 type Units = BTreeMap<Meaning, Unit>;
 
 /// The shape of a file by its header.
-pub(super) fn read_header(path: &Path, header: &StringRecord) -> Result<Shape, Error> {
+pub(crate) fn read_header(path: &Path, header: &StringRecord) -> Result<Shape, Error> {
     let refuse = |reason: String| Error::Surface { path: path.to_path_buf(), reason };
     let names: Vec<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
     let twice = names.iter().enumerate().find(|(at, name)| !name.is_empty() && names[..*at].contains(name));
@@ -190,25 +218,39 @@ fn places(names: &[String]) -> Result<(Places, Units), String> {
     let short: Vec<String> = names.iter().map(|name| letters(name)).collect();
     for (at, name) in short.iter().enumerate() {
         let Some((meaning, unit)) = meaning_of(name) else { continue };
-        if exact.contains(&meaning) || places.values().any(|place| *place == at) {
+        if places.values().any(|place| *place == at) {
             continue;
         }
-        if let Some(other) = places.get(&meaning) {
-            // A time to expiry beside the date of expiry is no contradiction: the number is what is read.
+        if matches!(meaning, Meaning::Price | Meaning::Bid | Meaning::Ask) {
+            // Two prices may differ, and neither is read.
+            let first = !places.contains_key(&meaning);
+            places.insert(meaning, if first { at } else { usize::MAX });
+        } else if exact.contains(&meaning) {
+            match unit {
+                Unit::Expiry => places.entry(Meaning::Expiry).or_insert(at),
+                Unit::Days => places.entry(Meaning::Days).or_insert(at),
+                _ => continue,
+            };
+        } else if let Some(other) = places.get(&meaning).copied() {
+            // A time to expiry beside the date of expiry is no contradiction: the number is read, and held against it.
             if unit == Unit::Expiry {
-                continue;
-            }
-            if units.get(&meaning) != Some(&Unit::Expiry) {
+                places.entry(Meaning::Expiry).or_insert(at);
+            } else if units.get(&meaning) == Some(&Unit::Expiry) {
+                places.entry(Meaning::Expiry).or_insert(other);
+                places.insert(meaning, at);
+                units.insert(meaning, unit);
+            } else {
                 return Err(format!(
                     "row 1: columns '{}' and '{}' could both be {}; keep one",
-                    names[*other],
+                    names[other],
                     names[at],
                     meaning.words()
                 ));
             }
+        } else {
+            places.insert(meaning, at);
+            units.insert(meaning, unit);
         }
-        places.insert(meaning, at);
-        units.insert(meaning, unit);
     }
     if let Some(at) = short.iter().position(|name| name == "vol") {
         let (iv, volume) = (places.contains_key(&Meaning::Iv), places.contains_key(&Meaning::Volume));
@@ -228,7 +270,7 @@ fn places(names: &[String]) -> Result<(Places, Units), String> {
 }
 
 fn surface(names: Vec<String>, places: &Places, units: &Units) -> Result<Shape, String> {
-    let at = |meaning| places.get(&meaning).copied();
+    let at = |meaning| places.get(&meaning).copied().filter(|at| *at != usize::MAX);
     let unit = |meaning| units.get(&meaning).copied().unwrap_or_default();
     if at(Meaning::Tenor).is_none() {
         if let Some(telling) = at(Meaning::Symbol).or(at(Meaning::Kind)) {
@@ -260,6 +302,11 @@ fn surface(names: Vec<String>, places: &Places, units: &Units) -> Result<Shape, 
         kind: at(Meaning::Kind),
         volume: at(Meaning::Volume),
         spot: at(Meaning::Spot),
+        expiry: at(Meaning::Expiry),
+        days: at(Meaning::Days),
+        price: at(Meaning::Price),
+        bid: at(Meaning::Bid),
+        ask: at(Meaning::Ask),
         tenor_unit: unit(Meaning::Tenor),
         iv_unit: unit(Meaning::Iv),
         moneyness_unit: unit(Meaning::Moneyness),

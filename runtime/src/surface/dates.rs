@@ -95,7 +95,7 @@ fn numbers(parts: &[&str], lengths: [isize; 3]) -> Option<Parts> {
 
 /// What the dates of a column seen so far tell of its format.
 #[derive(Debug, Default)]
-pub(super) struct DateColumn {
+pub(crate) struct DateColumn {
     format: Option<Format>,
     month_first: bool,
     day_first: bool,
@@ -105,7 +105,7 @@ pub(super) struct DateColumn {
 
 impl DateColumn {
     /// Looks at one more cell; what is wrong with it, if anything.
-    pub(super) fn see(&mut self, text: &str) -> Option<String> {
+    pub(crate) fn see(&mut self, text: &str) -> Option<String> {
         if self.format.is_some() && text == self.last {
             return None;
         }
@@ -129,7 +129,7 @@ impl DateColumn {
     }
 
     /// Why the order of day and month is not settled, once every cell was seen.
-    pub(super) fn doubt(&self) -> Option<String> {
+    pub(crate) fn doubt(&self) -> Option<String> {
         if self.format != Some(Format::Slashed) || self.day_first != self.month_first {
             return None;
         }
@@ -145,7 +145,7 @@ impl DateColumn {
     }
 
     /// The day of a cell that was seen; `None` where the calendar has no such day.
-    pub(super) fn read(&self, text: &str) -> Option<Date> {
+    pub(crate) fn read(&self, text: &str) -> Option<Date> {
         let (format, [a, b, c]) = classify(text)?;
         match format {
             Format::Serial => EPOCH.checked_add(i64::from(a).days()).ok(),

@@ -36,7 +36,7 @@ pub(super) fn within_bounds(iv: f64) -> bool {
 
 /// One row of a surface file; no field is NaN.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Quote {
+pub(crate) struct Quote {
     /// Years; [`NO_TENOR`] where the file has none.
     pub(super) tenor: f64,
     pub(super) strike: f64,
@@ -60,7 +60,7 @@ impl Quote {
             .then(self.moneyness.total_cmp(&other.moneyness))
     }
 
-    fn is_clean(&self) -> bool {
+    pub(super) fn is_clean(&self) -> bool {
         within_bounds(self.iv)
             && (self.tenor == NO_TENOR || self.tenor >= SHORTEST)
             && EDGES[0] <= self.moneyness

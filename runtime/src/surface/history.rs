@@ -4,15 +4,19 @@ use std::path::Path;
 
 use jiff::civil::Date;
 
+use crate::chain::read::{self, Chain, is_chain};
+use crate::chain::reading::ChainReading;
 use crate::error::Error;
 use crate::surface::calendar::is_weekend;
-use crate::surface::columns::{Kind, Shape};
+use crate::surface::columns::{Kind, Shape, Unit};
 use crate::surface::day::{N_DAILY, SurfaceDay};
-use crate::surface::features::{Quote, daily_features};
-use crate::surface::judgement::Judgement;
+use crate::surface::features::{CALL, NO_VOLUME, PUT, Quote, daily_features};
 use crate::surface::name::symbol_of;
-use crate::surface::plausibility::{Mark, mark, not_observed};
-use crate::surface::reader::{LeftOut, Row, SurfaceFile};
+use crate::surface::plausible::judgement::Judgement;
+use crate::surface::plausible::quotes::{Mark, mark, not_observed};
+use crate::surface::quotes::{OptionKind, SurfaceQuote};
+use crate::surface::reader::SurfaceFile;
+use crate::surface::row_reader::{LeftOut, Other, Row, Rows};
 
 /// Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries.
 const SPOT_DRIFT: f64 = 0.005;
@@ -82,8 +86,18 @@ pub fn read_history(path: &Path) -> Result<SurfaceHistory, Error> {
 /// # Errors
 /// As [`read_surface`].
 pub fn read_history_as(path: &Path, reading: &Reading) -> Result<SurfaceHistory, Error> {
+    read_history_on(path, reading, None)
+}
+
+/// As [`read_history_as`]; `date` is the day of a chain that does not say it.
+pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>) -> Result<SurfaceHistory, Error> {
+    if is_chain(path) {
+        let symbol = reading.symbol.clone();
+        let reading = ChainReading { symbol, date, accept: reading.accept, ..ChainReading::default() };
+        return of_chain(path, &read::read(path, &reading)?, reading.accept);
+    }
     let file = SurfaceFile::open(path, reading.symbol.as_deref())?;
-    let mut rows = file.rows()?;
+    let mut rows = Rows::of(&file)?;
     let mut days = Days {
         path,
         index: file.shape().kind_of_file == Kind::Index,
@@ -108,7 +122,47 @@ pub fn read_history_as(path: &Path, reading: &Reading) -> Result<SurfaceHistory,
         days.add(&mut today)?;
     }
     let symbol = rows.symbol().map_or_else(|| symbol_of(path), str::to_owned);
-    days.history(&symbol, rows.left_out(), file.shape(), reading.accept)
+    let (shape, not_compared) = (file.shape(), file.no_expiries.as_deref());
+    days.history(&symbol, (rows.left_out(), not_compared), shape, reading.accept)
+}
+
+/// The surface days of a chain, judged as those of a surface file are.
+fn of_chain(path: &Path, chain: &Chain, accept: bool) -> Result<SurfaceHistory, Error> {
+    let mut days = Days {
+        path,
+        index: false,
+        judgement: Judgement::new(path, Unit::Plain),
+        kept: Vec::new(),
+        dropped: Vec::new(),
+        previous: Vec::new(),
+    };
+    for day in &chain.days {
+        let row = |(at, quote): (usize, SurfaceQuote)| Row {
+            date: Some(day.date),
+            quote: Quote {
+                tenor: quote.years,
+                strike: quote.strike,
+                kind: if quote.kind == OptionKind::Call { CALL } else { PUT },
+                iv: quote.implied_volatility,
+                volume: quote.volume.unwrap_or(NO_VOLUME),
+                moneyness: quote.strike / day.spot,
+            },
+            line: at as u64 + 1,
+            other: Other::default(),
+        };
+        let mut rows: Vec<Row> = day.surface().into_iter().enumerate().map(row).collect();
+        if !rows.is_empty() {
+            days.add(&mut rows)?;
+        }
+    }
+    let said = chain.said();
+    let found = days.history(&chain.symbol, (&LeftOut::new(), None), &Shape::default(), accept);
+    let mut history = found.map_err(|error| match (error, said.first()) {
+        (Error::Surface { path, reason }, Some(left)) => Error::Surface { path, reason: format!("{reason}; {left}") },
+        (error, _) => error,
+    })?;
+    history.notes.splice(0..0, said);
+    Ok(history)
 }
 
 /// Collects the days of one file.
@@ -138,15 +192,21 @@ impl Days<'_> {
         Ok(())
     }
 
-    fn history(self, symbol: &str, left_out: &LeftOut, shape: &Shape, accept: bool) -> Result<SurfaceHistory, Error> {
+    fn history(
+        self,
+        symbol: &str,
+        (left_out, not_compared): (&LeftOut, Option<&str>),
+        shape: &Shape,
+        accept: bool,
+    ) -> Result<SurfaceHistory, Error> {
         if self.kept.is_empty() {
-            let reason = self.dropped.first().map_or("it has a header and no rows", String::as_str);
+            let reason = self.judgement.commonest_reason();
             let cause = if self.dropped.is_empty() { String::new() } else { self.judgement.commonest_cause() };
             let reason = format!("{NO_USABLE_DAY}: {reason}{cause}");
             return Err(Error::Surface { path: self.path.to_path_buf(), reason });
         }
-        let levels: Vec<f64> = self.kept.iter().map(|(_, features)| features[0]).collect();
-        let notes = self.judgement.notes(&levels, left_out, shape, accept)?;
+        let levels: Vec<_> = self.kept.iter().map(|(date, features)| (*date, features[0])).collect();
+        let notes = self.judgement.notes(&levels, not_compared, left_out, shape, accept)?;
         let day = |(date, features)| SurfaceDay { date, symbol: symbol.to_owned(), features };
         Ok(SurfaceHistory { days: self.kept.into_iter().map(day).collect(), dropped: self.dropped, notes })
     }
@@ -190,8 +250,10 @@ impl Days<'_> {
             return Ok(Err(NO_CLEAN.to_owned()));
         };
         if !date.is_some_and(is_weekend) {
-            if let Some(reason) = not_observed(&quotes, &self.previous) {
-                return Ok(Err(reason));
+            match not_observed(&quotes, &self.previous) {
+                Some((true, reason)) => return Ok(Err(reason)),
+                Some((false, doubt)) => self.judgement.doubtful(date, &doubt),
+                None => {}
             }
             self.previous = quotes.iter().map(mark).collect();
         }
@@ -200,11 +262,19 @@ impl Days<'_> {
 
     fn check_moneyness(&self, rows: &[Row]) -> Result<(), Error> {
         let mut ordered: Vec<&Row> = rows.iter().collect();
+        let by_forward = self.judgement.by_forward();
+        let expiry = |row: &Row| if by_forward { row.quote.tenor } else { 0.0 };
         ordered.sort_by(|a, b| {
-            a.quote.strike.total_cmp(&b.quote.strike).then(a.quote.moneyness.total_cmp(&b.quote.moneyness))
+            expiry(a)
+                .total_cmp(&expiry(b))
+                .then(a.quote.strike.total_cmp(&b.quote.strike))
+                .then(a.quote.moneyness.total_cmp(&b.quote.moneyness))
         });
         let Some(mut highest) = ordered.first().copied() else { return Ok(()) };
         for row in ordered {
+            if expiry(row).to_bits() != expiry(highest).to_bits() {
+                highest = row;
+            }
             let (quote, top) = (&row.quote, &highest.quote);
             if quote.moneyness <= 0.0 {
                 let reason = format!(

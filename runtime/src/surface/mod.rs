@@ -13,14 +13,13 @@ pub(crate) mod features;
 #[cfg(feature = "files")]
 pub(crate) mod history;
 #[cfg(feature = "files")]
-pub(crate) mod judgement;
-#[cfg(feature = "files")]
 pub(crate) mod name;
-#[cfg(feature = "files")]
-pub(crate) mod plausibility;
+pub(crate) mod plausible;
 pub(crate) mod quotes;
 #[cfg(feature = "files")]
 pub(crate) mod reader;
+#[cfg(feature = "files")]
+pub(crate) mod row_reader;
 pub(crate) mod symbol;
 #[cfg(feature = "files")]
 pub(crate) mod table;

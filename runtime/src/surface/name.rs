@@ -49,7 +49,9 @@ const GENERIC: [&str; 24] = [
 pub(crate) fn symbol_of(path: &Path) -> String {
     let name = file_name(path);
     let mut stem = name.as_str();
-    while let Some(shorter) = [".csv", ".gz", ".txt", ".tsv"].iter().find_map(|end| strip_end(stem, end)) {
+    while let Some(shorter) =
+        [".csv", ".gz", ".zst", ".parquet", ".txt", ".tsv"].iter().find_map(|end| strip_end(stem, end))
+    {
         stem = shorter;
     }
     let generic = |word: &str| GENERIC.iter().any(|known| word.eq_ignore_ascii_case(known));

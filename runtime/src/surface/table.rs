@@ -1,7 +1,7 @@
 //! Bytes of a table -> records of cells, a piece at a time; the rules of
 //! `table.py` of `train/`.
 //!
-//! Plain or gzip by content, UTF-8 or UTF-16 by its mark, parted by comma, semicolon, tab or bar: whichever the header
+//! Plain, gzip or zstd by content, UTF-8 or UTF-16 by its mark, parted by comma, semicolon, tab or bar: whichever the header
 //! has most of. Memory does not grow with the file: what unpacks to far more than any table does is refused early.
 
 use std::cell::{Cell, RefCell};
@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use csv::StringRecord;
-use flate2::read::MultiGzDecoder;
 
 use crate::error::Error;
 use crate::io::files::{io_error, open_regular};
 use crate::io::lines::Lines;
+use crate::io::unpacked::Packing;
 
 /// Of the unpacked text.
 const MAX_BYTES: u64 = 1 << 30;
@@ -39,7 +39,7 @@ fn problem(reason: impl Into<String>) -> io::Error {
 }
 
 /// A file whose beginning was looked at; each [`Table::records`] begins anew.
-pub(super) struct Table {
+pub(crate) struct Table {
     path: PathBuf,
     size: u64,
     delimiter: u8,
@@ -47,7 +47,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let size = open_regular(path)?.metadata().map_err(io_error("read", path))?.len();
         if size > MAX_BYTES {
             return Err(Error::TooLarge { path: path.to_path_buf(), bytes: size, limit: MAX_BYTES });
@@ -68,12 +68,12 @@ impl Table {
     }
 
     /// Whether cells are parted by commas, so that a comma inside of one is rare.
-    pub(super) fn by_comma(&self) -> bool {
+    pub(crate) fn by_comma(&self) -> bool {
         self.delimiter == b','
     }
 
     /// The records from the header on.
-    pub(super) fn records(&self) -> Result<Records<'_>, Error> {
+    pub(crate) fn records(&self) -> Result<Records<'_>, Error> {
         let seen = Rc::new(Seen::default());
         let source = self.source(Rc::clone(&seen)).map_err(|error| self.explain(error))?;
         let reader =
@@ -98,12 +98,15 @@ impl Table {
 
     fn source(&self, seen: Rc<Seen>) -> io::Result<Source> {
         let mut file = BufReader::new(File::open(&self.path)?);
-        let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        let inner: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-        let most = if packed { BOMB_FROM.max(BOMB_RATIO * self.size) } else { MAX_BYTES };
+        let packing = Packing::of(file.fill_buf()?);
+        if packing == Packing::Parquet {
+            return Err(problem("is in Parquet, which is read by Python only; write the table as CSV"));
+        }
+        let inner = packing.unpack(file);
+        let most = if packing == Packing::Plain { MAX_BYTES } else { BOMB_FROM.max(BOMB_RATIO * self.size) };
         Ok(Source {
             inner,
-            packed,
+            packing,
             most,
             seen,
             text: Text::Unknown,
@@ -137,7 +140,7 @@ struct Seen {
 }
 
 /// The records of a table.
-pub(super) struct Records<'a> {
+pub(crate) struct Records<'a> {
     table: &'a Table,
     reader: csv::Reader<Source>,
     seen: Rc<Seen>,
@@ -147,7 +150,7 @@ pub(super) struct Records<'a> {
 
 impl Records<'_> {
     /// The next record that is not blank, and its line as an editor shows it; `None` at the end.
-    pub(super) fn next(&mut self, record: &mut StringRecord) -> Result<Option<u64>, Error> {
+    pub(crate) fn next(&mut self, record: &mut StringRecord) -> Result<Option<u64>, Error> {
         loop {
             let more = self.reader.read_record(record).map_err(|error| self.explain(error))?;
             if !more {
@@ -186,8 +189,8 @@ enum Text {
 
 /// The unpacked text as UTF-8, within limits.
 struct Source {
-    inner: Box<dyn Read>,
-    packed: bool,
+    inner: Box<dyn BufRead>,
+    packing: Packing,
     most: u64,
     seen: Rc<Seen>,
     text: Text,
@@ -242,8 +245,9 @@ impl Source {
         loop {
             match self.inner.read(chunk) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) if self.packed => {
-                    return Err(problem("the gzip data is cut short or damaged; fetch the file again"));
+                Err(_) if self.packing != Packing::Plain => {
+                    let name = self.packing.name();
+                    return Err(problem(format!("the {name} data is cut short or damaged; fetch the file again")));
                 }
                 other => return other,
             }

@@ -6,9 +6,9 @@ use crate::artifact::array::Array;
 use crate::artifact::place::version_folder;
 use crate::artifact::read::Artifact;
 use crate::artifact::version::Version;
-use crate::engine::loaded::Loading;
+use crate::engine::choice::EngineKind;
+use crate::engine::choose::{Loading, load_proven};
 use crate::engine::place::Place;
-use crate::engine::replay::load_proven;
 use crate::error::Error;
 use crate::io::files::io_error;
 use crate::models::registry::{check_contract, has_face};
@@ -27,6 +27,10 @@ pub struct Checked {
     pub cases: usize,
     /// The largest difference to the original's answers.
     pub largest_difference: f64,
+    /// Which engine answered them, and serves.
+    pub engine: EngineKind,
+    /// Why this one.
+    pub why: String,
 }
 
 /// What a version folder holds, as far as it can be told without onnxruntime.
@@ -103,12 +107,13 @@ pub fn inspect(path: &Path) -> Result<Inspected, Error> {
 /// [`Error::Parity`] when a golden case differs; any other error when it could not be checked.
 pub fn check(path: &Path, place: &Place) -> Result<Checked, Error> {
     let folder = version_folder(path)?;
-    let library = place.library()?;
-    let loading = Loading { library: &library, folder: &folder, asked: None, lanes: 1 };
+    let loading = Loading { place, folder: &folder, asked: None, lanes: 1 };
     let (engine, replay) = load_proven(&loading, check_contract)?;
     Ok(Checked {
         model: engine.name().to_owned(),
         version: engine.version,
+        engine: engine.kind(),
+        why: engine.why,
         folder,
         cases: replay.cases,
         largest_difference: replay.largest_difference,

@@ -7,8 +7,9 @@ use crate::artifact::array::Array;
 use crate::artifact::axes::Axes;
 use crate::artifact::golden::{bind_all, parse_inputs};
 use crate::artifact::place::version_folder;
+use crate::engine::choose::{Loading, load_unproven};
 use crate::engine::flat::Layout;
-use crate::engine::loaded::{Engine, Loading};
+use crate::engine::loaded::Engine;
 use crate::engine::place::Place;
 use crate::error::Error;
 use crate::io::files::{GOLDEN_LIMIT, read_limited};
@@ -26,9 +27,9 @@ impl Evaluator {
     /// # Errors
     /// The artifact is refused, or there is no usable onnxruntime.
     pub fn open(path: &Path, place: &Place) -> Result<Self, Error> {
-        let (folder, library) = (version_folder(path)?, place.library()?);
-        let loading = Loading { library: &library, folder: &folder, asked: None, lanes: 1 };
-        let (engine, _) = Engine::load(&loading, check_contract)?;
+        let folder = version_folder(path)?;
+        let loading = Loading { place, folder: &folder, asked: None, lanes: 1 };
+        let engine = load_unproven(&loading, check_contract)?;
         Ok(Self { engine })
     }
 

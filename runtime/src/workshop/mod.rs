@@ -2,3 +2,5 @@
 
 pub(crate) mod check;
 pub(crate) mod evaluate;
+#[cfg(fuzzing)]
+pub mod fuzzing;

@@ -25,6 +25,8 @@ LOGISTIC = "logistic regression"
 HIST_BOOSTING = "HistGradientBoosting"
 OLD_RECIPE = "old recipe"
 BASELINES = (BASE_RATE, EDGE_SIGN, LOGISTIC, HIST_BOOSTING, OLD_RECIPE)
+SIMPLE = (BASE_RATE, EDGE_SIGN, LOGISTIC)
+"""Those that a model must beat to be put into use."""
 
 _EDGE = SIGNAL_NAMES.index("edge_percent")
 

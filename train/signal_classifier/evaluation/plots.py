@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
+from train.core.evidence import Reliability
 from train.core.files import write_atomic
 from train.signal_classifier.evaluation.metrics import BINS, wilson
 from train.signal_classifier.history.labelled_signals import Floats, Index
@@ -35,14 +36,26 @@ def reliability(outcome: Index, answers: Mapping[str, Floats]) -> Figure:
     figure, axes = _axes("mean confidence", "share profitable", "Reliability")
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     for name, confidence in answers.items():
-        bins = [part for part in np.array_split(np.argsort(confidence, kind="stable"), BINS) if len(part)]
-        x = [confidence[part].mean() for part in bins]
-        y = np.array([outcome[part].mean() for part in bins])
-        limits = np.array([wilson(int(outcome[part].sum()), len(part)) for part in bins])
-        bars = np.abs(limits.T - y)
-        axes.errorbar(x, y, yerr=bars, marker="o", markersize=3, linewidth=1, capsize=2, label=name)
+        curve = reliability_points(name, outcome, confidence)
+        y = np.array(curve.share)
+        bars = np.abs(np.array([curve.low, curve.high]) - y)
+        axes.errorbar(curve.confidence, y, yerr=bars, marker="o", markersize=3, linewidth=1, capsize=2, label=name)
     axes.legend(fontsize=8)
     return figure
+
+
+def reliability_points(name: str, outcome: Index, confidence: Floats) -> Reliability:
+    """The curve of one model: ten bins of equal count, 95 % Wilson intervals."""
+    bins = [part for part in np.array_split(np.argsort(confidence, kind="stable"), BINS) if len(part)]
+    limits = [wilson(int(outcome[part].sum()), len(part)) for part in bins]
+    return Reliability(
+        name=name,
+        confidence=[float(confidence[part].mean()) for part in bins],
+        share=[float(outcome[part].mean()) for part in bins],
+        low=[float(low) for low, _ in limits],
+        high=[float(high) for _, high in limits],
+        rows=[len(part) for part in bins],
+    )
 
 
 def roc(outcome: Index, answers: Mapping[str, Floats]) -> Figure:

@@ -16,10 +16,30 @@ from pathlib import Path
 from train.core.cells import MINUS, MISSING, Spelling, decimal_commas, read_number
 from train.core.contract import check_value
 from train.core.errors import PipelineError
-from train.core.files import read_bytes, sha256_hex
+from train.core.files import explain_os_errors, read_bytes, sha256_hex
+from train.core.tables.parquet import parquet_records
+from train.core.tables.unpacked import PARQUET, packing, read_unpacked
 from train.signal_classifier.contract import HISTORY_LABELS, HISTORY_OPTIONAL, SIGNAL_FEATURES, SIGNAL_NAMES
 
-_LABELS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
+_LABELS = dict.fromkeys(("1", "1.0", "true", "win", "won", "winner", "w", "yes", "y"), True) | dict.fromkeys(
+    ("0", "0.0", "false", "loss", "lost", "loser", "l", "no", "n"), False
+)
+_NAMES = dict.fromkeys(
+    (
+        "p/l",
+        "p&l",
+        "pl",
+        "pnl ($)",
+        "p/l ($)",
+        "realized p&l",
+        "realized p/l",
+        "realized pnl",
+        "realized_pnl",
+        "net pnl",
+    ),
+    "pnl",
+) | dict.fromkeys(("win/loss", "win_loss", "w/l", "is profitable"), "is_profitable")
+"""Other spellings of the outcome's columns."""
 _IN_PERCENT = ("edge_percent", "pnl")
 _EAST = timedelta(hours=14)  # a local time without a zone may be ahead of UTC by so much
 
@@ -34,6 +54,7 @@ class Trade:
     time: datetime | None
     symbol: str
     pnl: float | None = None
+    closed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +163,11 @@ class HistoryFile:
             except PipelineError as error:
                 raise BadRow(column.name, str(error).removeprefix(f"{where}: ")) from error
         time = _time(row["timestamp"]) if "timestamp" in row else None
+        closed = _time(row["closed"], "closed") if "closed" in row else None
+        if closed is not None and (time is None or (closed.tzinfo is None) != (time.tzinfo is None) or closed < time):
+            raise BadRow("closed", "field 'closed' must be a time like that of 'timestamp' and not before it")
         profitable, pnl = self._outcome(row, where, commas)
-        return Trade(where, tuple(features), profitable, time, row.get("symbol", "").upper(), pnl)
+        return Trade(where, tuple(features), profitable, time, row.get("symbol", "").upper(), pnl, closed)
 
     def _outcome(self, row: dict[str, str], where: str, commas: dict[str, bool]) -> tuple[bool, float | None]:
         outcomes = []
@@ -178,12 +202,25 @@ class HistoryFile:
                 f"{self.path} row {number}: column 'timestamp': {trade.time.isoformat()} lies in the future "
                 f"(now: {now.isoformat(timespec='seconds')}); a history holds past trades only"
             )
-        return replace(trade, time=time)
+        return replace(trade, time=time, closed=_utc(trade.closed))
 
 
 def open_history(path: Path) -> HistoryFile:
     """Read and split a file; a PipelineError that names file and line unless it is a CSV with the right header."""
-    data = read_bytes(path)
+    with explain_os_errors(path, "read"):
+        how = packing(path)
+    if how == PARQUET:
+        (_, names), *lines = parquet_records(path)
+    else:
+        names, lines = _split(path, read_unpacked(path))
+    header = tuple(_NAMES.get(name, name) for name in (name.strip().lower() for name in names))
+    _check_header(path, header)
+    if not lines:
+        raise PipelineError(f"{path}: a header and no rows; expected one trade per line")
+    return HistoryFile(path, header, lines, sha256_hex(read_bytes(path)))
+
+
+def _split(path: Path, data: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
     if not data.strip():
         raise PipelineError(f"{path}: the file is empty; expected a header line and one trade per line")
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
@@ -196,14 +233,9 @@ def open_history(path: Path) -> HistoryFile:
     first = text.lstrip().split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=max(",;\t", key=first.count))
     try:
-        header = tuple(name.strip().lower() for name in next(reader))
-        lines = [(reader.line_num, row) for row in reader if row]
+        return next(reader), [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
         raise PipelineError(f"{path}: line {reader.line_num}: not CSV: {error}") from error
-    _check_header(path, header)
-    if not lines:
-        raise PipelineError(f"{path}: a header and no rows; expected one trade per line")
-    return HistoryFile(path, header, lines, sha256_hex(data))
 
 
 def _check_header(path: Path, header: tuple[str, ...]) -> None:
@@ -232,9 +264,15 @@ def _number(text: str, field: str, comma: bool) -> float:
     return number
 
 
-def _time(text: str) -> datetime:
+def _utc(time: datetime | None) -> datetime | None:
+    if time is None:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _time(text: str, field: str = "timestamp") -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        reason = f"field 'timestamp' must be an ISO 8601 date or time, found {text[:40]!r}"
-        raise BadRow("timestamp", reason) from error
+        reason = f"field {field!r} must be an ISO 8601 date or time, found {text[:40]!r}"
+        raise BadRow(field, reason) from error

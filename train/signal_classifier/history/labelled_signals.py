@@ -1,7 +1,8 @@
 """Labelled trade signals from trading histories, and splits of them that never look ahead.
 
-A trade's outcome is known `days_to_expiry` after its opening at the latest. With a timestamp, the test part is the
-latest, and whatever was still open when it begins is left out of training: the gap is as wide as each trade needs.
+A trade's outcome is known when it was closed (column `closed`), else at its expiry at the latest. With a timestamp, the
+test part is the latest, and whatever was still open when it begins is left out of training: the gap is as wide as
+each trade needs.
 """
 
 from collections import Counter
@@ -37,20 +38,24 @@ class Labelled:
     """Labelled signals.
 
     `features` float64 [row, feature] in contract order, `profitable` int64 [row] (0/1), `times` datetime64[us] [row],
-    UTC, ascending, or None. `notes` are lines worth showing; `rejected` the rows left out.
+    UTC, ascending, or None; `closes` alike, when each outcome was known, None: by expiry.
+    `notes` are lines worth showing; `rejected` the rows left out.
     """
 
     features: Floats
     profitable: Index
     record: DataRecord
     times: Times | None = None
+    closes: Times | None = None
     rejected: tuple[Rejection, ...] = ()
     notes: tuple[str, ...] = ()
 
     def take(self, index: Index) -> "Labelled":
         """The rows at `index`."""
         times = None if self.times is None else self.times[index]
-        return replace(self, features=self.features[index], profitable=self.profitable[index], times=times)
+        closes = None if self.closes is None else self.closes[index]
+        features, profitable = self.features[index], self.profitable[index]
+        return replace(self, features=features, profitable=profitable, times=times, closes=closes)
 
     def report(self) -> list[str]:
         """What was noticed and what was left out: the first rejected rows by name, the rest counted by field."""
@@ -158,7 +163,10 @@ def _labelled(trades: list[Trade], rejected: list[Rejection], files: list[Histor
     )
     features = np.array([trade.features for trade in trades], dtype=np.float64).reshape(-1, len(SIGNAL_NAMES))
     profitable = np.array([trade.profitable for trade in trades], dtype=np.int64)
-    return Labelled(features, profitable, record, times, tuple(rejected), tuple(notes))
+    closes: Times | None = None
+    if times is not None and trades and all(trade.closed is not None for trade in trades):
+        closes = np.array([trade.closed.replace(tzinfo=None) for trade in trades if trade.closed], dtype=times.dtype)
+    return Labelled(features, profitable, record, times, closes, tuple(rejected), tuple(notes))
 
 
 def _naive(trade: Trade) -> datetime:
@@ -218,9 +226,11 @@ def folds(data: Labelled, *, count: int, random_state: int) -> list[tuple[Index,
 
 
 def _closed(data: Labelled) -> Times:
-    """When each outcome was certain: at the end of the day of expiry."""
+    """When each outcome was certain: when the trade was closed, else at the end of the day of expiry."""
     if data.times is None:
         raise PipelineError("splits by time need times")
+    if data.closes is not None:
+        return data.closes
     days = data.features[:, _EXPIRY].astype(np.int64) + 1
     return np.asarray(data.times.astype("datetime64[D]") + days.astype("timedelta64[D]"), dtype="datetime64[us]")
 

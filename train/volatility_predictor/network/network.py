@@ -1,17 +1,13 @@
 """The network of the volatility predictor, raw daily features in, forecast and interval out. Imports Keras.
 
-With x the log of avg_iv, n the known days of the window and m(k) the mean of x over the known ones of the last k days:
+- linear path: a combination of AR, HAR, EWMA and more, one set of coefficients for each amount of history; what it sees
+  and how it is fitted: `network.gaps`, `network.combination`;
+- interval: two positive combinations of mean absolute changes, alike (`network.interval`); the scale is half its width;
+- LSTM over the last `sequence_length` days, on the distance of x, the log of avg_iv, from its mean of a month and on
+  its changes, in units of a month's usual change, and on the other features as ratios to avg_iv less their mean over
+  those days, zero and marked where missing. It sees no level and no unit. Its answer is in scales, at most one.
 
-- linear path (HAR, Corsi 2009, in differences so that no scale is left): x - x(yesterday), x - m(5), m(5) - m(22),
-  m(22) - m(63), m(63) - m(252). Its coefficients depend on n (fewer than 18, 50, 200 days, or more): a mean stands on
-  the days that exist, and with fewer days its coefficients are others;
-- scale: expected size of the forecast's error, square root of a positive combination of the mean squared daily changes
-  of x over 5, 22 and 252 days;
-- LSTM over the last `sequence_length` days on the same changes in units of their own size, and on the other features as
-  ratios to avg_iv less their mean over those days, zero and marked where missing. It sees no level and no unit. Its
-  answer is in units of the scale.
-
-predicted = avg_iv exp(linear + scale x LSTM), lower and upper = predicted exp(quantile x scale), surface: see
+predicted = avg_iv exp(linear + scale x LSTM), lower = predicted exp(-low), upper = predicted exp(high), surface: see
 `network.surface_layers`, with that mean. Everything but the LSTM and its two dense layers is float64.
 """
 
@@ -24,28 +20,34 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from train.volatility_predictor.contract import DAILY_FEATURES, HORIZONS, VOLATILITY_INPUT, VOLATILITY_OUTPUTS
+from train.volatility_predictor.network.gaps import (
+    DECAYS,
+    FLOOR,
+    LONG_HORIZONS,
+    LONG_SPANS,
+    MEANS,
+    REGIME_FROM,
+    SPANS,
+    WINDOW_DAYS,
+)
 from train.volatility_predictor.network.surface_layers import SHAPE, surface
 
 Floats = NDArray[np.float64]
 
-WINDOW_DAYS = 252
-MEANS = (5, 22, 63, 252)
-VARIANCES = (5, 22, 252)
 REGIMES = (18, 50, 200)
-"""Known days from which the next set of coefficients holds."""
+"""Known days from which the LSTM and the surface are told that there are more."""
+MONTH, MONTH_MEAN = SPANS.index(22), MEANS.index(22)
 UNITS = 16
-FLOOR = 1e-6
-"""Of a mean squared daily change: a series that stands still has a scale of 0.1 %, not of zero."""
+LEAST_UNIT = 1e-3
+"""Of a month's changes: in a series that stands still none is large."""
 RATIOS = 4
 """atm_iv, skew, curvature, term_slope. What volume and quotes say about tomorrow, no data here could teach."""
-GAPS = 1 + len(MEANS)
-# today's change, x and the means -> the linear path's differences, by a product
-_GAPS = np.eye(GAPS + 1)[:, [0, *range(1, GAPS)]] - np.eye(GAPS + 1)[:, [0, *range(2, GAPS + 1)]]
-_GAPS[0, 0] = 1.0
+_STEPS = np.eye(len(REGIME_FROM)) - np.eye(len(REGIME_FROM), k=-1)
+"""[at least so many days, regime]: a product with it leaves the one regime that holds."""
 # Usual size of the ratios and of the log of avg_iv, and how far they stray from it.
 _RATIO_USUAL, _RATIO_SPREAD = np.array([0.93, 0.25, 0.02, 0.04]), np.array([0.08, 0.15, 0.02, 0.06])
 _LEVEL_USUAL = -1.4
-LINEAR, SCALE, HEAD = "linear_path", "scale_path", "residual"
+LINEAR, LOW, HIGH, HEAD = "linear_path", "low_path", "high_path", "residual"
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,14 @@ class Parts:
     """What `preprocess` makes of the windows: [batch, ...] inputs of the four paths."""
 
     regressors: Any
-    variances: Any
+    moves: Any
     sequence: Any
     context: Any
     shape: Any
 
 
 def preprocess_model(sequence_length: int) -> Any:
-    """Windows -> (regressors float64, variances float64, sequence float32, context float32, shape float64)."""
+    """Windows -> (regressors float64, moves float64, sequence float32, context float32, shape float64)."""
     history = _history()
     parts = _preprocess(history, sequence_length)
     return keras.Model(history, [getattr(parts, field.name) for field in fields(parts)])
@@ -77,19 +79,17 @@ def full_model(
     sequence_length: int,
     *,
     linear: Floats,
-    scale: Floats,
+    interval: tuple[Floats, Floats],
     residual: list[Any],
-    quantiles: tuple[Floats, Floats],
     shape: tuple[Floats, Floats],
 ) -> Any:
     """The whole network with fitted parts.
 
     Args:
         sequence_length: days that the LSTM sees.
-        linear: float64 [regressor, horizon].
-        scale: float64 [variance, horizon], not negative.
+        linear: float64 [regime x gap, horizon].
+        interval: of the lower and of the upper side, float64 [regime x move, horizon], not negative.
         residual: weights of `residual_model`.
-        quantiles: lower and upper, in scales, float64 [horizon] each.
         shape: float64 [input, number of the surface] and their intercepts.
     """
     history = _history()
@@ -97,18 +97,19 @@ def full_model(
     size = len(HORIZONS)
     # Named layers, so that a reader of the file finds the coefficients.
     path = layers.Dense(size, use_bias=False, dtype="float64", name=LINEAR)(parts.regressors)
-    spread = ops.sqrt(layers.Dense(size, use_bias=False, dtype="float64", name=SCALE)(parts.variances))
+    low = layers.Dense(size, use_bias=False, dtype="float64", name=LOW)(parts.moves)
+    high = layers.Dense(size, use_bias=False, dtype="float64", name=HIGH)(parts.moves)
     head = _residual(parts.sequence, parts.context)
-    change = path + ops.cast(head, "float64") * spread
+    change = path + ops.cast(head, "float64") * (low + high) * 0.5
     today = history[:, -1, 0:1]
-    low, high = (layers.Rescaling(q.tolist(), dtype="float64")(spread) for q in quantiles)
     predicted = today * ops.exp(change)
-    interval = (today * ops.exp(change + low), today * ops.exp(change + high))
-    outputs = (predicted, *interval, surface(parts.shape, predicted))
+    bounds = (today * ops.exp(change - low), today * ops.exp(change + high))
+    outputs = (predicted, *bounds, surface(parts.shape, predicted))
     names = [output.name for output in VOLATILITY_OUTPUTS]
     model = keras.Model(history, dict(zip(names, outputs, strict=True)))
     model.get_layer(LINEAR).set_weights([linear])
-    model.get_layer(SCALE).set_weights([scale])
+    model.get_layer(LOW).set_weights([interval[0]])
+    model.get_layer(HIGH).set_weights([interval[1]])
     model.get_layer(SHAPE).set_weights(list(shape))
     trained = [layer for layer in model.layers if layer.name in {"lstm", "mix", "out"}]
     weights = iter(residual)
@@ -131,24 +132,40 @@ def _preprocess(history: Any, length: int) -> Parts:
 
     counts = ops.matmul(known, _last(WINDOW_DAYS, MEANS))
     means = ops.matmul(x, _last(WINDOW_DAYS, MEANS)) / ops.maximum(counts, 1.0)
-    variances = ops.matmul(changes * changes, _last(WINDOW_DAYS - 1, VARIANCES))
-    variances = variances / ops.maximum(ops.matmul(pairs, _last(WINDOW_DAYS - 1, VARIANCES)), 1.0) + FLOOR
+    faded = ops.matmul(x, _fading()) / ops.maximum(ops.matmul(known, _fading()), 1e-12)
+    gaps = ops.concatenate([changes[:, -1:], means - x[:, -1:], faded - x[:, -1:]], axis=1)
+    moves = _moves(x, known, changes, pairs)
 
-    regime = ops.cast(counts[:, -1:] >= np.array([[0.0, *REGIMES]]), "float64")
-    gaps = ops.matmul(ops.concatenate([changes[:, -1:], x[:, -1:], means], axis=1), _GAPS)
-    products = layers.Reshape((len(REGIMES) * GAPS + GAPS,))(ops.expand_dims(regime, 2) * ops.expand_dims(gaps, 1))
-    regressors = ops.concatenate([regime, products], axis=1)
+    days = ops.sum(known, axis=1, keepdims=True)
+    regime = ops.matmul(ops.cast(days >= np.array([REGIME_FROM], dtype=float), "float64"), _STEPS)
+    regressors, moved = _outer(regime, gaps), _outer(regime, moves)
 
-    unit = ops.sqrt(variances[:, 1:2])
+    squares = ops.matmul(changes * changes, _last(WINDOW_DAYS - 1, SPANS)[:, MONTH : MONTH + 1])
+    pair_count = ops.matmul(pairs, _last(WINDOW_DAYS - 1, SPANS)[:, MONTH : MONTH + 1])
+    unit = ops.sqrt(squares / ops.maximum(pair_count, 1.0) + LEAST_UNIT**2)
+    least = ops.cast(days >= np.array([[0.0, *REGIMES]]), "float64")
     seen = known[:, -length:]
-    level = (x[:, -length:] - means[:, 1:2]) * seen
+    level = (x[:, -length:] - means[:, MONTH_MEAN : MONTH_MEAN + 1]) * seen
     moves = ops.stack([level, changes[:, -length:]], axis=2) / ops.expand_dims(unit, 2) * np.array([0.2, 1.0])
     ratios, smile = _ratios(history[:, -length:, 0 : 1 + RATIOS], seen)
     sequence = ops.concatenate([moves, ratios], axis=2)
-    units = gaps / unit * 0.2
-    context = ops.concatenate([units, regime], axis=1)
-    shape = ops.concatenate([*_products(smile, x[:, -1:] - _LEVEL_USUAL), ops.tanh(units), regime], axis=1)
-    return Parts(regressors, variances, ops.cast(sequence, "float32"), ops.cast(context, "float32"), shape)
+    units = gaps[:, : 1 + len(MEANS)] / unit * 0.2
+    context = ops.concatenate([units, least], axis=1)
+    shape = ops.concatenate([*_products(smile, x[:, -1:] - _LEVEL_USUAL), ops.tanh(units), least], axis=1)
+    return Parts(regressors, moved, ops.cast(sequence, "float32"), ops.cast(context, "float32"), shape)
+
+
+def _moves(x: Any, known: Any, changes: Any, pairs: Any) -> Any:
+    """Mean absolute changes over a day and over the longer horizons, [batch, move]."""
+    found: list[tuple[Any, Any, tuple[int, ...]]] = [(ops.absolute(changes), pairs, SPANS)]
+    for horizon in LONG_HORIZONS:
+        both = known[:, horizon:] * known[:, :-horizon]
+        found.append((ops.absolute(x[:, horizon:] - x[:, :-horizon]) * both, both, LONG_SPANS))
+    means = []
+    for size, counted, spans in found:
+        last = _last(size.shape[1], spans)
+        means.append(ops.matmul(size, last) / ops.maximum(ops.matmul(counted, last), 1.0))
+    return ops.concatenate(means, axis=1) + FLOOR
 
 
 def _ratios(days: Any, seen: Any) -> tuple[Any, Any]:
@@ -205,3 +222,8 @@ def _residual(sequence: Any, context: Any) -> Any:
 def _last(days: int, windows: tuple[int, ...]) -> Floats:
     """float64 [day, window]: a product with it sums the last so many days."""
     return np.array([[float(day >= days - window) for window in windows] for day in range(days)])
+
+
+def _fading() -> Floats:
+    """float64 [day, decay]: a product with it sums with weights that fade from the newest day back."""
+    return np.asarray(np.array(DECAYS)[None, :] ** np.arange(WINDOW_DAYS)[::-1, None])

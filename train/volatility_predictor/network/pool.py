@@ -1,60 +1,140 @@
 """The series that a volatility predictor is trained and tested on, and the windows kept as golden cases."""
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.core.record import DataRecord
 from train.volatility_predictor.contract import DAILY_FEATURES
+from train.volatility_predictor.network.combination import Source
+from train.volatility_predictor.network.gaps import WINDOW_DAYS
 from train.volatility_predictor.network.windows import Ends, Series, every_end, hide_features, windows
+from train.volatility_predictor.surfaces.chain_rows import is_chain
 from train.volatility_predictor.surfaces.simulator import simulate_surfaces
-from train.volatility_predictor.surfaces.surface_days import read_days
+from train.volatility_predictor.surfaces.surface_days import SurfaceHistory, read_days
+
+Floats = NDArray[np.float64]
+
+LEAST_DAYS = 300
+SHARED = Path("../shared/data")
+"""Where the real series of the default model lie, from the project's root."""
+
+
+@dataclass(frozen=True)
+class SeriesFile:
+    """A file and the first day that is for the figures alone; None: the last quarter of its days."""
+
+    path: Path
+    unseen_from: dt.date | None = None
+
+
+DEFAULT_FILES = (
+    SeriesFile(SHARED / "spx_surface_1996_2015.csv.gz", dt.date(2011, 1, 1)),
+    SeriesFile(SHARED / "vix_1990_2019.csv", dt.date(2015, 1, 1)),
+)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Real series with their first day for validation and for tests."""
+    """Real series with the dates of their days, and their first day for validation and for tests."""
 
     series: list[Series]
+    dates: list[NDArray[np.datetime64]]
     validation: list[int]
     test: list[int]
     record: DataRecord
 
+    def sources(self) -> list[Source]:
+        """What is fitted to: the days before those for tests."""
+        parts = zip(self.series, self.dates, self.test, strict=True)
+        return [Source(np.log(one.iv), stop, dates) for one, dates, stop in parts]
 
-def read_pool(paths: Sequence[Path], show: Callable[[str], None]) -> Pool:
+
+def default_files(show: Callable[[str], None]) -> list[SeriesFile]:
+    """The real series of the default model that are there; says which are not."""
+    found = []
+    for file in DEFAULT_FILES:
+        if file.path.is_file():
+            found.append(file)
+        else:
+            show(f"warning: {file.path}: not there; the model is trained without it and its card says so")
+    return found
+
+
+def read_pool(files: Sequence[SeriesFile], show: Callable[[str], None]) -> Pool:
     """Read surface or index files, one symbol each, with their split by time; `show` is called with what was odd.
+
+    The last fifth of the days before those for tests is for validation.
 
     Raises:
         PipelineError: a file is wrong, undated, or holds fewer than 300 days.
     """
-    series, validation, test, dates = [], [], [], []
-    for path in paths:
-        history = read_days(path)
+    series, dates, validation, test = [], [], [], []
+    for file, history in _histories(files):
         for note in history.notes:
-            show(f"warning: {path}: {note}")
-        count = len(history.features)
-        if history.dates[0] is None or count < 300:
+            show(f"warning: {file.path}: {note}")
+        known = [date for date in history.dates if date is not None]
+        count = len(known)
+        if count < LEAST_DAYS:
             raise PipelineError(
-                f"{path}: training needs at least 300 dated days, found {count}; add days or leave --data out"
+                f"{file.path}: training needs at least {LEAST_DAYS} dated days, found {len(history.features)}; "
+                "add days or leave --data out"
             )
+        days = np.array(known, dtype="datetime64[D]")
+        unseen = file.unseen_from
+        stop = int(count * 0.75) if unseen is None else int(np.searchsorted(days, np.datetime64(unseen)))
         series.append(Series(history.symbol, history.features, history.grids))
-        validation.append(int(count * 0.6))
-        test.append(int(count * 0.75))
-        dates += [history.dates[0], history.dates[-1]]
-    known = [date for date in dates if date is not None]
-    record = DataRecord(
-        source=", ".join(path.name for path in paths),
-        sha256=sha256_hex(b"".join(read_bytes(path) for path in paths)),
-        rows=sum(len(one.features) for one in series),
-        first_date=min(known).isoformat(),
-        last_date=max(known).isoformat(),
+        dates.append(days)
+        validation.append(int(stop * 0.8))
+        test.append(stop)
+    return Pool(series, dates, validation, test, _record(files, dates, test))
+
+
+def _record(files: Sequence[SeriesFile], dates: Sequence[NDArray[np.datetime64]], test: Sequence[int]) -> DataRecord:
+    """What fits saw of the files: the days before those for tests."""
+    seen = [f"{file.path.name} to {days[stop - 1]}" for file, days, stop in zip(files, dates, test, strict=True)]
+    return DataRecord(
+        source=", ".join(seen),
+        sha256=sha256_hex(b"".join(read_bytes(file.path) for file in files)),
+        rows=sum(test),
+        first_date=str(min(days[0] for days in dates)),
+        last_date=str(max(days[stop - 1] for days, stop in zip(dates, test, strict=True))),
     )
-    return Pool(series, validation, test, record)
+
+
+def _histories(files: Sequence[SeriesFile]) -> list[tuple[SeriesFile, SurfaceHistory]]:
+    """One history a file; chains of one symbol, a day a file, are one history together."""
+    found: list[tuple[SeriesFile, SurfaceHistory]] = []
+    chains: dict[str, list[tuple[SeriesFile, SurfaceHistory]]] = {}
+    for file in files:
+        history = read_days(file.path)
+        if is_chain(file.path):
+            chains.setdefault(history.symbol, []).append((file, history))
+        else:
+            found.append((file, history))
+    for symbol, parts in chains.items():
+        days: dict[dt.date, tuple[Floats, Floats]] = {}
+        for file, part in parts:
+            assert part.grids is not None
+            for day, features, grid in zip(part.dates, part.features, part.grids, strict=True):
+                assert day is not None
+                if day in days:
+                    raise PipelineError(f"{file.path}: {day} of {symbol} stands in another file, too; keep one of them")
+                days[day] = features, grid
+        order = sorted(days)
+        features = np.array([days[day][0] for day in order])
+        grids = np.array([days[day][1] for day in order])
+        notes = tuple(note for _, part in parts for note in part.notes)
+        dropped = tuple(line for _, part in parts for line in part.dropped)
+        found.append((parts[0][0], SurfaceHistory(symbol, tuple(order), features, dropped, grids, notes)))
+    return found
 
 
 def simulated_series(symbols: int, days: int, seed: int) -> list[Series]:
@@ -75,8 +155,6 @@ def feature_ranges(series: Sequence[Series]) -> dict[str, tuple[float, float]]:
 
 def golden_sample(series: Sequence[Series], first: Sequence[int], minimum: int, count: int, seed: int) -> list[Any]:
     """Windows for the golden cases: half of them short, some without most features, rounded to keep the file small."""
-    from train.volatility_predictor.network.network import WINDOW_DAYS
-
     rng = np.random.default_rng(seed)
     ends = every_end(list(first), [len(one.iv) for one in series], length=WINDOW_DAYS)
     chosen = ends.part(np.sort(rng.permutation(len(ends))[:count]))

@@ -15,7 +15,7 @@ import numpy as np
 from train.core import cli
 from train.core.errors import PipelineError
 from train.volatility_predictor.contract import DAILY_FEATURES, DAILY_NAMES
-from train.volatility_predictor.store.observe import FoundDay, Reading, find_days
+from train.volatility_predictor.store.observe import FoundDay, Reading, changes, find_days
 from train.volatility_predictor.surfaces.file_name import checked_symbol, no_trading_day
 from train.volatility_predictor.surfaces.surface_days import COPY_QUOTES, SurfaceHistory
 
@@ -91,11 +91,18 @@ class HistoryStore:
             (day.symbol, str(day.date), *(None if math.isnan(value) else value for value in day.features))
             for day in found
         ]
+        for drastic, line in changes(found, self._known(found)):
+            if drastic and not (reading and reading.accept):
+                raise PipelineError(
+                    f"history store {self.path}: {line} If it is right, add --accept; nothing is stored"
+                )
+            notes.append(line)
         replaced = self._replaced(found)
         for symbol, dates in sorted(replaced.items()):
             if no_replace:
                 raise PipelineError(
-                    f"history store {self.path}: {len(dates)} days of {symbol} would be replaced, the first is "
+                    f"history store {self.path}: {len(dates)} day{'s' * (len(dates) > 1)} of {symbol} would be "
+                    "replaced, the first is "
                     f"{dates[0]}; leave --no-replace out to replace them"
                 )
             notes.append(f"{len(dates)} day{'s' * (len(dates) > 1)} of {symbol} replaced")
@@ -103,15 +110,20 @@ class HistoryStore:
             self._connection.executemany(f"INSERT OR REPLACE INTO day VALUES ({marks})", rows)
         return found, skipped, notes
 
+    def _known(self, found: Sequence[FoundDay]) -> dict[str, dict[dt.date, tuple[float, ...]]]:
+        """The days stored of the symbols found."""
+        known: dict[str, dict[dt.date, tuple[float, ...]]] = {}
+        for symbol in {day.symbol for day in found}:
+            stored = self.days(symbol, sys.maxsize)
+            rows = zip(stored.dates, stored.features.tolist(), strict=True)
+            known[symbol] = {date: tuple(row) for date, row in rows if date is not None}
+        return known
+
     def _replaced(self, found: Sequence[FoundDay]) -> dict[str, list[dt.date]]:
         """The days that the store holds with other values, by symbol."""
         replaced: dict[str, list[dt.date]] = {}
-        known: dict[str, dict[dt.date | None, tuple[float, ...]]] = {}
+        known = self._known(found)
         for day in found:
-            if day.symbol not in known:
-                stored = self.days(day.symbol, sys.maxsize)
-                rows = [tuple(row) for row in stored.features.tolist()]
-                known[day.symbol] = dict(zip(stored.dates, rows, strict=True))
             before = known[day.symbol].get(day.date)
             if before is not None and not np.array_equal(before, day.features, equal_nan=True):
                 replaced.setdefault(day.symbol, []).append(day.date)

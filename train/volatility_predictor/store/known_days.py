@@ -17,6 +17,7 @@ from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
 from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.store.history import HistoryStore
+from train.volatility_predictor.surfaces.chain_rows import is_chain
 from train.volatility_predictor.surfaces.file_name import (
     checked_symbol,
     date_in_name,
@@ -24,6 +25,7 @@ from train.volatility_predictor.surfaces.file_name import (
     no_trading_day,
     symbol_of,
 )
+from train.volatility_predictor.surfaces.plausible.levels import LONGEST_GAP, level_change, quotes_change
 from train.volatility_predictor.surfaces.surface_days import COPY_QUOTES, SurfaceHistory, read_days
 
 Floats = NDArray[np.float64]
@@ -31,14 +33,8 @@ Floats = NDArray[np.float64]
 DAYS_LOOKED_UP = 1024
 """More days than any window holds."""
 CLOCK = dt.timezone(dt.timedelta(hours=-5))
-LONGEST_GAP = 10
-"""Calendar days between two neighbours that no run of holidays explains."""
 LOOKED_AT = 10
 """The newest days whose gaps and jumps are worth a warning."""
-RISE, FALL, DRASTIC = 1.6, 0.6, 5.0
-"""Overnight: a factor that is odd, and one that no market has, which units have."""
-HALF_A_DAY = 0.6
-"""Of the usual quotes: the newest day may be cut off."""
 
 _Days = dict[dt.date, Floats]
 
@@ -125,9 +121,12 @@ def days_of_file(
     Raises:
         PipelineError: as `days_of_symbol`.
     """
-    found = read_days(path, symbol=symbol, accept=accept)
+    chain = is_chain(path)
+    found = read_days(path, date=date if chain else None, symbol=symbol, accept=accept)
     symbol = checked_symbol(found.symbol)
-    if found.dates[0] is not None:
+    if chain and len(found.dates) == 1:
+        date = found.dates[0]
+    elif found.dates[0] is not None:
         _no_date_wanted(path, date)
         todo = "a file with more days is needed"
         known = _known(symbol, _dated(found), str(path), todo, _dropped_last(found), accept)
@@ -197,17 +196,16 @@ def _dropped_last(found: SurfaceHistory) -> list[str]:
 
 def _jumps(kept: list[tuple[dt.date, Floats]], place: str, accept: bool) -> list[str]:
     """Warnings for what moved overnight as markets seldom do; refused where none ever did."""
+    levels = [(date, float(features[0])) for date, features in kept]
+    found = [level_change(one, other) for one, other in pairwise(levels[-LOOKED_AT:])]
+    if kept:
+        before = [float(features[-1]) for _, features in kept[:-1]]
+        found.append(quotes_change(kept[-1][0], float(kept[-1][1][-1]), before))
     lines = []
-    for (one, before), (other, after) in pairwise(kept[-LOOKED_AT:]):
-        factor = float(after[0] / before[0])
-        change = f"average implied volatility goes from {before[0]:.4f} on {one} to {after[0]:.4f} on {other}"
-        if (factor >= DRASTIC or factor <= 1.0 / DRASTIC) and not accept:
-            raise PipelineError(f"{place}: {change}; does its unit change? If it is right, add --accept")
-        if factor >= RISE or factor <= FALL:
-            lines.append(f"{change} ({(factor - 1.0) * 100.0:+.0f} %)")
-    usual = sorted(float(features[-1]) for _, features in kept[-LOOKED_AT - 1 : -1])
-    if len(usual) >= 3 and (quotes := float(kept[-1][1][-1])) < HALF_A_DAY * (most := usual[len(usual) // 2]):
-        lines.append(f"{kept[-1][0]} has {quotes:.0f} clean quotes, the days before it {most:.0f}: is the file whole?")
+    for drastic, text in (change for change in found if change is not None):
+        if drastic and not accept:
+            raise PipelineError(f"{place}: {text} If it is right, add --accept")
+        lines.append(text)
     return lines
 
 

@@ -1,16 +1,21 @@
 """Files and folders of snapshots -> days for the history store; the rules of `runtime/src/store/observe.rs`."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from train.core.chains.documents import NOT_A_CHAIN
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
+from train.volatility_predictor.surfaces.chain_rows import is_chain
 from train.volatility_predictor.surfaces.columns import NOT_A_SURFACE
 from train.volatility_predictor.surfaces.file_name import UNKNOWN_SYMBOL, checked_symbol, date_in_name
+from train.volatility_predictor.surfaces.plausible.levels import level_change, quotes_change
 from train.volatility_predictor.surfaces.surface_days import NO_USABLE_DAY, SurfaceHistory, read_days
+
+_ENDS = tuple(end + packed for end in (".csv", ".json", ".parquet") for packed in ("", ".gz", ".zst"))
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,9 @@ def find_days(
     """
     reading, said = reading or Reading(), Said()
     if not path.is_dir():
-        found = _days_of(path, read_days(path, symbol=reading.symbol, accept=reading.accept), date, said)
+        of_chain = date if is_chain(path) else None
+        history = read_days(path, date=of_chain, symbol=reading.symbol, accept=reading.accept)
+        found = _days_of(path, history, date, said)
     elif date is not None:
         raise PipelineError(f"{path}: is a folder, its files carry their dates; leave --date out")
     else:
@@ -65,6 +72,28 @@ def find_days(
                 "nothing is stored"
             )
     return found, said.skipped, said.notes
+
+
+def changes(
+    found: Sequence[FoundDay], known: Mapping[str, Mapping[dt.date, tuple[float, ...]]]
+) -> list[tuple[bool, str]]:
+    """What moved as it seldom does between days found and their neighbours in the store; True where it is drastic.
+
+    What stands in one file alone was looked at when that was read; of it only the counts of quotes are.
+    """
+    said: list[tuple[bool, str]] = []
+    for symbol in sorted(known):
+        own = {day.date: day for day in found if day.symbol == symbol}
+        days = sorted({**known[symbol], **{date: day.features for date, day in own.items()}}.items())
+        for at, (date, features) in enumerate(days):
+            if at and (date in own or days[at - 1][0] in own):
+                last, before = days[at - 1]
+                one_file = date in own and last in own and own[date].path == own[last].path
+                change = None if one_file else level_change((last, before[0]), (date, features[0]))
+                said += [] if change is None else [(change[0], f"{symbol}: {change[1]}")]
+            quotes = quotes_change(date, features[-1], [row[-1] for _, row in days[:at]]) if date in own else None
+            said += [] if quotes is None else [(quotes[0], f"{symbol}: {quotes[1]}")]
+    return said
 
 
 def _folder(path: Path, reading: Reading, said: Said) -> list[FoundDay]:
@@ -91,13 +120,13 @@ def _candidate(path: Path, reading: Reading) -> SurfaceHistory | str:
         return "a folder"
     if path.name.startswith("."):
         return "a hidden file"
-    if not path.name.lower().endswith((".csv", ".csv.gz")):
-        return "neither .csv nor .csv.gz"
+    if not path.name.lower().endswith(_ENDS):
+        return "neither .csv, .json nor .parquet (packed: .gz, .zst)"
     try:
         history = read_days(path, symbol=reading.symbol, accept=reading.accept)
     except PipelineError as error:
         reason = str(error).removeprefix(f"{path}: ")
-        if reason.startswith(NOT_A_SURFACE):
+        if reason.startswith((NOT_A_SURFACE, NOT_A_CHAIN)):
             return "not a surface file by its header"
         if reason.startswith(NO_USABLE_DAY):
             return reason

@@ -46,6 +46,9 @@ _SPELLINGS = {
     "kind": "optiontype type right cp cpflag callput putcall callorput putorcall optionright",
     "volume": "volume tradevolume tradedvolume optionvolume dailyvolume contractvolume",
     "spot": "spot spotprice underlyingprice underlyinglast stockprice undprice underlyingclose",
+    "price": "mid midprice midpoint mark markprice optionprice optionmid premium",
+    "bid": "bid bidprice bestbid",
+    "ask": "ask askprice bestask offer",
 }
 _MEANING = {name: meaning for meaning, names in _SPELLINGS.items() for name in names.split()}
 _WORDS = {
@@ -68,6 +71,9 @@ _FAMILY = {
 }
 
 
+_COMPARED = ("price", "bid", "ask")
+
+
 @dataclass(frozen=True)
 class Shape:
     """Where each column stands (-1: nowhere), and what its name says of its unit."""
@@ -83,6 +89,12 @@ class Shape:
     kind: int = -1
     volume: int = -1
     spot: int = -1
+    expiry: int = -1
+    """The date of expiry that a time to expiry is held against, or `days` to it."""
+    days: int = -1
+    price: int = -1
+    bid: int = -1
+    ask: int = -1
     tenor_unit: str = "tenor"
     iv_unit: str = "iv"
     moneyness_unit: str = "moneyness"
@@ -91,7 +103,18 @@ class Shape:
     def numbers(self) -> list[int]:
         """The columns that hold numbers."""
         tenor = -1 if self.tenor_unit == "expiry" else self.tenor
-        return [at for at in (self.strike, tenor, self.iv, self.moneyness, self.volume, self.spot) if at >= 0]
+        read = (self.strike, tenor, self.iv, self.moneyness, self.volume, self.spot)
+        return [at for at in (*read, *self.compared) if at >= 0]
+
+    @property
+    def compared(self) -> tuple[int, ...]:
+        """The columns of numbers that are not read, but held against those that are; -1: not there."""
+        return self.days, self.price, self.bid, self.ask
+
+    @property
+    def expiries(self) -> int:
+        """The column of dates of expiry, read or compared; -1: there is none."""
+        return self.tenor if self.tenor_unit == "expiry" else self.expiry
 
 
 def read_header(path: Path, header: list[str]) -> Shape:
@@ -122,19 +145,27 @@ def _places(path: Path, names: tuple[str, ...]) -> tuple[dict[str, int], dict[st
     for at, name in enumerate(short):
         unit = _MEANING.get(name)
         meaning = _FAMILY.get(unit or "", unit)
-        if unit is None or meaning is None or meaning in exact or at in places.values():
+        if unit is None or meaning is None or at in places.values():
             continue
-        if meaning in places:
-            # A time to expiry beside the date of expiry is no contradiction: the number is what is read.
-            if "expiry" in (unit, units.get(meaning)):
-                if unit != "expiry":
-                    places[meaning], units[meaning] = at, unit
-                continue
+        if meaning in _COMPARED:
+            # Two prices may differ, and neither is read.
+            places[meaning] = -1 if meaning in places else at
+        elif meaning in exact:
+            if unit in ("expiry", "days"):
+                places.setdefault(unit, at)
+        elif meaning not in places:
+            places[meaning], units[meaning] = at, unit
+        elif unit == "expiry":
+            # A time to expiry beside the date of expiry is no contradiction: the number is read, and held against it.
+            places.setdefault("expiry", at)
+        elif units.get(meaning) == "expiry":
+            places.setdefault("expiry", places[meaning])
+            places[meaning], units[meaning] = at, unit
+        else:
             raise PipelineError(
                 f"{path}: row 1: columns '{names[places[meaning]]}' and '{names[at]}' could both be "
                 f"{_WORDS[meaning]}; keep one"
             )
-        places[meaning], units[meaning] = at, unit
     if "vol" in short:
         at = short.index("vol")
         if "iv" in places and "volume" not in places:

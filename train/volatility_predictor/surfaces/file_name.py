@@ -20,7 +20,7 @@ _GENERIC = frozenset(
     for word in line.split()
 )
 """Words of file names that are no symbols."""
-_ENDS = re.compile(r"(?i)(\.(csv|gz|txt|tsv))+$")
+_ENDS = re.compile(r"(?i)(\.(csv|gz|zst|parquet|txt|tsv))+$")
 _NO_SYMBOL = re.compile(r"[0-9]{8}|(19|20)[0-9]{2}|\([0-9]+\)", re.ASCII)
 _CLASS = re.compile(r"^[^.]+\.[A-Za-z]{1,3}$", re.ASCII)
 """A share class or an exchange behind the dot."""

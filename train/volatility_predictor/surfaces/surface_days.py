@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
 from train.volatility_predictor.contract import DAILY_FEATURES
-from train.volatility_predictor.surfaces.csv_reader import Row, SurfaceFile
+from train.volatility_predictor.surfaces.chain_rows import ChainFile, open_chain
+from train.volatility_predictor.surfaces.csv_reader import SurfaceFile
 from train.volatility_predictor.surfaces.daily_features import NODES, TENORS, Grid, Quote, describe_day
 from train.volatility_predictor.surfaces.file_name import symbol_of
-from train.volatility_predictor.surfaces.judgement import Judgement
-from train.volatility_predictor.surfaces.plausibility import Marks, not_observed
+from train.volatility_predictor.surfaces.plausible.judgement import Judgement
+from train.volatility_predictor.surfaces.plausible.quotes import Marks, not_observed
+from train.volatility_predictor.surfaces.row_reader import Row
 
 COPY_QUOTES = 5
 """So many quotes, all with the same IV as on the day before, are a copy; fewer may repeat by chance."""
@@ -55,11 +57,11 @@ class SurfaceHistory:
 def read_days(
     path: Path, *, date: dt.date | None = None, symbol: str | None = None, accept: bool = False
 ) -> SurfaceHistory:
-    """Read a surface file of any shape (see `train.volatility_predictor.surfaces.csv_reader`), plain or gzip.
+    """Read a surface file of any shape (see `train.volatility_predictor.surfaces.csv_reader`), or an option chain.
 
     Args:
         path: the file.
-        date: the day of an undated snapshot; a dated file must not be given one.
+        date: the day of an undated snapshot or chain; a dated file must not be given another.
         symbol: the one to read of a file that holds several.
         accept: read what is drastic (units that change, an index that may be a price) and note it.
 
@@ -67,6 +69,9 @@ def read_days(
         PipelineError: the file cannot be read, a row is wrong, no day is usable, or what it holds is not plausible;
             names row and column.
     """
+    chain = open_chain(path, symbol=symbol, date=date, accept=accept)
+    if chain is not None:
+        return _chain_history(path, chain, accept)
     file = SurfaceFile(path, symbol)
     shape = file.shape.name
     if date is not None and shape != "snapshot":
@@ -78,6 +83,17 @@ def read_days(
         found = same_day[0].symbol
         days.add(date if shape == "snapshot" else day, same_day)
     return days.history(found or symbol_of(path), file, accept)
+
+
+def _chain_history(path: Path, file: ChainFile, accept: bool) -> SurfaceHistory:
+    days = _Days(path, "moneyness", index=False)
+    for day, rows in file.days():
+        days.add(day, rows)
+    try:
+        found = days.history(file.chain.symbol, file, accept)
+    except PipelineError as error:
+        raise PipelineError("; ".join([str(error), *file.chain.said()[:1]])) from error
+    return replace(found, notes=(*file.chain.said(), *found.notes))
 
 
 def _limited(rows: Iterator[Row], path: Path) -> Iterator[Row]:
@@ -114,13 +130,14 @@ class _Days:
             self._features.append(day[0])
             self._grids.append(day[1])
 
-    def history(self, symbol: str, file: SurfaceFile, accept: bool) -> SurfaceHistory:
+    def history(self, symbol: str, file: SurfaceFile | ChainFile, accept: bool) -> SurfaceHistory:
         if not self._features:
-            reason = self._dropped[0] if self._dropped else "it has a header and no rows"
+            reason = self._judgement.commonest_reason()
             cause = self._judgement.commonest_cause() if self._dropped else ""
             raise PipelineError(f"{self._path}: {NO_USABLE_DAY}: {reason}{cause}")
         features = np.array(self._features, dtype=np.float64).reshape(-1, len(DAILY_FEATURES))
-        notes = self._judgement.notes([row[0] for row in self._features], file, index=self._index, accept=accept)
+        levels = [(date, row[0]) for date, row in zip(self._dates, self._features, strict=True)]
+        notes = self._judgement.notes(levels, file, index=self._index, accept=accept)
         grids = np.array(self._grids, dtype=np.float64)
         return SurfaceHistory(symbol, tuple(self._dates), features, tuple(self._dropped), grids, tuple(notes))
 
@@ -143,9 +160,11 @@ class _Days:
             self._judgement.unusable(rows)
             return _NO_CLEAN
         if date is None or date.weekday() < 5:
-            reason = not_observed(quotes, self._previous)
-            if reason is not None:
-                return reason
+            doubt = not_observed(quotes, self._previous)
+            if doubt is not None and doubt[0]:
+                return doubt[1]
+            if doubt is not None:
+                self._judgement.doubtful(date, doubt[1])
             self._previous = [(quote.strike, quote.kind, quote.iv) for quote in quotes]
         return day
 
@@ -159,9 +178,16 @@ class _Days:
         return None
 
     def _check_moneyness(self, rows: list[Row]) -> None:
-        ordered = sorted(rows, key=lambda row: (row.quote.strike, row.quote.moneyness))
+        by_forward = self._judgement.by_forward
+
+        def order(row: Row) -> tuple[float, float, float]:
+            return (row.quote.tenor if by_forward else 0.0, row.quote.strike, row.quote.moneyness)
+
+        ordered = sorted(rows, key=order)
         highest = ordered[0]
         for row in ordered:
+            if by_forward and row.quote.tenor != highest.quote.tenor:
+                highest = row
             quote, top = row.quote, highest.quote
             if quote.moneyness <= 0.0:
                 raise PipelineError(

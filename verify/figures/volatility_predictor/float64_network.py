@@ -4,7 +4,6 @@ Written from the description in `network.network`, not from its code; of Keras i
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,11 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-MEANS, VARIANCES, REGIMES = (5, 22, 63, 252), (5, 22, 252), (0, 18, 50, 200)
-FLOOR = 1e-6
+MEANS, DECAYS = (5, 10, 22, 63, 252), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.94, 0.97)
+SPANS, LONG = (5, 22, 63, 252), {5: (63, 252), 21: (63, 252)}
+SETS, REGIMES = (0, 12, 17, 24, 34, 49, 70, 96, 135, 201), (0, 18, 50, 200)
+FLOOR, LEAST_UNIT = 5e-4, 1e-3
+MONTH = 22
 RATIO_FEATURES = slice(1, 5)
 
 
@@ -21,20 +23,19 @@ RATIO_FEATURES = slice(1, 5)
 class Weights:
     """The fitted numbers, each the float32 or float64 that Keras holds, as float64.
 
-    `linear` [regressor, horizon], `scale` [variance, horizon]; `kernel`, `recurrent` and `bias` of the LSTM, gates in
-    the order input, forget, cell, output; `mix` and `out` are (weights, bias); `low`, `high` [horizon] are in scales.
+    `linear` [set x gap, horizon], `low` and `high` [set x move, horizon]; `kernel`, `recurrent` and `bias` of the LSTM,
+    gates in the order input, forget, cell, output; `mix` and `out` are (weights, bias).
     """
 
     sequence_length: int
     linear: Floats
-    scale: Floats
+    low: Floats
+    high: Floats
     kernel: Floats
     recurrent: Floats
     bias: Floats
     mix: tuple[Floats, Floats]
     out: tuple[Floats, Floats]
-    low: Floats
-    high: Floats
 
 
 def weights_of(model: Any) -> Weights:
@@ -45,20 +46,16 @@ def weights_of(model: Any) -> Weights:
 
     kernel, recurrent, bias = layer("lstm")
     mix, out = layer("mix"), layer("out")
-    # The lower bound's factor is the smaller one.
-    factors = [np.asarray(one.scale, dtype=np.float64) for one in model.layers if type(one).__name__ == "Rescaling"]
-    low, high = sorted(factors, key=lambda factor: float(factor[0]))
     return Weights(
         sequence_length=int(model.get_layer("lstm").input.shape[1]),
         linear=layer("linear_path")[0],
-        scale=layer("scale_path")[0],
+        low=layer("low_path")[0],
+        high=layer("high_path")[0],
         kernel=kernel,
         recurrent=recurrent,
         bias=bias,
         mix=(mix[0], mix[1]),
         out=(out[0], out[1]),
-        low=low,
-        high=high,
     )
 
 
@@ -74,22 +71,44 @@ def _one(window: Floats, weights: Weights) -> dict[str, Floats]:
     x = np.where(known, np.log(np.where(known, iv, 1.0)), 0.0)
     both = known[1:] & known[:-1]
     changes = np.where(both, np.diff(x), 0.0)
-    means = [_mean(x[-days:], known[-days:]) for days in MEANS]
-    variances = np.array([_mean(changes[-days:] ** 2, both[-days:]) + FLOOR for days in VARIANCES])
-    regime = np.array([float(known[-MEANS[-1] :].sum() >= days) for days in REGIMES])
-    levels = [x[-1], *means]
-    gaps = np.array([changes[-1], *(a - b for a, b in pairwise(levels))])
-    regressors = np.concatenate([regime, np.outer(regime, gaps).ravel()])
-    unit = np.sqrt(variances[1])
-    sequence = _sequence(window, x, changes, weights.sequence_length, mean=means[1], unit=unit)
+    means = {days: _mean(x[-days:], known[-days:]) for days in MEANS}
+    count = known.sum()
+    gaps = np.array([changes[-1], *(mean - x[-1] for mean in means.values()), *_faded(x, known)])
+    own = np.eye(len(SETS))[max(number for number, least in enumerate(SETS) if count >= least)]
+    regime = np.array([float(count >= days) for days in REGIMES])
+    unit = np.sqrt(_mean(changes[-MONTH:] ** 2, both[-MONTH:]) + LEAST_UNIT**2)
+    sequence = _sequence(window, x, changes, weights.sequence_length, mean=means[MONTH], unit=unit)
     memory = _lstm(sequence, weights)
-    context = np.concatenate([gaps / unit * 0.2, regime])
+    context = np.concatenate([gaps[: 1 + len(MEANS)] / unit * 0.2, regime])
     mixed = np.tanh(np.concatenate([memory, context]) @ weights.mix[0] + weights.mix[1])
     head = np.tanh(mixed @ weights.out[0] + weights.out[1])
-    spread = np.sqrt(variances @ weights.scale)
-    change = regressors @ weights.linear + head * spread
-    factors = {"predicted": 0.0, "lower": weights.low, "upper": weights.high}
-    return {name: iv[-1] * np.exp(change + factor * spread) for name, factor in factors.items()}
+    moves = np.outer(own, _moves(x, known, changes, both)).ravel()
+    low, high = moves @ weights.low, moves @ weights.high
+    change = np.outer(own, gaps).ravel() @ weights.linear + head * (low + high) / 2.0
+    return {
+        "predicted": iv[-1] * np.exp(change),
+        "lower": iv[-1] * np.exp(change - low),
+        "upper": iv[-1] * np.exp(change + high),
+    }
+
+
+def _faded(x: Floats, known: npt.NDArray[np.bool_]) -> list[float]:
+    """Of each decay the weighted mean less the newest day."""
+    found = []
+    for decay in DECAYS:
+        weights = decay ** np.arange(len(x))[::-1] * known
+        found.append(float(weights @ x / max(float(weights.sum()), 1e-12) - x[-1]))
+    return found
+
+
+def _moves(x: Floats, known: npt.NDArray[np.bool_], changes: Floats, both: npt.NDArray[np.bool_]) -> Floats:
+    """Mean absolute changes over a day, then over five and twenty-one."""
+    found = [_mean(np.abs(changes[-days:]), both[-days:]) for days in SPANS]
+    for horizon, spans in LONG.items():
+        pairs = known[horizon:] & known[:-horizon]
+        apart = np.abs(x[horizon:] - x[:-horizon])
+        found += [_mean(apart[-days:], pairs[-days:]) for days in spans]
+    return np.array(found) + FLOOR
 
 
 def _mean(values: Floats, counted: npt.NDArray[np.bool_]) -> float:

@@ -2,8 +2,8 @@
 
 The window expands: on the first day of a block everything is fitted to what was known then, the simulator's symbols
 included, and forecasts until the next block begins. Beside it stands what the first fit alone says of all the days, and
-the rivals, refitted alike. Without `--lstm` the linear path alone is refitted and forecasts; with it, the LSTM, too
-(half a minute a refit).
+the rivals, refitted alike. Without `--lstm` the linear path alone is refitted and forecasts; with it, the whole network
+(a minute or two a refit).
 """
 
 import argparse
@@ -19,22 +19,17 @@ from numpy.typing import NDArray
 
 from train.core import cli
 from train.core.errors import PipelineError
+from train.core.record import DataRecord
 from train.volatility_predictor.contract import HORIZONS
 from train.volatility_predictor.evaluation.forecasts import NETWORK, Evaluated, diebold_mariano
 from train.volatility_predictor.evaluation.rivals import PERSISTENCE, baseline_forecasts
-from train.volatility_predictor.network.fit import (
-    CHUNK,
-    Prepared,
-    fit_linear,
-    fit_residual,
-    fit_scale,
-    join,
-    prepare,
-    scaled_errors,
-    set_up_tensorflow,
-)
-from train.volatility_predictor.network.pool import simulated_series
-from train.volatility_predictor.network.windows import GAP, Series, every_end, shorten
+from train.volatility_predictor.fitting import Budget, fit_network, sources_of
+from train.volatility_predictor.network.combination import Combination, Pooled, Source, fit_combination
+from train.volatility_predictor.network.fit import set_up_tensorflow
+from train.volatility_predictor.network.gaps import gap_table
+from train.volatility_predictor.network.pool import Pool, simulated_series
+from train.volatility_predictor.network.windows import GAP, Ends, Series, every_end, log_changes, windows
+from train.volatility_predictor.original import predict_original
 from train.volatility_predictor.surfaces.surface_days import read_days
 
 Floats = NDArray[np.float64]
@@ -59,21 +54,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Fit:
-    """What forecasts: the linear path, and, where it was trained, the scale and the LSTM on top."""
+    """What forecasts: the combination, or the whole network where it was trained."""
 
-    linear: Floats
-    scale: Floats
-    residual: Any = None
+    combination: Combination
+    model: Any = None
 
-    def changes(self, data: Prepared) -> Floats:
-        """Log changes of avg_iv, float64 [window, horizon]."""
-        change = data.regressors @ self.linear
-        if self.residual is not None:
-            chunks = [slice(begin, begin + CHUNK) for begin in range(0, len(data), CHUNK)]
-            heads = [self.residual([data.sequence[part], data.context[part]], training=False) for part in chunks]
-            head = np.concatenate([np.asarray(head, dtype=np.float64) for head in heads])
-            change = change + head * np.sqrt(data.variances @ self.scale)
-        return np.asarray(change)
+    def forecast(self, one: Series, ends: Ends) -> Floats:
+        """avg_iv, float64 [window, horizon]."""
+        if self.model is not None:
+            return predict_original(self.model, windows([one], ends, days=FULL))["predicted"]
+        gaps = gap_table(np.log(one.iv), FULL)[ends.day]
+        return np.asarray(one.iv[ends.day, None] * np.exp(gaps @ self.combination.linear[-1]))
 
 
 def walk(
@@ -94,7 +85,7 @@ def walk(
     for one, begin in zip(series, begins, strict=True):
         if begin < FULL + GAP or begin >= len(one.iv) - GAP:
             raise PipelineError(f"{one.name}: needs a year of days before {plan.first}, and days after it")
-    prior, stopping = _simulated(plan)
+    simulated = [simulated_series(count, plan.days, plan.seed + i) for i, count in enumerate(_symbols(plan))]
     last = max(days[-1] for days in dates)
     starts = [
         dt.date(year, plan.first.month, plan.first.day) for year in range(plan.first.year, last.year + 1, plan.years)
@@ -104,17 +95,17 @@ def walk(
     for number, start in enumerate(starts, 1):
         show(f"walk-forward: fit {number} of {len(starts)}, on days before {start}")
         stops = [_index(days, start) for days in dates]
-        fit = _fit(series, stops, prior, stopping, plan, show)
+        fit = _fit(series, [_days(days) for days in dates], stops, simulated, plan, show)
         once = once or fit
         nexts = [_index(days, dt.date(start.year + plan.years, start.month, start.day)) for days in dates]
         for i, one in enumerate(series):
             ends = every_end([stops[i]], [min(nexts[i], len(one.iv) - GAP)], length=FULL)
             if not len(ends):
                 continue
-            data, today = prepare([one], ends, plan.sequence_length), one.iv[ends.day, None]
             rivals = baseline_forecasts(one.iv, fit_stop=stops[i], days=ends.day)
-            own = {ONCE: today * np.exp(once.changes(data)), NETWORK: today * np.exp(fit.changes(data))}
-            parts[i].append(rivals | own | {"outcome": today * np.exp(data.changes)})
+            own = {ONCE: once.forecast(one, ends), NETWORK: fit.forecast(one, ends)}
+            outcome = one.iv[ends.day, None] * np.exp(log_changes([one], ends))
+            parts[i].append(rivals | own | {"outcome": outcome})
     return [_evaluated(one.name, blocks) for one, blocks in zip(series, parts, strict=True)]
 
 
@@ -132,51 +123,30 @@ def _evaluated(name: str, blocks: list[dict[str, Floats]]) -> Evaluated:
     return Evaluated(name, outcome, whole, whole[NETWORK], whole[NETWORK])
 
 
-def _simulated(plan: Plan) -> tuple[Prepared, Prepared]:
-    """Windows of the simulator's symbols, to fit to and to stop on."""
-    rng = np.random.default_rng(plan.seed)
-    made = []
-    for symbols, count, offset in ((plan.symbols, plan.windows, 0), (max(plan.symbols // 4, 2), plan.windows // 3, 1)):
-        series = simulated_series(symbols, plan.days, plan.seed + offset)
-        ends = every_end([FULL - 1] * symbols, [plan.days - GAP] * symbols, length=FULL)
-        some = ends.part(np.sort(rng.permutation(len(ends))[:count]))
-        some = shorten(some, share=0.4, minimum=plan.sequence_length, rng=rng)
-        made.append(prepare(series, some, plan.sequence_length, hide=rng))
-    return made[0], made[1]
+def _symbols(plan: Plan) -> tuple[int, int]:
+    """How many simulated ones to fit to, and how many that no fit sees."""
+    return plan.symbols, max(plan.symbols // 4, 2)
 
 
 def _fit(
     series: Sequence[Series],
+    dates: Sequence[NDArray[Any]],
     stops: Sequence[int],
-    prior: Prepared,
-    stopping: Prepared,
+    simulated: Sequence[list[Series]],
     plan: Plan,
     show: Callable[[str], None],
 ) -> Fit:
-    """Fit to the simulator's windows and to real ones whose outcomes were known at `stops`, which weigh as much."""
-
-    def real(first: Sequence[int], stop: Sequence[int], weight: float) -> Prepared:
-        ends = every_end(first, [day - GAP for day in stop], length=FULL)
-        return prepare(series, ends, plan.sequence_length, weight=weight / max(len(ends), 1))
-
-    begin = [plan.sequence_length] * len(series)
+    """Fit to the simulator's symbols and to the days of the real series before `stops`, as training does."""
+    training, unseen = simulated
     if not plan.lstm:
-        data = join(prior, real(begin, stops, len(prior)))
-        linear = fit_linear(data)
-        return Fit(linear, fit_scale(data, linear))
+        real = [Source(np.log(one.iv), stop, days) for one, stop, days in zip(series, stops, dates, strict=True)]
+        return Fit(fit_combination(Pooled(sources_of(training), real), sources_of(unseen)))
     # The last fifth says when to stop.
-    middles = [int(stop * 0.8) for stop in stops]
-    data, held = join(prior, real(begin, middles, len(prior))), join(stopping, real(middles, stops, len(stopping)))
-    linear = fit_linear(data)
-    scale = fit_scale(data, linear)
-    targets = scaled_errors(data, linear, scale), scaled_errors(held, linear, scale)
-    weights, _ = fit_residual(data, held, targets, epochs=12, batch=256, show=show)
-    from train.volatility_predictor.network.network import residual_model
-
-    model = residual_model(data.sequence.shape[1:], data.context.shape[1])
-    model.set_weights(weights)
-    whole = join(prior, real(begin, stops, len(prior)))
-    return Fit(fit_linear(whole), scale, model)
+    record = DataRecord(source="walk-forward", rows=sum(stops))
+    pool = Pool(list(series), list(dates), [int(stop * 0.8) for stop in stops], list(stops), record)
+    budget = Budget(symbols=plan.symbols, days=plan.days, windows=plan.windows, validation_windows=plan.windows // 3)
+    model, combination = fit_network(pool, training, plan.sequence_length, plan.seed, budget, show)
+    return Fit(combination, model)
 
 
 def lines_of(tested: Sequence[Evaluated]) -> list[str]:

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use dollarbill_ml::EngineChoice;
 use jiff::civil::Date;
 
 const EXAMPLES: &str = r#"Examples:
@@ -12,11 +13,20 @@ const EXAMPLES: &str = r#"Examples:
   dollarbill-ml observe data/tsla_vol_surface.csv --date 2026-03-06
   dollarbill-ml observe snapshots/
   dollarbill-ml predict --symbol TSLA
+  dollarbill-ml signals chain.csv --model-iv 0.3 | dollarbill-ml classify-batch -
   dollarbill-ml run artifacts/churn customers.csv -o answers.csv
   dollarbill-ml check
 
 Exit codes: 0 done, 1 a model is not in parity with its original, 2 it could not be done, 3 the answer of `classify` or
 `predict` without --json is a fallback's because the installed model is broken."#;
+
+const SIGNALS_EXAMPLES: &str = r"Examples:
+  dollarbill-ml signals spy_2024-01-05.csv | dollarbill-ml classify-batch -
+  dollarbill-ml signals quotedata.csv --model-iv 0.22 -o signals.csv
+  dollarbill-ml signals btc.json --model-iv mark_iv --json
+
+Beside the eight fields stand symbol, contract, date, expiry, strike, option_type, bid, ask, iv and model_iv. Without
+--model-iv the signals are of the newest day of the chain. docs/option_chains.md says what is left out and why.";
 
 const RUN_EXAMPLES: &str = r#"Examples:
   dollarbill-ml run artifacts/churn                                  what it takes and gives
@@ -38,11 +48,18 @@ pub(crate) struct Arguments {
     /// An answer that the model cannot give is an error (exit 2), whatever the config says
     #[arg(long, global = true)]
     pub(crate) no_fallback: bool,
+    /// The engine, whatever the config says: auto, native or onnxruntime
+    #[arg(long, global = true, value_name = "ENGINE", value_parser = engine)]
+    pub(crate) engine: Option<EngineChoice>,
     /// Say on stderr what is going on
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+fn engine(word: &str) -> Result<EngineChoice, String> {
+    EngineChoice::of_word(word).ok_or_else(|| format!("must be one of {}", EngineChoice::WORDS.join(", ")))
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,7 +83,7 @@ pub(crate) enum Command {
     },
     /// Keep surface snapshots in the history store: one file, or all files of a folder at once or none
     Observe {
-        /// A snapshot, a file with dates (every day of it), or a folder of them (tsla_2024-03-04.csv and the like)
+        /// A snapshot, an option chain, a file with dates (every day of it), or a folder of them (tsla_2024-03-04.csv and the like)
         surface: PathBuf,
         /// The trading day that a snapshot shows [default: the date in its rows or its name]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
@@ -84,7 +101,7 @@ pub(crate) enum Command {
     /// The volatility forecast: four keys as JSON
     #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["surface", "symbol"]))]
     Predict {
-        /// A surface file with dates, or a snapshot on top of the days observed
+        /// A surface file with dates, or a snapshot or an option chain on top of the days observed
         surface: Option<PathBuf>,
         /// A symbol: its file in the data folder and the days observed; with a file, the one to read of several in it
         #[arg(long)]
@@ -99,6 +116,34 @@ pub(crate) enum Command {
         /// Answer from what is not plausible (units that change, an index that may be a price) and say so
         #[arg(long)]
         accept: bool,
+    },
+    /// An option chain (of Cboe, Deribit, yfinance and others) as signals: the eight fields of each tradeable quote, which
+    /// `classify-batch -` takes
+    #[command(after_help = SIGNALS_EXAMPLES)]
+    Signals {
+        /// The chain: CSV or JSON, plain or gzip
+        chain: PathBuf,
+        /// Write here, whole or not at all, instead of to stdout; .ndjson and .json make it JSON, .gz packs
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// The model's volatility: a decimal, or the name of a column [default: the forecast surface of the symbol]
+        #[arg(long, value_name = "NUMBER|COLUMN")]
+        model_iv: Option<String>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        what: ChainArguments,
+    },
+    /// An option chain as a dated surface file, on stdout
+    Surface {
+        /// The chain: CSV or JSON, plain or gzip
+        chain: PathBuf,
+        /// Write here, whole or not at all, instead of to stdout
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        what: ChainArguments,
     },
     /// What the history store holds, as CSV: each symbol, or each day of one
     Days {
@@ -152,6 +197,28 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
     },
+}
+
+/// How a chain is read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChainArguments {
+    /// Interest a year (0.04 is 4 %), for expiries whose discount the chain does not tell
+    #[arg(long, default_value_t = 0.0, value_parser = rate, allow_negative_numbers = true)]
+    pub(crate) rate: f64,
+    /// The symbol, of a file that holds several or names none
+    #[arg(long)]
+    pub(crate) symbol: Option<String>,
+    /// The day of the quotes, of a file that does not say it
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub(crate) date: Option<Date>,
+    /// Use what is drastic (a spot that contradicts the options' prices) and say so
+    #[arg(long)]
+    pub(crate) accept: bool,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "must be a number, as 0.04".to_owned())?;
+    if (-0.2..=1.0).contains(&rate) { Ok(rate) } else { Err("must lie in -0.2..1; 0.04 is 4 %".to_owned()) }
 }
 
 /// A day as `--date` takes it: in one form only, so that no other could be meant.

@@ -12,7 +12,7 @@ use crate::out::{cannot, create, print};
 /// Rows that `evaluate` holds in memory.
 const EVALUATE_CHUNK: usize = 8192;
 
-pub(crate) fn check(named: Option<&Path>, path: Option<PathBuf>) -> Result<(), Error> {
+pub(crate) fn check(named: Option<&Path>, path: Option<PathBuf>, chosen: impl Fn(Place) -> Place) -> Result<(), Error> {
     let (place, paths) = if let Some(path) = path {
         (Place::find(named)?, artifact::installed(&path)?)
     } else {
@@ -20,6 +20,7 @@ pub(crate) fn check(named: Option<&Path>, path: Option<PathBuf>) -> Result<(), E
         let models = config.models.values();
         (Place::of(&config), models.filter(|model| model.enabled).map(|model| model.model_path.clone()).collect())
     };
+    let place = chosen(place);
     if paths.is_empty() {
         let _ = writeln!(io::stderr(), "nothing to check: the config switches every model off");
     }
@@ -27,8 +28,8 @@ pub(crate) fn check(named: Option<&Path>, path: Option<PathBuf>) -> Result<(), E
     for path in paths {
         match artifact::check(&path, &place) {
             Ok(found) => print(&format!(
-                "{} {}: in parity, {} golden cases, largest difference {:e}\n",
-                found.model, found.version, found.cases, found.largest_difference
+                "{} {}: in parity, {} golden cases, largest difference {:e}; engine {}: {}\n",
+                found.model, found.version, found.cases, found.largest_difference, found.engine, found.why
             ))?,
             Err(error) => failures.push(error),
         }

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use dollarbill_ml::artifact::Place;
+use dollarbill_ml::chain::ChainReading;
 use dollarbill_ml::surface::Reading;
 use dollarbill_ml::{Config, Error, MlService, Observing, TradeSignal, Warning, batch};
 use jiff::civil::Date;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, ChainArguments, Command};
 use crate::out::{Progress, cannot, print, print_json, write_whole};
-use crate::{artifacts, run_model, store};
+use crate::{artifacts, chain, run_model, store};
 
 /// A signal on stdin is one small object.
 const LONGEST_SIGNAL: u64 = 1 << 16;
@@ -32,12 +33,16 @@ impl Done {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
-    let named = arguments.config.as_deref();
+    let (named, engine) = (arguments.config.as_deref(), arguments.engine);
+    let place = |place: Place| engine.into_iter().fold(place, Place::engine);
     let config = || -> Result<Config, Error> {
         let mut config = Config::find(named)?;
         config.fallback &= !arguments.no_fallback;
         // One process, one thread: more sessions would only cost start-up time.
         config.lanes = 1;
+        config.engine = engine.unwrap_or(config.engine);
+        // It answers and ends: golden cases are replayed, and `check` holds the engines against each other.
+        config.cross_check = false;
         Ok(config)
     };
     match arguments.command {
@@ -52,21 +57,31 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
         Command::Predict { surface, symbol, date, json, accept } => {
             return predict(&config()?, surface.as_deref(), &Reading { symbol, accept }, date, json);
         }
+        Command::Signals { chain: file, output, model_iv, json, what } => {
+            let asked = chain::Asked { file, output, model_iv, json, reading: reading_of(what) };
+            chain::signals(config, &asked)
+        }
+        Command::Surface { chain: file, output, what } => chain::surface(&file, output.as_deref(), &reading_of(what)),
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
-            run_model::run(Place::find(named)?, &dir, rows.as_deref(), output.as_deref())
+            run_model::run(place(Place::find(named)?).cross_check(false), &dir, rows.as_deref(), output.as_deref())
         }
-        Command::Check { path } => artifacts::check(named, path),
+        Command::Check { path } => artifacts::check(named, path, place),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "dollarbill-ml", &mut script);
             print(&String::from_utf8_lossy(&script))
         }
         Command::Evaluate { version, input, output } => {
-            artifacts::evaluate(&Place::find(named)?, &version, &input, &output)
+            artifacts::evaluate(&place(Place::find(named)?), &version, &input, &output)
         }
     }
     .map(|()| Done::Well)
+}
+
+fn reading_of(what: ChainArguments) -> ChainReading {
+    let ChainArguments { rate, symbol, date, accept } = what;
+    ChainReading { symbol, date, rate, accept, model_iv: None }
 }
 
 fn classify(config: &Config, signal: &str, json: bool) -> Result<Done, Error> {

@@ -4,6 +4,7 @@
 
 mod args;
 mod artifacts;
+mod chain;
 mod commands;
 mod out;
 mod run_model;

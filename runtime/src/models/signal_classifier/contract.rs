@@ -135,3 +135,13 @@ fn check_dtype(field: &str, tensor: &TensorSpec) -> Result<(), String> {
     }
     Err(format!("field '{field}.dtype': must be \"float64\" for this model, found \"{}\"", tensor.dtype))
 }
+
+#[cfg(feature = "files")]
+impl TradeSignal {
+    /// The signal of values that are within the contract's limits.
+    pub(crate) fn within_limits(values: [f64; N_FIELDS]) -> Option<Self> {
+        let limits = Limits::contract();
+        let fit = values.iter().enumerate().all(|(index, value)| limits.check_value(index, *value).is_ok());
+        fit.then(|| Self::from_features(values))
+    }
+}

@@ -48,9 +48,7 @@ pub(crate) fn forecast(
     let window = &known[known.len().saturating_sub(settings.window_days)..];
     let columns = &engine.manifest.inputs[0].columns;
     check_limits(window, columns)?;
-    // Days before the first known one are missing.
-    let mut row = vec![f64::NAN; (settings.window_days - window.len()) * N_DAILY];
-    row.extend(window.iter().flat_map(|day| day.features));
+    let row = newest_row(settings, window);
     let count = settings.horizons.len();
     let mut numbers = vec![0.0; (OUTPUTS.len() + CELLS) * count];
     engine.run_one(&row, &mut numbers).map_err(|error| error.to_string())?;
@@ -73,8 +71,15 @@ pub(crate) fn forecast(
     Ok(VolatilityForecast { surface: Some(surface), ..found })
 }
 
+/// The window as a row of the graph's input; days before the first known one are missing.
+pub(crate) fn newest_row(settings: &Settings, window: &[&SurfaceDay]) -> Vec<f64> {
+    let mut row = vec![f64::NAN; (settings.window_days - window.len()) * N_DAILY];
+    row.extend(window.iter().flat_map(|day| day.features));
+    row
+}
+
 /// A feature beyond the contract's limits can only be a mistake of unit or file: the model does not see it.
-fn check_limits(window: &[&SurfaceDay], columns: &[Column]) -> Result<(), String> {
+pub(crate) fn check_limits(window: &[&SurfaceDay], columns: &[Column]) -> Result<(), String> {
     for day in window {
         for (value, column) in day.features.iter().zip(columns) {
             let minimum = column.minimum.unwrap_or(f64::NEG_INFINITY);

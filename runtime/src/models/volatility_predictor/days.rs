@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, tz};
 
+use crate::chain::read::is_chain;
 use crate::config::settings::Config;
 use crate::error::Error;
 use crate::io::files::io_error;
@@ -14,7 +15,7 @@ use crate::models::volatility_predictor::known::KnownDays;
 use crate::store::day_cache::{DayCache, Stored};
 use crate::surface::calendar::{is_weekend, no_trading_day};
 use crate::surface::day::SurfaceDay;
-use crate::surface::history::{Reading, SurfaceHistory, read_history_as};
+use crate::surface::history::{Reading, SurfaceHistory, read_history_as, read_history_on};
 use crate::surface::name::{date_in_name, symbol_of};
 use crate::surface::symbol::{checked_symbol, name_in_file};
 
@@ -76,7 +77,13 @@ pub(crate) fn of_file(
     date: Option<Date>,
     reading: &Reading,
 ) -> Result<KnownDays, Error> {
-    let found = read_history_as(path, reading)?;
+    let chain = is_chain(path);
+    let mut found = read_history_on(path, reading, if chain { date } else { None })?;
+    let mut date = date;
+    if let (true, [day]) = (chain, found.days.as_mut_slice()) {
+        // A chain of one day is a snapshot that says its day.
+        date = day.date.take();
+    }
     let [snapshot @ SurfaceDay { date: None, .. }] = found.days.as_slice() else {
         no_date_wanted(path, date)?;
         let (warnings, notes) = (dropped_last(&found).into_iter().collect(), found.notes);
@@ -88,7 +95,13 @@ pub(crate) fn of_file(
     let symbol = checked_symbol(&snapshot.symbol)?;
     let mut days = stored(config, kept, &symbol)?;
     let mut place = path.display().to_string();
-    place += if days.is_empty() { ": a snapshot without a date (no history)" } else { " and the days observed" };
+    place += if chain && days.is_empty() {
+        ": an option chain of one day (no history)"
+    } else if days.is_empty() {
+        ": a snapshot without a date (no history)"
+    } else {
+        " and the days observed"
+    };
     add_newest(&mut days, SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() }, path, date)
         .map_err(|refusal| refusal.error(path))?;
     let known = KnownDays::new(days, place, todo(Some(path), &symbol), Vec::new(), reading.accept)?;

@@ -8,6 +8,7 @@ use crate::engine::loaded::Engine;
 use crate::error::Error;
 use crate::models::volatility_predictor::contract::{Settings, check_contract};
 use crate::models::volatility_predictor::keys::VOLATILITY_PREDICTOR;
+use crate::models::volatility_predictor::score::Scores;
 use crate::service::serving_slot::{Face, ServingSlot};
 #[cfg(all(feature = "files", feature = "history"))]
 use crate::store::day_cache::DayCache;
@@ -17,6 +18,7 @@ pub(crate) struct Forecasts {
     pub(crate) slot: ServingSlot<VolatilityModel>,
     #[cfg(all(feature = "files", feature = "history"))]
     pub(crate) day_cache: DayCache,
+    pub(crate) scores: Scores,
     pub(crate) horizon: u32,
 }
 
@@ -35,6 +37,7 @@ impl Forecasts {
             slot,
             #[cfg(all(feature = "files", feature = "history"))]
             day_cache: DayCache::default(),
+            scores: Scores::default(),
             horizon: config.prediction_horizon(),
         }
     }

@@ -158,7 +158,10 @@ impl MlService {
         };
         self.forecast_known(|| match fake {
             Some(average_iv) => Ok(KnownDays::of_fake(checked_symbol(symbol)?, average_iv)),
-            None => read(&self.inner().config, &self.forecasts().day_cache),
+            None => {
+                let known = read(&self.inner().config, &self.forecasts().day_cache)?;
+                Ok(KnownDays { stored: true, ..known })
+            }
         })
     }
 
@@ -167,7 +170,7 @@ impl MlService {
         let timer = meter::start();
         let result = read().and_then(|known| {
             span.record("place", &known.place);
-            let mut forecast = self.answer_days(&known.days, &known.place, known.todo)?;
+            let mut forecast = self.answer_days(&known.days, &known.place, known.todo, known.stored)?;
             forecast.warnings.extend(known.warnings);
             forecast.notes = known.notes;
             Ok(forecast)
@@ -179,7 +182,13 @@ impl MlService {
         result
     }
 
-    fn answer_days(&self, days: &[SurfaceDay], place: &str, todo: String) -> Result<VolatilityForecast, Error> {
+    fn answer_days(
+        &self,
+        days: &[SurfaceDay],
+        place: &str,
+        todo: String,
+        stored: bool,
+    ) -> Result<VolatilityForecast, Error> {
         let known = compute::known_days(days);
         let slot = self.forecasts().slot.load();
         let horizon = self.forecasts().horizon;
@@ -189,7 +198,14 @@ impl MlService {
                     return Err(compute::too_few(place.to_owned(), settings.minimum_days, known.len(), todo));
                 }
                 match compute::forecast(engine, settings, &known, horizon) {
-                    Ok(forecast) => return Ok(forecast),
+                    Ok(mut forecast) => {
+                        if stored {
+                            forecast
+                                .warnings
+                                .extend(self.forecasts().scores.warning(engine, settings, &known, horizon));
+                        }
+                        return Ok(forecast);
+                    }
                     Err(cause) => {
                         tracing::warn!("fallback: {VOLATILITY_PREDICTOR}: persistence answers: {place}: {cause}");
                         cause

@@ -9,18 +9,12 @@ use jiff::civil::Date;
 use crate::error::Error;
 use crate::surface::calendar::no_trading_day;
 use crate::surface::day::{N_DAILY, SurfaceDay, is_copy};
+use crate::surface::plausible::levels::{level_change, quotes_change};
 
 /// Calendar days between two neighbours that no run of holidays explains.
 const LONGEST_GAP: i32 = 10;
 /// The newest days whose gaps and jumps are worth a warning.
 const LOOKED_AT: usize = 10;
-/// Overnight: factors that are odd, and one that no market has, which units have.
-const RISE: f64 = 1.6;
-const FALL: f64 = 0.6;
-const DRASTIC: f64 = 5.0;
-/// Of the usual quotes: the newest day may be cut off.
-const HALF_A_DAY: f64 = 0.6;
-
 /// The days of a forecast, and what to say of them.
 pub(crate) struct KnownDays {
     /// Oldest first, no day twice.
@@ -32,6 +26,8 @@ pub(crate) struct KnownDays {
     pub(crate) warnings: Vec<String>,
     /// How the file was read and what was left out of it.
     pub(crate) notes: Vec<String>,
+    /// Kept in a file or in the store, so that there is time to score the model on them.
+    pub(crate) stored: bool,
 }
 
 impl KnownDays {
@@ -62,7 +58,7 @@ impl KnownDays {
             }
         }
         warnings.extend(jumps(&kept, &place, accept)?);
-        Ok(Self { days: kept, place, todo, warnings, notes: Vec::new() })
+        Ok(Self { days: kept, place, todo, warnings, notes: Vec::new(), stored: false })
     }
 
     /// A forecast for the days after one long past is of no use to somebody who trades today.
@@ -85,7 +81,7 @@ impl KnownDays {
         let place = format!("symbol {symbol}");
         let days = vec![SurfaceDay { date: None, symbol, features }];
         let todo = "give the fake a sound average_iv".to_owned();
-        Self { days, place, todo, warnings: Vec::new(), notes: Vec::new() }
+        Self { days, place, todo, warnings: Vec::new(), notes: Vec::new(), stored: false }
     }
 
     /// Days that the caller holds: all of one symbol, each with its date, oldest first.
@@ -117,34 +113,20 @@ impl KnownDays {
 
 /// Warnings for what moved overnight as markets seldom do; an error where none ever did.
 fn jumps(kept: &[SurfaceDay], place: &str, accept: bool) -> Result<Vec<String>, Error> {
+    let levels: Vec<(Date, f64)> = kept.iter().filter_map(|day| Some((day.date?, day.features[0]))).collect();
+    let newest = &levels[levels.len().saturating_sub(LOOKED_AT)..];
+    let mut found: Vec<(bool, String)> = newest.windows(2).filter_map(|pair| level_change(pair[0], pair[1])).collect();
+    if let Some((last, older)) = kept.split_last() {
+        let before: Vec<f64> = older.iter().map(|day| day.features[N_DAILY - 1]).collect();
+        found.extend(last.date.and_then(|date| quotes_change(date, last.features[N_DAILY - 1], &before)));
+    }
     let mut lines = Vec::new();
-    for pair in kept[kept.len().saturating_sub(LOOKED_AT)..].windows(2) {
-        let [
-            SurfaceDay { date: Some(one), features: before, .. },
-            SurfaceDay { date: Some(other), features: after, .. },
-        ] = pair
-        else {
-            continue;
-        };
-        let factor = after[0] / before[0];
-        let change =
-            format!("average implied volatility goes from {:.4} on {one} to {:.4} on {other}", before[0], after[0]);
-        if (factor >= DRASTIC || factor <= 1.0 / DRASTIC) && !accept {
-            let reason = format!("{change}; does its unit change? If it is right, add --accept");
+    for (drastic, text) in found {
+        if drastic && !accept {
+            let reason = format!("{text} If it is right, add --accept");
             return Err(Error::Surface { path: PathBuf::from(place), reason });
         }
-        if factor >= RISE || factor <= FALL {
-            lines.push(format!("{change} ({:+.0} %)", (factor - 1.0) * 100.0));
-        }
-    }
-    let Some((newest, older)) = kept.split_last() else { return Ok(lines) };
-    let from = older.len().saturating_sub(LOOKED_AT);
-    let mut usual: Vec<f64> = older[from..].iter().map(|day| day.features[N_DAILY - 1]).collect();
-    usual.sort_by(f64::total_cmp);
-    let quotes = newest.features[N_DAILY - 1];
-    let most = usual.get(usual.len() / 2).filter(|most| usual.len() >= 3 && quotes < HALF_A_DAY * **most);
-    if let (Some(most), Some(date)) = (most, newest.date) {
-        lines.push(format!("{date} has {quotes:.0} clean quotes, the days before it {most:.0}: is the file whole?"));
+        lines.push(text);
     }
     Ok(lines)
 }

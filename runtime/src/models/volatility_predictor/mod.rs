@@ -14,3 +14,4 @@ pub(crate) mod forecasts;
 pub(crate) mod keys;
 pub(crate) mod known;
 pub(crate) mod options;
+pub(crate) mod score;

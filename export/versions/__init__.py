@@ -1,0 +1,1 @@
+"""The life of a version: gate, promotion, rollback, history, pruning, signatures (`docs/retraining.md`)."""

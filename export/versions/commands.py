@@ -1,0 +1,207 @@
+"""`python -m export list`, `compare`, `promote`, `rollback`, `prune`, `sign`, `keygen`: the versions of a model."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from train.config import DEFAULT_CONFIG, Config, default_config, load_config
+from train.core import cli
+from train.core.errors import PipelineError
+from train.registry import model_named, models
+
+DESCRIPTIONS = {
+    "list": "The versions of a model: date, data, figures beside their baselines, parity, signer, state.",
+    "compare": "Two versions of a model side by side.",
+    "promote": "Put a proven version into use, if the gate lets it pass: not worse than the one in use on the newest "
+    "data, better than the simple baselines, of the same contract, small and fast enough.",
+    "rollback": "Put the version that was in use before back into use.",
+    "prune": "Remove old versions; never the one in use, the one before it, or the candidate.",
+    "sign": "Sign the version in use anew, for instance with a new key.",
+    "keygen": "Make a pair of keys to sign versions with.",
+}
+
+
+def version_parser(command: str) -> argparse.ArgumentParser:
+    """The command line of `python -m export <command>`."""
+    parser = argparse.ArgumentParser(prog=f"python -m export {command}", description=DESCRIPTIONS[command])
+    if command == "keygen":
+        parser.add_argument("private", type=Path, metavar="PRIVATE.pem", help="kept outside of any repository")
+        parser.add_argument("public", type=Path, metavar="PUBLIC.pem", help="goes into trust.keys of the config")
+        return parser
+    nargs = "?" if command == "list" else None
+    parser.add_argument("model", nargs=nargs, metavar="MODEL", help="a name, or the folder of a model of your own")
+    if command == "compare":
+        parser.add_argument("versions", nargs=2, metavar="VERSION")
+    if command == "promote":
+        parser.add_argument("version", nargs="?", metavar="VERSION", help="default: the candidate")
+        parser.add_argument("--force", action="store_true", help="even if the gate refuses; needs --reason")
+        parser.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
+    if command in ("promote", "rollback", "sign"):
+        parser.add_argument("--reason", default="", metavar="TEXT", help="kept in the history")
+        parser.add_argument("--key", type=Path, metavar="PRIVATE.pem", help="sign the step with this key")
+        parser.add_argument("--config", type=Path, metavar="FILE", help=f"default: {DEFAULT_CONFIG}")
+    if command == "prune":
+        parser.add_argument("--keep", type=_count, required=True, metavar="N", help="how many of the newest stay")
+    if command in ("list", "compare"):
+        parser.add_argument("--json", action="store_true", help="as JSON on stdout")
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
+    return parser
+
+
+def run(command: str, arguments: Sequence[str]) -> int:
+    """Do what `command` says; 1 where the gate refuses."""
+    options = version_parser(command).parse_args(arguments)
+    does: dict[str, Callable[[argparse.Namespace], int]] = {
+        "list": _list,
+        "compare": _compare,
+        "promote": _promote,
+        "rollback": _rollback,
+        "prune": _prune,
+        "sign": _sign,
+        "keygen": _keygen,
+    }
+    return does[command](options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from export.versions.listing import rows_of, table
+
+    if options.model is None:
+        folders = [options.artifacts / name for name in models() if (options.artifacts / name).is_dir()]
+    else:
+        folders = [_folder(options)[0]]
+    if not folders:
+        raise PipelineError(f"{options.artifacts}: no models here; run `python -m export` first")
+    every: list[dict[str, Any]] = []
+    for folder in folders:
+        rows = rows_of(folder)
+        every += rows
+        if not options.json:
+            cli.result(table(folder.resolve().name, rows))
+    if options.json:
+        _print_json(every)
+    return cli.EXIT_GOOD
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from export.versions.listing import comparison
+
+    shown, whole = comparison(_folder(options)[0], *options.versions)
+    if options.json:
+        _print_json(whole)
+    else:
+        cli.result(shown)
+    return cli.EXIT_GOOD
+
+
+def _promote(options: argparse.Namespace) -> int:
+    from export.versions.finding import refused, table
+    from export.versions.promotion import promote
+
+    if options.force and not options.reason.strip():
+        raise PipelineError('--force needs --reason "...", which the history keeps')
+    folder, source = _folder(options)
+    done = promote(
+        folder,
+        options.version,
+        source=source,
+        config=_config(options),
+        why=options.reason,
+        force=options.force,
+        sign=_signer(options),
+    )
+    if done.findings:
+        cli.result(table(f"{folder.resolve().name} {done.version}: the gate", done.findings))
+    if not done.passed:
+        cli.show(f"refused: {', '.join(finding.check for finding in refused(done.findings))}; what was in use stays")
+        return cli.EXIT_NOT_IN_PARITY
+    forced = ", forced against the gate" if done.forced else ""
+    state = "is in use already" if done.step is None else f"is in use now, step {done.step.number}{forced}"
+    cli.show(f"{folder}: {done.version} {state}")
+    return cli.EXIT_GOOD
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    from export.versions.promotion import require_signature
+    from export.versions.switch import roll_back
+
+    folder, _ = _folder(options)
+    sign = _signer(options)
+    require_signature(_config(options), sign)
+    step = roll_back(folder, why=options.reason, sign=sign)
+    cli.show(f"{folder}: {step.version} is in use again, {step.replaces} is not; step {step.number}")
+    return cli.EXIT_GOOD
+
+
+def _prune(options: argparse.Namespace) -> int:
+    from export.versions.switch import prune
+
+    folder, _ = _folder(options)
+    removed = prune(folder, keep=options.keep)
+    cli.show(f"{folder}: {', '.join(removed) if removed else 'nothing'} removed")
+    return cli.EXIT_GOOD
+
+
+def _sign(options: argparse.Namespace) -> int:
+    from export.versions.switch import sign_again
+
+    if options.key is None:
+        raise PipelineError("--key PRIVATE.pem is missing; make one with `python -m export keygen`")
+    sign = _signer(options)
+    assert sign is not None
+    folder, _ = _folder(options)
+    step = sign_again(folder, why=options.reason, sign=sign)
+    cli.show(f"{folder}: {step.version} is signed, step {step.number}")
+    return cli.EXIT_GOOD
+
+
+def _keygen(options: argparse.Namespace) -> int:
+    from export.versions.signing import keygen
+
+    fingerprint = keygen(options.private, options.public)
+    cli.show(f"{options.private}: private, keep it; {options.public}: public, fingerprint {fingerprint}")
+    return cli.EXIT_GOOD
+
+
+def _signer(options: argparse.Namespace) -> Any:
+    if options.key is None:
+        return None
+    from export.versions.signing import signer
+
+    return signer(options.key)
+
+
+def _config(options: argparse.Namespace) -> Config:
+    return default_config() if options.config is None else load_config(options.config)
+
+
+def _folder(options: argparse.Namespace) -> tuple[Path, Path | None]:
+    """The model's folder, and where training left its window; None for a model that is not of this house."""
+    name: str = options.model
+    if name in models():
+        source = getattr(options, "source", None)
+        return options.artifacts / name, None if source is None else source / name
+    if "/" not in name and not Path(name).is_dir():
+        model_named(name)  # names those that there are
+    if not Path(name).is_dir():
+        raise PipelineError(f"{name}: no such folder; export the model to it first")
+    return Path(name), None
+
+
+def _print_json(value: Any) -> None:
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def _count(text: str) -> int:
+    """A whole number from 0 up."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 up, found {text!r}")
+    return number

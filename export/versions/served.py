@@ -1,0 +1,85 @@
+"""A version as it answers in onnxruntime: its answers to a window, and how long one row takes."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.artifact.manifest import GRAPH_FILE, Manifest, read_manifest
+from train.core.errors import PipelineError
+from train.core.files import read_bytes
+from train.model import Tensors
+
+_ROWS_AT_ONCE = 1024
+_BLOCKS, _CALLS = 15, 60
+
+
+class Served:
+    """One version's graph in a session of one thread, as the manifest asks.
+
+    Raises:
+        PipelineError: the version is damaged, or onnxruntime does not load it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import onnxruntime
+
+        self.folder = folder
+        self.manifest: Manifest = read_manifest(folder)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = self.manifest.session.intra_op_num_threads
+        options.use_deterministic_compute = True
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                read_bytes(folder / GRAPH_FILE), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own exception types have no common public base
+            raise PipelineError(f"{folder / GRAPH_FILE}: onnxruntime cannot load it: {str(error)[:200]}") from error
+        self._outputs = [tensor.name for tensor in self.manifest.outputs]
+
+    def answer(self, inputs: Tensors) -> Tensors:
+        """Outputs by name, float64, rows in order."""
+        feeds, rows = self._feeds(inputs), len(next(iter(inputs.values())))
+        parts = [
+            self._session.run(self._outputs, {name: array[i : i + _ROWS_AT_ONCE] for name, array in feeds.items()})
+            for i in range(0, rows, _ROWS_AT_ONCE)
+        ]
+        return {
+            name: np.concatenate([np.asarray(part[i], dtype=np.float64) for part in parts])
+            for i, name in enumerate(self._outputs)
+        }
+
+    def rows(self, inputs: Tensors, count: int) -> list[dict[str, Any]]:
+        """`count` single rows spread over the inputs, ready to be asked."""
+        feeds, total = self._feeds(inputs), len(next(iter(inputs.values())))
+        return [
+            {name: np.ascontiguousarray(array[i : i + 1]) for name, array in feeds.items()}
+            for i in np.linspace(0, total - 1, count).astype(int)
+        ]
+
+    def seconds(self, rows: Sequence[dict[str, Any]]) -> float:
+        """For one row, the mean over `rows`."""
+        run, outputs = self._session.run, self._outputs
+        began = time.perf_counter()
+        for row in rows:
+            run(outputs, row)
+        return (time.perf_counter() - began) / len(rows)
+
+    def _feeds(self, inputs: Tensors) -> dict[str, Any]:
+        missing = [tensor.name for tensor in self.manifest.inputs if tensor.name not in inputs]
+        if missing:
+            raise PipelineError(f"{self.folder}: takes {missing[0]!r}, which the window does not hold; train again")
+        return {tensor.name: inputs[tensor.name].astype(tensor.dtype) for tensor in self.manifest.inputs}
+
+
+def latency(challenger: Served, champion: Served | None, inputs: Tensors) -> tuple[float, float]:
+    """Seconds for one row of each, taken in turns on one machine: the fastest block of each; NaN without a champion."""
+    pairs = [(served, served.rows(inputs, _CALLS)) for served in (challenger, champion) if served is not None]
+    best = [float("inf")] * len(pairs)
+    for _ in range(_BLOCKS):
+        for which, (served, rows) in enumerate(pairs):
+            best[which] = min(best[which], served.seconds(rows))
+    return best[0], best[1] if champion is not None else float("nan")

@@ -1,0 +1,104 @@
+//! Sums, means, products and extremes along axes, added up in the order in which the numbers stand.
+
+use crate::engine::native::build::{Call, Lowered, axis_of, one};
+use crate::engine::native::operators::each_number;
+use crate::engine::native::operators::moves::Seen;
+use crate::engine::native::operators::number::Number;
+use crate::engine::native::scratch::Element;
+use crate::engine::native::value::Kind;
+
+/// ReduceSum, ReduceMean, ReduceProd, ReduceSumSquare, ReduceMax, ReduceMin.
+pub(crate) fn lower(call: &mut Call<'_>) -> Lowered {
+    let value = call.input(0)?.clone();
+    let rank = value.shape.len();
+    let given = match call.optional(1) {
+        Some(_) => Some(call.ints(1)?),
+        None => call.ints_attribute("axes")?,
+    };
+    let given =
+        given.map(|axes| axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<Vec<_>, _>>()).transpose()?;
+    let axes = match given {
+        Some(axes) if !axes.is_empty() => axes,
+        _ if call.int("noop_with_empty_axes", 0)? != 0 => return one(value),
+        _ => (0..rank).collect(),
+    };
+    let keep = call.int("keepdims", 1)? != 0;
+    let shape = (0..rank).filter(|axis| keep || !axes.contains(axis));
+    let shape: Vec<usize> = shape.map(|axis| if axes.contains(&axis) { 1 } else { value.shape[axis] }).collect();
+    each_number!(call, value.kind, T => {
+        match call.operator {
+            "ReduceSum" => reduced::<T>(call, shape, &axes, Some(T::ZERO), Number::add, |a, _| a),
+            "ReduceSumSquare" => reduced::<T>(call, shape, &axes, Some(T::ZERO), |a, b| a.add(b.mul(b)), |a, _| a),
+            "ReduceProd" => reduced::<T>(call, shape, &axes, Some(T::ONE), Number::mul, |a, _| a),
+            "ReduceMean" => {
+                if T::KIND == Kind::Int64 {
+                    return Err(call.unknown_type(value.kind));
+                }
+                reduced::<T>(call, shape, &axes, Some(T::ZERO), Number::add, |a, count| a.div(T::of_count(count)))
+            }
+            "ReduceMax" => reduced::<T>(call, shape, &axes, None, Number::greater, |a, _| a),
+            _ => reduced::<T>(call, shape, &axes, None, Number::lesser, |a, _| a),
+        }
+    })
+}
+
+fn reduced<T: Number>(
+    call: &mut Call<'_>,
+    shape: Vec<usize>,
+    axes: &[usize],
+    empty: Option<T>,
+    step: impl Fn(T, T) -> T + Send + Sync + 'static,
+    end: impl Fn(T, usize) -> T + Send + Sync + 'static,
+) -> Lowered {
+    let value = call.input(0)?;
+    let (kind, source) = (value.kind, call.source::<T>(0)?);
+    let plain = Seen::of(&value.shape).axes;
+    let part = |inside: bool| {
+        let kept = plain.iter().enumerate().filter(|(axis, _)| axes.contains(axis) == inside).map(|(_, axis)| *axis);
+        Seen { start: 0, axes: kept.collect() }
+    };
+    let count: usize = axes.iter().map(|&axis| value.shape[axis]).product();
+    if count == 0 && empty.is_none() {
+        return Err("has nothing to take the extreme of".to_owned());
+    }
+    let (kept, run) = part(false).runs().ok_or("is too large")?;
+    let (gone, long) = part(true).runs().ok_or("is too large")?;
+    let first = empty.is_none();
+    if count == 0 {
+        let value = empty.unwrap_or(T::ZERO);
+        return one(call.builder.step(kind, shape, move |out: &mut [T], _| out.fill(end(value, 0)))?);
+    }
+    one(call.builder.step(kind, shape, move |out: &mut [T], scratch| {
+        let values = source.get(scratch);
+        if run == 1 {
+            for (out, &start) in out.iter_mut().zip(&kept) {
+                let mut total = empty.unwrap_or_else(|| values[start as usize]);
+                for &from in &gone {
+                    let from = (start + from) as usize;
+                    total = values[from..from + long].iter().fold(total, |total, &value| step(total, value));
+                }
+                *out = end(total, count);
+            }
+            return;
+        }
+        // The kept numbers stand together: whole rows of them at a time.
+        for (out, &start) in out.chunks_exact_mut(run.max(1)).zip(&kept) {
+            for (number, from) in
+                gone.iter().flat_map(|&from| (0..long).map(move |more| from as usize + more)).enumerate()
+            {
+                let row = &values[start as usize + from..start as usize + from + run];
+                if number == 0 && first {
+                    out.copy_from_slice(row);
+                    continue;
+                }
+                if number == 0 {
+                    out.fill(empty.unwrap_or(T::ZERO));
+                }
+                out.iter_mut().zip(row).for_each(|(out, value)| *out = step(*out, *value));
+            }
+            for out in out.iter_mut() {
+                *out = end(*out, count);
+            }
+        }
+    })?)
+}

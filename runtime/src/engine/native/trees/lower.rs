@@ -1,0 +1,426 @@
+//! The operators of ai.onnx.ml that hold trees: TreeEnsemble (5) and TreeEnsembleRegressor (3).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::engine::native::build::{Call, Lowered, one};
+use crate::engine::native::columns::machine::Term;
+use crate::engine::native::operators::each_float;
+use crate::engine::native::operators::number::{Float, Number};
+use crate::engine::native::read::Attribute;
+use crate::engine::native::scratch::{Element, Scratch, Source};
+use crate::engine::native::trees::layout::Trees;
+use crate::engine::native::trees::ranks::Rows;
+use crate::engine::native::trees::splits::{Mode, Side, Split};
+use crate::engine::native::value::{Data, Kind, Spot, Value};
+
+/// How the leaves of all trees become one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aggregate {
+    Average,
+    Sum,
+    Least,
+    Greatest,
+}
+
+/// An ensemble read: splits, roots, and of each leaf what it adds to which target.
+struct Ensemble {
+    splits: Vec<Split>,
+    roots: Vec<Side>,
+    leaves: Vec<Vec<(usize, f64)>>,
+    targets: usize,
+    base: Vec<f64>,
+    aggregate: Aggregate,
+}
+
+/// A whole number that counts or names a place.
+fn place(number: i64) -> Result<usize, String> {
+    usize::try_from(number).map_err(|_| "a number is negative".to_owned())
+}
+
+fn ints<'a>(call: &'a Call<'_>, name: &str) -> Result<&'a [i64], String> {
+    call.ints_attribute(name)?.ok_or_else(|| format!("has no attribute '{name}'"))
+}
+
+/// The numbers of a tensor of either floating-point type, or uint8.
+fn numbers(call: &Call<'_>, name: &str) -> Result<Option<Vec<f64>>, String> {
+    let Some(value) = call.tensor_attribute(name)? else { return Ok(None) };
+    let Spot::Constant(data) = &value.spot else { return Ok(None) };
+    #[expect(clippy::cast_precision_loss, reason = "modes are numbers up to 6")]
+    Ok(Some(match data {
+        Data::Float64(values) => values.to_vec(),
+        Data::Float32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+        Data::Int64(values) => values.iter().map(|&value| value as f64).collect(),
+        Data::Bool(_) | Data::Text(_) => return Err(format!("attribute '{name}' holds no numbers")),
+    }))
+}
+
+/// TreeEnsemble of ai.onnx.ml 5.
+pub(crate) fn tree_ensemble(call: &mut Call<'_>) -> Lowered {
+    let planted = Planted::kept(call, new_ensemble)?;
+    let kind = call.input(0)?.kind;
+    each_float!(call, kind, T => grown::<T, T>(call, planted, |value| value))
+}
+
+fn new_ensemble(call: &Call<'_>) -> Result<Ensemble, String> {
+    call.only(&[
+        "aggregate_function",
+        "leaf_targetids",
+        "leaf_weights",
+        "n_targets",
+        "nodes_falseleafs",
+        "nodes_falsenodeids",
+        "nodes_featureids",
+        "nodes_hitrates",
+        "nodes_missing_value_tracks_true",
+        "nodes_modes",
+        "nodes_splits",
+        "nodes_trueleafs",
+        "nodes_truenodeids",
+        "post_transform",
+        "tree_roots",
+    ])?;
+    if call.int("post_transform", 0)? != 0 {
+        return Err("with a post_transform is not known".to_owned());
+    }
+    let features = ints(call, "nodes_featureids")?;
+    let count = features.len();
+    let splits = numbers(call, "nodes_splits")?.ok_or("has no nodes_splits")?;
+    let modes = match call.tensor_attribute("nodes_modes")?.map(|value| &value.spot) {
+        Some(Spot::Constant(Data::Int64(modes))) => modes.to_vec(),
+        _ => return Err("has no nodes_modes".to_owned()),
+    };
+    let missing = call.ints_attribute("nodes_missing_value_tracks_true")?.unwrap_or_default();
+    let (on_true, on_false) = (ints(call, "nodes_truenodeids")?, ints(call, "nodes_falsenodeids")?);
+    let (true_leaf, false_leaf) = (ints(call, "nodes_trueleafs")?, ints(call, "nodes_falseleafs")?);
+    let lengths = [splits.len(), modes.len(), on_true.len(), on_false.len(), true_leaf.len(), false_leaf.len()];
+    if lengths != [count; 6] || ![0, count].contains(&missing.len()) {
+        return Err("has lists of different lengths".to_owned());
+    }
+    let side =
+        |node: i64, leaf: i64| place(node).map(|place| if leaf == 0 { Side::Split(place) } else { Side::Leaf(place) });
+    let mut found = Vec::with_capacity(count);
+    for node in 0..count {
+        let sides = (side(on_true[node], true_leaf[node])?, side(on_false[node], false_leaf[node])?);
+        let nan_true = missing.get(node).is_some_and(|&flag| flag != 0);
+        found.push(Split::of(Mode::of_number(modes[node])?, place(features[node])?, splits[node], sides, nan_true)?);
+    }
+    let weights = numbers(call, "leaf_weights")?.ok_or("has no leaf_weights")?;
+    let ids = ints(call, "leaf_targetids")?;
+    if ids.len() != weights.len() {
+        return Err("has lists of different lengths".to_owned());
+    }
+    let leaves = ids.iter().zip(weights).map(|(&id, weight)| Ok(vec![(place(id)?, weight)]));
+    let roots = ints(call, "tree_roots")?.iter().map(|&root| place(root).map(Side::Split));
+    Ok(Ensemble {
+        splits: found,
+        roots: roots.collect::<Result<_, _>>()?,
+        leaves: leaves.collect::<Result<_, String>>()?,
+        targets: place(call.int("n_targets", 1)?)?,
+        base: Vec::new(),
+        aggregate: match call.int("aggregate_function", 1)? {
+            0 => Aggregate::Average,
+            1 => Aggregate::Sum,
+            2 => Aggregate::Least,
+            3 => Aggregate::Greatest,
+            other => return Err(format!("aggregate_function {other} is not known")),
+        },
+    })
+}
+
+/// TreeEnsembleRegressor of ai.onnx.ml 3: float32 out, whatever comes in.
+#[expect(clippy::cast_possible_truncation, reason = "what the operator does")]
+pub(crate) fn tree_ensemble_regressor(call: &mut Call<'_>) -> Lowered {
+    if call.text("post_transform", "NONE")? != "NONE" {
+        return Err("with a post_transform is not known".to_owned());
+    }
+    let planted = Planted::kept(call, old_ensemble)?;
+    match call.input(0)?.kind {
+        Kind::Float64 => grown::<f64, f32>(call, planted, |value| value as f32),
+        Kind::Float32 => grown::<f32, f32>(call, planted, |value| value),
+        other => Err(call.unknown_type(other)),
+    }
+}
+
+/// A list of float32 numbers, or of doubles where its tensor is given.
+fn either(call: &Call<'_>, name: &str) -> Result<Vec<f64>, String> {
+    if let Some(values) = numbers(call, &format!("{name}_as_tensor"))? {
+        return Ok(values);
+    }
+    Ok(call.floats_attribute(name)?.unwrap_or_default().iter().map(|&value| f64::from(value)).collect())
+}
+
+fn old_ensemble(call: &Call<'_>) -> Result<Ensemble, String> {
+    let (trees, nodes) = (ints(call, "nodes_treeids")?, ints(call, "nodes_nodeids")?);
+    let (features, count) = (ints(call, "nodes_featureids")?, trees.len());
+    let (on_true, on_false) = (ints(call, "nodes_truenodeids")?, ints(call, "nodes_falsenodeids")?);
+    let modes = call.texts_attribute("nodes_modes")?.ok_or("has no nodes_modes")?;
+    let values = either(call, "nodes_values")?;
+    let missing = call.ints_attribute("nodes_missing_value_tracks_true")?.unwrap_or_default();
+    let lengths = [nodes.len(), features.len(), on_true.len(), on_false.len(), modes.len(), values.len()];
+    if lengths != [count; 6] || ![0, count].contains(&missing.len()) {
+        return Err("has lists of different lengths".to_owned());
+    }
+    let mut sides: HashMap<(i64, i64), Side> = HashMap::with_capacity(count);
+    let (mut inner, mut ends) = (0, 0);
+    for (index, key) in trees.iter().copied().zip(nodes.iter().copied()).enumerate() {
+        let (next, side): (&mut usize, fn(usize) -> Side) =
+            if modes[index] == "LEAF" { (&mut ends, Side::Leaf) } else { (&mut inner, Side::Split) };
+        if sides.insert(key, side(*next)).is_some() {
+            return Err("a node stands twice".to_owned());
+        }
+        *next += 1;
+    }
+    let find = |tree: i64, node: i64| sides.get(&(tree, node)).copied().ok_or("a node is out of range");
+    let (mut splits, mut roots, mut last) = (Vec::with_capacity(inner), Vec::new(), None);
+    for index in 0..count {
+        let tree = trees[index];
+        // The first node of each tree is its root, and trees stand one after the other.
+        if last != Some(tree) {
+            if nodes[index] != 0 || last.is_some_and(|last| tree < last) {
+                return Err("its trees are not in order".to_owned());
+            }
+            roots.push(find(tree, 0)?);
+            last = Some(tree);
+        }
+        if modes[index] == "LEAF" {
+            continue;
+        }
+        let both = (find(tree, on_true[index])?, find(tree, on_false[index])?);
+        let nan_true = missing.get(index).is_some_and(|&flag| flag != 0);
+        splits.push(Split::of(Mode::of_word(&modes[index])?, place(features[index])?, values[index], both, nan_true)?);
+    }
+    let (of_tree, of_node, ids) =
+        (ints(call, "target_treeids")?, ints(call, "target_nodeids")?, ints(call, "target_ids")?);
+    let weights = either(call, "target_weights")?;
+    if [of_tree.len(), of_node.len(), ids.len()] != [weights.len(); 3] {
+        return Err("has lists of different lengths".to_owned());
+    }
+    let mut leaves = vec![Vec::new(); ends];
+    for (index, &weight) in weights.iter().enumerate() {
+        let Side::Leaf(leaf) = find(of_tree[index], of_node[index])? else {
+            return Err("a split has a weight".to_owned());
+        };
+        leaves[leaf].push((place(ids[index])?, weight));
+    }
+    let aggregate = match call.text("aggregate_function", "SUM")? {
+        "AVERAGE" => Aggregate::Average,
+        "SUM" => Aggregate::Sum,
+        "MIN" => Aggregate::Least,
+        "MAX" => Aggregate::Greatest,
+        other => return Err(format!("aggregate_function {other} is not known")),
+    };
+    let Some(Attribute::Int(targets)) = call.attributes.get("n_targets") else {
+        return Err("has no n_targets".to_owned());
+    };
+    Ok(Ensemble { splits, roots, leaves, targets: place(*targets)?, base: either(call, "base_values")?, aggregate })
+}
+
+/// What a leaf adds, with its target.
+struct Payloads<T> {
+    parts: Vec<(usize, T)>,
+    ranges: Vec<std::ops::Range<usize>>,
+}
+
+/// An ensemble laid out.
+#[derive(Debug)]
+struct Planted {
+    trees: Trees,
+    /// Nothing but sums of one number from each leaf: the number stands in the leaf. Otherwise the leaf's number does.
+    single: bool,
+    leaves: Vec<Vec<(usize, f64)>>,
+    count: usize,
+    targets: usize,
+    base: Vec<f64>,
+    aggregate: Aggregate,
+}
+
+impl Planted {
+    fn of(ensemble: Ensemble, width: usize) -> Result<Self, String> {
+        let Ensemble { splits, roots, leaves, targets, base, aggregate } = ensemble;
+        if targets == 0 || roots.is_empty() || ![0, targets].contains(&base.len()) {
+            return Err("has no target, no tree, or another number of base values".to_owned());
+        }
+        if leaves.iter().flatten().any(|(target, _)| *target >= targets) {
+            return Err("a target is out of range".to_owned());
+        }
+        if leaves.iter().flatten().any(|(_, weight)| weight.is_nan()) {
+            return Err("a leaf is NaN".to_owned());
+        }
+        let single = targets == 1
+            && leaves.iter().all(|leaf| leaf.len() == 1)
+            && matches!(aggregate, Aggregate::Sum | Aggregate::Average);
+        let payloads: Vec<f64> = if single {
+            leaves.iter().map(|leaf| leaf[0].1).collect()
+        } else {
+            let numbers = (0..leaves.len()).map(|leaf| u32::try_from(leaf).map(f64::from));
+            numbers.collect::<Result<_, _>>().map_err(|_| "has too many leaves")?
+        };
+        let trees = Trees::of(&splits, &roots, &payloads, width)?;
+        Ok(Self { trees, single, leaves, count: roots.len(), targets, base, aggregate })
+    }
+
+    /// Laid out once for all programs of a graph.
+    fn kept(call: &Call<'_>, read: impl FnOnce(&Call<'_>) -> Result<Ensemble, String>) -> Result<Arc<Self>, String> {
+        let [_, width] = *call.input(0)?.shape else { return Err("needs rows of columns".to_owned()) };
+        if let Some(found) = call.kept.get()
+            && let Ok(found) = Arc::clone(found).downcast::<Self>()
+        {
+            return Ok(found);
+        }
+        let planted = Arc::new(Self::of(read(call)?, width)?);
+        let _ = call.kept.set(planted.clone());
+        Ok(planted)
+    }
+}
+
+/// Adds the steps: the leaves of each row, and what they give together. Numbers are added up as `T`.
+fn grown<T: Float, U: Element + Copy>(
+    call: &mut Call<'_>,
+    planted: Arc<Planted>,
+    end: impl Fn(T) -> U + Send + Sync + 'static,
+) -> Lowered {
+    let [rows, _] = *call.input(0)?.shape else { return Err("needs rows of columns".to_owned()) };
+    let base: Vec<T> = planted.base.iter().map(|&value| T::of_f64(value)).collect();
+    let (aggregate, trees, targets) = (planted.aggregate, planted.count, planted.targets);
+    let last = move |total: T, target: usize| {
+        let total = if aggregate == Aggregate::Average { total.div(T::of_count(trees)) } else { total };
+        end(base.get(target).map_or(total, |base| total.add(*base)))
+    };
+    let totals = if planted.single {
+        walked(
+            call,
+            planted,
+            T::ZERO,
+            |_| (),
+            |out: &mut [T], (), row, payloads| {
+                out[row] = payloads.iter().fold(out[row], |total, payload| total.add(T::of_f64(*payload)));
+            },
+        )?
+    } else {
+        several_targets::<T>(call, planted)?
+    };
+    let totals = Source::<T>::of(&totals).ok_or("is of another type")?;
+    one(call.builder.step(U::KIND, vec![rows, targets], move |out: &mut [U], scratch| {
+        for (place, (out, total)) in out.iter_mut().zip(totals.get(scratch)).enumerate() {
+            *out = last(*total, place % targets);
+        }
+    })?)
+}
+
+/// Where the numbers of the rows stand.
+struct Placed<T> {
+    source: Source<T>,
+    starts: Arc<[u32]>,
+    stride: usize,
+    count: usize,
+}
+
+impl<T: Float> Placed<T> {
+    fn rows<'a>(&'a self, scratch: &'a Scratch) -> Rows<'a, T> {
+        Rows { values: self.source.get(scratch), starts: &self.starts, stride: self.stride, count: self.count }
+    }
+}
+
+/// The rows as a tensor, or, where they are columns, the step that computes those that the trees look at.
+fn placed<T: Float>(call: &mut Call<'_>, trees: &Trees, (count, width): (usize, usize)) -> Result<Placed<T>, String> {
+    let too_large = |_| "is too large".to_owned();
+    let Some((machine, terms)) = call.columns else {
+        let starts = (0..width).map(u32::try_from).collect::<Result<_, _>>().map_err(too_large)?;
+        return Ok(Placed { source: call.source::<T>(0)?, starts, stride: width, count });
+    };
+    let features = trees.features(count, width);
+    let wanted: Option<Vec<Term>> = features.iter().map(|&feature| terms.get(feature).copied()).collect();
+    let compiled = machine.compiled(&wanted.ok_or("a column is out of range")?);
+    let mut starts = vec![0; width];
+    for (feature, place) in features.into_iter().zip(&compiled.places) {
+        starts[feature] = u32::try_from(*place as usize * count).map_err(too_large)?;
+    }
+    let registers = call.builder.step(Kind::Float64, vec![compiled.registers(), count], move |out, scratch| {
+        compiled.run(count, out, scratch);
+    })?;
+    let source = Source::<T>::of(&registers).ok_or("is of another type")?;
+    Ok(Placed { source, starts: starts.into(), stride: 1, count })
+}
+
+/// The step that finds every row's leaves and gives each to `take`.
+fn walked<T: Float, P: Send + Sync + 'static>(
+    call: &mut Call<'_>,
+    planted: Arc<Planted>,
+    unset: T,
+    parts: impl FnOnce(&Planted) -> P,
+    take: impl Fn(&mut [T], &P, usize, &[f64]) + Send + Sync + 'static,
+) -> Result<Value, String> {
+    let [count, width] = *call.input(0)?.shape else { return Err("needs rows of columns".to_owned()) };
+    let placed = Arc::new(placed::<T>(call, &planted.trees, (count, width))?);
+    let padded = if planted.trees.is_padded(count) {
+        let (placed, wide) = (Arc::clone(&placed), width + 1);
+        let padded = call.builder.step(Kind::Float64, vec![count, wide], move |out: &mut [f64], scratch| {
+            let rows = placed.rows(scratch);
+            for (row, out) in out.chunks_exact_mut(wide).enumerate() {
+                out[width] = f64::NEG_INFINITY;
+                for (out, start) in out.iter_mut().zip(rows.starts) {
+                    *out = rows.values[*start as usize + row * rows.stride].to_f64();
+                }
+            }
+        })?;
+        Some(Source::<f64>::of(&padded).ok_or("is of another type")?)
+    } else {
+        None
+    };
+    let parts = parts(&planted);
+    let words = planted.trees.words(count);
+    call.builder.more_words(words);
+    let (totals, sink) = call.builder.room(T::KIND, vec![count, planted.targets])?;
+    call.builder.push(move |scratch| {
+        let mut memory = std::mem::take(&mut scratch.words);
+        sink.write(scratch, |out: &mut [T], scratch| {
+            out.fill(unset);
+            let padded = padded.as_ref().map(|padded| padded.get(scratch)).unwrap_or_default();
+            let rows = placed.rows(scratch);
+            planted.trees.each(&rows, padded, &mut memory[..words], |row, payloads| {
+                take(out, &parts, row, payloads);
+            });
+        });
+        scratch.words = memory;
+    });
+    Ok(totals)
+}
+
+fn several_targets<T: Float>(call: &mut Call<'_>, planted: Arc<Planted>) -> Result<Value, String> {
+    let (aggregate, targets) = (planted.aggregate, planted.targets);
+    let unset = match aggregate {
+        Aggregate::Average | Aggregate::Sum => T::ZERO,
+        Aggregate::Least => T::of_f64(f64::INFINITY),
+        Aggregate::Greatest => T::of_f64(f64::NEG_INFINITY),
+    };
+    // A target that no leaf of a row has stays 0 in onnxruntime; that no target stays without is looked at here.
+    let has_all = |leaf: &Vec<(usize, f64)>| (0..targets).all(|target| leaf.iter().any(|(found, _)| *found == target));
+    if unset != T::ZERO && !planted.leaves.iter().all(has_all) {
+        return Err("takes the extreme of leaves that do not have every target".to_owned());
+    }
+    let payloads = |planted: &Planted| {
+        let mut payloads = Payloads { parts: Vec::new(), ranges: Vec::new() };
+        for leaf in &planted.leaves {
+            let start = payloads.parts.len();
+            payloads.parts.extend(leaf.iter().map(|&(target, weight)| (target, T::of_f64(weight))));
+            payloads.ranges.push(start..payloads.parts.len());
+        }
+        payloads
+    };
+    walked(call, planted, unset, payloads, move |out, payloads, row, leaves| {
+        let totals = &mut out[row * targets..(row + 1) * targets];
+        for leaf in leaves {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number of a leaf")]
+            let leaf = *leaf as usize;
+            for (target, weight) in &payloads.parts[payloads.ranges[leaf].clone()] {
+                let total = &mut totals[*target];
+                *total = match aggregate {
+                    Aggregate::Average | Aggregate::Sum => total.add(*weight),
+                    Aggregate::Least => Number::lesser(*total, *weight),
+                    Aggregate::Greatest => Number::greater(*total, *weight),
+                };
+            }
+        }
+    })
+}

@@ -1,0 +1,108 @@
+//! Bytes as they were before they were packed: gzip, zstd or plain, told by the first bytes and not by a name.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+/// The longest beginning that tells how a file is packed.
+pub(crate) const MAGIC: usize = 4;
+
+/// How a file is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
+    Parquet,
+}
+
+impl Packing {
+    /// By the first bytes, [`MAGIC`] of them where there are so many.
+    pub(crate) fn of(start: &[u8]) -> Self {
+        match start {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [b'P', b'A', b'R', b'1', ..] => Self::Parquet,
+            _ => Self::Plain,
+        }
+    }
+
+    /// As messages call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Parquet => "Parquet",
+        }
+    }
+
+    /// What is in `input`, in bounded memory.
+    pub(crate) fn unpack<'a>(self, input: impl BufRead + 'a) -> Box<dyn BufRead + 'a> {
+        match self {
+            Self::Gzip => Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(input))),
+            Self::Zstd => Box::new(BufReader::with_capacity(1 << 16, Frames::new(input))),
+            Self::Plain | Self::Parquet => Box::new(input),
+        }
+    }
+}
+
+/// The frames of a zstd file, one after the other. The decoder refuses one that looks back more than 100 MiB, which it
+/// would hold in memory.
+struct Frames<R> {
+    input: R,
+    frame: FrameDecoder,
+    begun: bool,
+}
+
+impl<R: BufRead> Frames<R> {
+    fn new(input: R) -> Self {
+        Self { input, frame: FrameDecoder::new(), begun: false }
+    }
+
+    /// Begins the next frame; false at the end of the input.
+    fn begin(&mut self) -> io::Result<bool> {
+        while !self.input.fill_buf()?.is_empty() {
+            match self.frame.reset(&mut self.input) {
+                Ok(()) => return Ok(true),
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                    let length = u64::from(length);
+                    if io::copy(&mut self.input.by_ref().take(length), &mut io::sink())? < length {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if !self.begun {
+                self.begun = self.begin()?;
+                if !self.begun {
+                    return Ok(0);
+                }
+            }
+            let count = self.frame.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            if !self.frame.is_finished() {
+                let one = BlockDecodingStrategy::UptoBlocks(1);
+                self.frame.decode_blocks(&mut self.input, one).map_err(io::Error::other)?;
+                continue;
+            }
+            let (written, found) = (self.frame.get_checksum_from_data(), self.frame.get_calculated_checksum());
+            if written.is_some() && written != found {
+                return Err(io::Error::other("the checksum of a frame is another"));
+            }
+            self.begun = false;
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""Of the life of a version: gate, promotion, rollback, history, signatures, retraining."""

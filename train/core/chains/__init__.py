@@ -1,0 +1,1 @@
+"""Option chains as vendors write them: quotes, forwards and discounts by parity, implied volatilities, Greeks."""

@@ -1,0 +1,74 @@
+"""Parquet -> records of text cells, a batch at a time, as the same table would stand in a CSV file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from train.core.errors import PipelineError
+from train.core.files import explain_os_errors
+
+MAX_CELLS = 1 << 28
+"""Rows times columns of a file."""
+LONGEST_CELL = 1 << 17
+"""Characters."""
+_BATCH = 8192
+
+
+def parquet_records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Row number (the header, which comes first, is row 1) and cells; a missing value is an empty cell.
+
+    Numbers stand as the shortest decimals that give them back, days as YYYY-MM-DD, times with the clock of their zone.
+    Columns that hold lists or records are empty.
+
+    Raises:
+        PipelineError: pyarrow is not there, or, perhaps while iterating, the file is damaged or too large.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise PipelineError(
+            f"{path}: reading Parquet needs pyarrow; pip install pyarrow, or write the table as CSV"
+        ) from error
+    with explain_os_errors(path, "read"):
+        try:
+            schema = parquet.read_schema(path)
+            texts = [field.name for field in schema if _is_text(field.type)]
+            # Texts stay numbers of a dictionary: a long one that stands in every row is in memory once.
+            file = parquet.ParquetFile(path, read_dictionary=texts, pre_buffer=False, buffer_size=1 << 16)
+            with file:
+                if file.metadata.num_rows * len(schema) > MAX_CELLS:
+                    raise PipelineError(f"{path}: more than {MAX_CELLS} cells; split the file")
+                yield 1, list(schema.names)
+                number = 1
+                for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
+                    columns = [_cells(path, column) for column in batch.columns]
+                    for cells in zip(*columns, strict=True):
+                        number += 1
+                        yield number, list(cells)
+        except (pyarrow.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno:
+                raise
+            reason = " ".join(str(error).split())[:120]
+            raise PipelineError(f"{path}: the Parquet data is damaged: {reason}; fetch the file again") from error
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _cells(path: Path, column: Any) -> list[str]:
+    import pyarrow
+    from pyarrow import compute, types
+
+    if types.is_nested(column.type):
+        return [""] * len(column)
+    if types.is_dictionary(column.type):
+        longest = compute.max(compute.binary_length(column.dictionary.cast(pyarrow.large_string()))).as_py()
+        if (longest or 0) >= LONGEST_CELL:
+            raise PipelineError(f"{path}: a cell is longer than {LONGEST_CELL} characters")
+        values: list[str | None] = column.dictionary.cast(pyarrow.large_string()).to_pylist()
+        return ["" if at is None else values[at] or "" for at in column.indices.to_pylist()]
+    return ["" if cell is None else cell for cell in column.cast(pyarrow.large_string()).to_pylist()]
