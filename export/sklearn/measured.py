@@ -30,7 +30,7 @@ from train.core.sklearn_answers import has_classes, labels
 Floats = npt.NDArray[np.float64]
 SEED = 0
 MARGIN = 2.0
-SMALLEST_BOUND, LARGEST_BOUND = 1e-12, 1e-3
+LARGEST_BOUND = 1e-3
 """Of 1 + the size of an answer; what is farther off is no rounding."""
 MOST_ELSEWHERE = 0.01
 """Share of rows that may be in another leaf where a measured part was asked for in front of trees."""
@@ -95,7 +95,7 @@ def _measured(
 ) -> tuple[onnx.ModelProto, Grade]:
     import skl2onnx
 
-    whole: frozenset[int] = frozenset()
+    whole: dict[int, NoExactForm] = {}
     while True:
         with measuring_parts(before_trees=before_trees, by_converter=whole) as found:
             try:
@@ -106,7 +106,7 @@ def _measured(
                 final = innermost(estimator)
                 if whole or not answers_rows(final):
                     raise reason from error
-                whole = frozenset({id(final)})
+                whole = {id(final): error}
             except PipelineError as error:
                 if "--measured-before-trees" in str(error):
                     raise
@@ -125,7 +125,7 @@ def _measured(
             f"{type(estimator).__name__}: the graph with {'; '.join(found.parts)} by skl2onnx is {largest:.3g} "
             "from the original, which is no rounding: it is not written; use parts with an exact form"
         )
-    bound = max(MARGIN * largest, SMALLEST_BOUND)
+    bound = max(MARGIN * largest, closeness(estimator))
     how = f"{MARGIN:g} times the largest difference on {len(far):,} rows of seed {SEED}, as a share of 1 + |answer|"
     if elsewhere:
         how += f", besides {elsewhere:,} rows in another leaf, for which no tolerance holds"
