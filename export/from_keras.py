@@ -2,6 +2,6 @@
 
 from export.keras.compile import compile_keras
 from export.keras.custom import register_activation, register_layer, unregister
-from export.keras.inexact.measured import Measured, compile_network
+from export.keras.measured import Measured, compile_network
 
 __all__ = ["Measured", "compile_keras", "compile_network", "register_activation", "register_layer", "unregister"]

@@ -43,7 +43,7 @@ def test_a_graph_that_answers_otherwise_is_called_wrong(monkeypatch: pytest.Monk
     from export.keras import agreement
 
     right = agreement.graph_answers
-    monkeypatch.setattr("export.keras.inexact.measured.compile_network", _unchecked)
+    monkeypatch.setattr("export.keras.measured.compile_network", _unchecked)
     monkeypatch.setattr(agreement, "graph_answers", lambda *given: {k: v + 1e-3 for k, v in right(*given).items()})
     assert grade_of("layer", "Dense", rows=20).grade == WRONG
 

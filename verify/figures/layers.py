@@ -88,7 +88,7 @@ def grade_of(kind: str, name: str, *, rows: int = ROWS) -> Row:
 
 def graded(model: Any, name: str, kind: str, *, rows: int = ROWS) -> Row:
     """Compile a network and compare."""
-    from export.keras.inexact.measured import compile_network
+    from export.keras.measured import compile_network
 
     try:
         graph, measured = compile_network(model, name="model")

@@ -15,8 +15,6 @@ pub(crate) enum Kind {
     /// One of these texts.
     Word(&'static [&'static str]),
     Texts,
-    /// One of these texts.
-    Word(&'static [&'static str]),
     /// A list of just these texts, in order.
     Features(&'static [&'static str]),
     /// The place of a compiled model.
@@ -58,8 +56,6 @@ pub(crate) fn check_value(path: &str, key: Key, value: &Value) -> Result<(), Str
         Kind::Switch => (!value.is_boolean()).then(|| "true or false".to_owned()),
         Kind::Text => (!value.is_string()).then(|| "a text".to_owned()),
         Kind::Path => value.as_str().is_none_or(str::is_empty).then(|| "a path".to_owned()),
-        Kind::Word(words) => (!value.as_str().is_some_and(|word| words.contains(&word)))
-            .then(|| format!("one of {}", words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", "))),
         Kind::Texts => (!matches!(texts(), Some(Some(_)))).then(|| "a list of texts".to_owned()),
         Kind::Features(names) => (texts().flatten().as_deref() != Some(names))
             .then(|| format!("the contract's features in order: {}", names.join(", "))),

@@ -156,12 +156,12 @@ impl MlService {
             State::Fixed(fixed) => Some(fixed.average_iv),
             _ => None,
         };
-        self.forecast_known(|| match fake {
-            Some(average_iv) => Ok(KnownDays::of_fake(checked_symbol(symbol)?, average_iv)),
-            None => {
-                let known = read(&self.inner().config, &self.forecasts().day_cache)?;
-                Ok(KnownDays { stored: true, ..known })
+        self.forecast_known(|| {
+            if let Some(average_iv) = fake {
+                return Ok(KnownDays::of_fake(checked_symbol(symbol)?, average_iv));
             }
+            let known = read(&self.inner().config, &self.forecasts().day_cache)?;
+            Ok(KnownDays { stored: true, ..known })
         })
     }
 
