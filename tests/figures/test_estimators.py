@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 from verify.figures import estimators
-from verify.figures.estimators import BITS, CLOSE, NOT_FITTED, REFUSED, WRONG, grade_of, grades, main
+from verify.figures.estimators import BITS, CLOSE, MEASURED, NOT_FITTED, REFUSED, WRONG, grade_of, grades, main
 
 
 def test_each_class_gets_its_grade():
@@ -15,6 +15,7 @@ def test_each_class_gets_its_grade():
     assert found["Ridge"] == found["RidgeCV"] == CLOSE
     assert next(grades(["regressor"], rows=50, only="DummyR")).grade == BITS
     assert next(grades(["classifier"], rows=50, only="LabelSpreading")).grade == REFUSED
+    assert next(grades(["regressor"], rows=50, only="KNeighborsR")).grade == MEASURED
     assert next(grades(["transformer"], rows=50, only="TSNE")).grade == NOT_FITTED
 
 
@@ -42,4 +43,4 @@ def test_the_table_and_the_json_have_the_totals(capsys):
     assert np.isfinite(found["rows"][0]["largest"])
 
     assert main(arguments) == 0
-    assert "exact within 1e-12 1, refused 0" in capsys.readouterr().out
+    assert "exact within 1e-12 1, measured 0, refused 0" in capsys.readouterr().out
