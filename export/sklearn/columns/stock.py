@@ -51,10 +51,13 @@ class Measuring:
         """Columns for what `transformer` makes of `columns`; `settled` puts it into the graph."""
         if any(one.words is not None for one in columns):
             raise reason
+        first = _FIRST_STAND_IN + sum(width for _, _, width in self._waiting)
+        try:
+            width = _width_of(transformer, len(columns))
+        except Exception as error:  # whatever a transformer does with a row of ones
+            raise reason from error
         self.note(reason)
         self.converted = True
-        first = _FIRST_STAND_IN + sum(width for _, _, width in self._waiting)
-        width = _width_of(transformer, len(columns))
         self._waiting.append((transformer, columns, width))
         return tuple(column(first + index) for index in range(width))
 
