@@ -42,7 +42,7 @@ def test_a_graph_that_strays_from_its_grade_is_called_wrong(monkeypatch):
 
     right = measured.compile_graded
 
-    def of_another(estimator, *, name):
+    def of_another(_, *, name):
         twin = make_pipeline(StandardScaler(), Ridge(alpha=5.0)).fit(*datasets.load_diabetes(return_X_y=True))
         return right(twin, name=name)
 
