@@ -4,7 +4,7 @@ What a file is, scikit-learn's or Keras's, is seen from its content.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import onnx
 
 from export.artifact.manifest import LONGEST_AXIS, MODEL_NAME, ParityEntry, tensor_entry
 from export.artifact.version_folder import Draft
-from export.grade import Grade, stamped
+from export.grade import Grade
 from train.core.contract import Column, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
@@ -108,19 +108,13 @@ def graph_of_file(
         PipelineError: it has no form of the grade asked for (named, with the reason), or the graph answers otherwise.
     """
     if original.library == "keras":
-        from export.keras.agreement import RELATIVE
-        from export.keras.compile import compile_keras
-        from export.keras.network_artifact import measured_absolute
-        from export.keras.seeded_batch import has_softmax
+        from export.keras.measured import compile_network
 
         if labels or wish.inputs or wish.numbers != "float64":
             raise PipelineError(
                 "--labels, --inputs and --input are of scikit-learn's models; a network has inputs of its own"
             )
-        network = compile_keras(original.model, name=name)
-        near = measured_absolute(original.model, network, missing=not has_softmax(original.model))
-        grade = Grade("exact", near, RELATIVE)
-        return stamped(network, grade), grade
+        return compile_network(original.model, name=name, exact=wish.exact)
     from export.sklearn.measured import Form, compile_graded
 
     graph, grade = compile_graded(
@@ -165,9 +159,7 @@ def draft_of_file(
     if original.library == "keras":
         from export.keras.network_artifact import draft_of_network
 
-        draft = draft_of_network(original.model, path, name=name, rows=rows)
-        near = Grade("exact", draft.parity.absolute, draft.parity.relative)
-        return replace(draft, graph=stamped(draft.graph, near), settings=draft.settings | {"grade": near.fields()})
+        return draft_of_network(original.model, path, name=name, rows=rows, exact=wish.exact)
     return _draft_of_estimator(original.model, path, name, rows, wish)
 
 

@@ -9,6 +9,9 @@ from export.keras.rules import is_layer, is_tensor
 TAKES_MASKS_AWAY = ("MultiHeadAttention",)
 """Layers that take the masks off the tensors that they are given, so that no later layer sees them."""
 
+LOOKS_AT_MASKS = ("Multiply", "Maximum", "Minimum")
+"""Layers that go by the masks that their tensors carry, without an argument for them."""
+
 
 def with_masks(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments by name that a layer is called with: those given, and the masks that its tensors carry.
@@ -31,6 +34,8 @@ def with_masks(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any])
         for name, value in tensors.items():
             if f"{name}_mask" in names and given.get(f"{name}_mask") is None:
                 found[f"{name}_mask"] = keras.tree.map_structure(mask_of, value)
+    if type(operation).__name__ in LOOKS_AT_MASKS and any(mask_of(value) is not None for value in args[0]):
+        found["mask"] = [mask_of(value) for value in args[0]]
     if type(operation).__name__ in TAKES_MASKS_AWAY:
         found["query_mask"] = mask_of(given["query"])  # Keras looks at no other
     return found

@@ -5,7 +5,6 @@ refused. A network of half precision becomes one of float32 with the same weight
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ import numpy.typing as npt
 import onnx
 
 from export.errors import NoExactForm
-from export.keras.agreement import Disagreement, graph_answers
+from export.grade import Grade, stamped
+from export.keras.agreement import RELATIVE, UNIT, Disagreement, graph_answers
 from export.keras.answers import keras_answers
 from export.keras.compile import compile_keras, lowered
 from export.keras.inexact.half_precision import HALF, in_single_precision
@@ -23,40 +23,14 @@ from train.core.errors import PipelineError
 
 Array = npt.NDArray[Any]
 SEED = 5
+NEAR_ROWS, TIMES = 500, 4.0
+"""Rows of each kind on which the absolute tolerance of an exact graph is measured, and how many times the largest
+difference it is."""
 ROWS = 100
 """Of each kind of rows: see `export.keras.seeded_batch.families`."""
 MARGIN = 2.0
 LARGEST_BOUND = {"float32": 1e-3, "float16": 0.1, "bfloat16": 0.3}
 """Of the size of the answers, by the coarsest type in the network; what is farther off is no rounding."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """How a tolerance was measured.
-
-    Attributes:
-        reason: why there is no exact form.
-        converter: whose graph it is.
-        rows: how many rows were compared, seeded by `seed`.
-        seed: of the rows.
-        largest: the largest difference of any answer.
-        bound: `MARGIN` times that: the tolerance of the graph.
-    """
-
-    reason: str
-    converter: str
-    rows: int
-    seed: int
-    largest: float
-    bound: float
-
-    @property
-    def how(self) -> str:
-        """One line for a manifest, a command or a card."""
-        return (
-            f"measured: within {self.bound:.2g} of the original, {MARGIN:g} times the largest difference on "
-            f"{self.rows:,} seeded rows (seed {self.seed}); by {self.converter}, as {self.reason}"
-        )
 
 
 def compile_network(
@@ -66,7 +40,7 @@ def compile_network(
     exact: bool = False,
     metadata: Mapping[str, str] | None = None,
     wide_integers: bool = False,
-) -> tuple[onnx.ModelProto, Measured | None]:
+) -> tuple[onnx.ModelProto, Grade]:
     """Compile a Keras model exactly, or else with a measured tolerance.
 
     Args:
@@ -77,22 +51,27 @@ def compile_network(
         wide_integers: whether inputs of int32 are taken as int64.
 
     Returns:
-        The graph, and how its tolerance was measured; None where it is exact (within 1e-6).
+        The graph and its grade, which its metadata names too.
 
     Raises:
+        NoExactForm: a part has no exact form, and `exact` is set or there is no other way.
         PipelineError: neither way gives a graph that answers as the network does.
     """
     try:
-        return compile_keras(model, name=name, metadata=metadata, wide_integers=wide_integers), None
+        graph = compile_keras(model, name=name, metadata=metadata, wide_integers=wide_integers)
     except NoExactForm as reason:
         if exact:
             raise
-        return compile_measured(model, reason, name=name, metadata=metadata, wide=wide_integers)
+        graph, grade = compile_measured(model, reason, name=name, metadata=metadata, wide=wide_integers)
+        return stamped(graph, grade), grade
+    near = measured_absolute(model, graph, missing=not has_softmax(model))
+    grade = Grade("exact", near, RELATIVE)
+    return stamped(graph, grade), grade
 
 
 def compile_measured(
     model: Any, reason: NoExactForm, *, name: str, metadata: Mapping[str, str] | None = None, wide: bool = False
-) -> tuple[onnx.ModelProto, Measured]:
+) -> tuple[onnx.ModelProto, Grade]:
     """A graph with parts that are not exact, and its measured tolerance.
 
     Raises:
@@ -128,27 +107,66 @@ def _coarsest(model: Any) -> str:
     return next((kind for kind in ("bfloat16", "float16") if kind in found), "float32")
 
 
-def _measured(model: Any, graph: onnx.ModelProto, reason: str, way: str, coarsest: str) -> Measured:
-    """Compare on seeded rows of every kind; where Keras overflows, there is nothing to compare with."""
-    largest, scale, rows = 0.0, 0.0, 0
-    soft = has_softmax(model)
+def _measured(model: Any, graph: onnx.ModelProto, reason: str, way: str, coarsest: str) -> Grade:
+    """The grade of a graph that answers near enough on seeded rows of every kind."""
+    largest, rows = 0.0, 0
     for kind, batch in families(model, seed=SEED, rows=ROWS, missing=True).items():
-        expected, found = keras_answers(model, batch), graph_answers(graph, batch)
-        for key, values in expected.items():
-            wanted, ours = values.astype(np.float64), found[key].astype(np.float64)
-            if wanted.shape != ours.shape:
-                raise Disagreement(f"{model.name}: output {key!r} has shape {ours.shape}, Keras gives {wanted.shape}")
-            finite = np.isfinite(wanted)
-            gone = np.isnan(wanted) & ~np.isnan(ours) & (coarsest == "float32") & (not soft)
-            come = finite & ~np.isfinite(ours) & (not (soft and "missing" in kind))
-            if gone.any() or come.any():
-                raise Disagreement(
-                    f"{model.name}: output {key!r} has NaN where Keras has none, or none where Keras has (rows: {kind})"
-                )
-            both = finite & np.isfinite(ours)
-            largest = max(largest, float(np.abs(wanted - ours)[both].max(initial=0.0)))
-            scale = max(scale, float(np.abs(wanted)[both].max(initial=0.0)))
+        apart, size = difference(model, graph, kind, batch)
+        if not apart <= LARGEST_BOUND[coarsest] * max(size, 1e-30):
+            raise Disagreement(f"{model.name}: {apart:.3g} away from answers of up to {size:.3g} (rows: {kind})")
+        largest = max(largest, apart)
         rows += len(next(iter(batch.values())))
-    if not largest <= LARGEST_BOUND[coarsest] * max(scale, 1e-30):
-        raise Disagreement(f"{model.name}: {largest:.3g} away from answers of up to {scale:.3g}")
-    return Measured(reason, way, rows, SEED, largest, MARGIN * largest)
+    how = f"{MARGIN:g} times the largest difference, {largest:.3g}, on {rows:,} seeded rows of every kind"
+    return Grade("measured", MARGIN * largest, 0.0, way, (reason,), how, rows, SEED, largest)
+
+
+def difference(model: Any, graph: onnx.ModelProto, kind: str, batch: Mapping[str, Array]) -> tuple[float, float]:
+    """The largest difference on rows of a kind, and the largest answer; where Keras overflows there is none.
+
+    Raises:
+        Disagreement: the answers have other shapes, or NaN is not where Keras has it.
+    """
+    largest, scale = 0.0, 0.0
+    soft, half = has_softmax(model), _coarsest(model) in HALF
+    expected, found = keras_answers(model, batch), graph_answers(graph, batch)
+    for key, values in expected.items():
+        wanted, ours = values.astype(np.float64), found[key].astype(np.float64)
+        if wanted.shape != ours.shape:
+            raise Disagreement(f"{model.name}: output {key!r} has shape {ours.shape}, Keras gives {wanted.shape}")
+        finite = np.isfinite(wanted)
+        gone = np.isnan(wanted) & ~np.isnan(ours) & (not half) & (not soft)
+        come = finite & ~np.isfinite(ours) & (not (soft and "missing" in kind))
+        if gone.any() or come.any():
+            raise Disagreement(
+                f"{model.name}: output {key!r} has NaN where Keras has none, or none where Keras has (rows: {kind})"
+            )
+        both = finite & np.isfinite(ours)
+        largest = max(largest, float(np.abs(wanted - ours)[both].max(initial=0.0)))
+        scale = max(scale, float(np.abs(wanted)[both].max(initial=0.0)))
+    return largest, scale
+
+
+def most_of(model: Any) -> float:
+    """What a measured tolerance may be, of the size of the answers."""
+    return MARGIN * LARGEST_BOUND[_coarsest(model)]
+
+
+def measured_absolute(model: Any, graph: onnx.ModelProto, *, missing: bool) -> float:
+    """Twice the largest difference, or four times the largest beyond the relative tolerance, up to a power of two.
+
+    Measured on seeded rows of every kind but the extreme ones; at least four units of float32 of the largest answer
+    (of 1, where that is larger).
+    """
+    worst, largest = 0.0, 0.0
+    for kind in families(model, seed=SEED, rows=NEAR_ROWS, missing=missing).values():
+        expected, found = keras_answers(model, kind), graph_answers(graph, kind)
+        for key, values in expected.items():
+            wanted = values.astype(np.float64)
+            finite = np.isfinite(wanted)
+            off = np.abs(found[key].astype(np.float64) - wanted)[finite]
+            beyond = off - RELATIVE * np.abs(wanted[finite])
+            worst = max(worst, 2.0 * float(off.max(initial=0.0)), TIMES * float(beyond.max(initial=0.0)))
+            largest = max(largest, float(np.abs(wanted[finite]).max(initial=0.0)))
+    least = TIMES * UNIT * min(1.0, largest)
+    bound = max(worst, least)
+    return float(2.0 ** np.ceil(np.log2(bound))) if bound > 0 else 0.0

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from export.keras.custom import custom_objects
+from export.keras.layers.custom import custom_objects
 from export.keras.weights_file import MOST_WEIGHT_BYTES, check_weights
 from train.core.errors import PipelineError
 

@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 from pydantic import ValidationError
 
 from export.artifact.manifest import ParityEntry, TensorEntry, tensor_entry
 from export.artifact.version_folder import Draft
-from export.keras.agreement import RELATIVE, UNIT, graph_answers
 from export.keras.answers import keras_answers
-from export.keras.compile import compile_keras
+from export.keras.measured import compile_network
 from export.keras.seeded_batch import families, has_softmax, words_of
 from train.core.contract import Column, Dtype, Task, Tensor
 from train.core.errors import PipelineError
@@ -22,12 +20,10 @@ from train.core.record import DataRecord, TrainingRecord, library_versions
 
 Array = npt.NDArray[Any]
 GOLDEN_ROWS = 64
-MEASURED_ROWS, MEASURED_SEED, TIMES = 500, 5, 4.0
-"""Rows of each kind on which the absolute tolerance is measured, and how many times the largest difference it is."""
 DTYPES: dict[str, Dtype] = {"float32": "float32", "float64": "float64", "int32": "int64", "int64": "int64"}
 
 
-def draft_of_network(model: Any, path: Path, *, name: str, rows: Array | None = None) -> Draft:
+def draft_of_network(model: Any, path: Path, *, name: str, rows: Array | None = None, exact: bool = False) -> Draft:
     """Compile a network into a draft artifact.
 
     Args:
@@ -35,12 +31,13 @@ def draft_of_network(model: Any, path: Path, *, name: str, rows: Array | None = 
         path: the .keras file.
         name: what the model is called; the name of its folder.
         rows: rows like the training data of a network with one table as input, from which golden cases are taken.
+        exact: refuse what would be measured.
 
     Raises:
         PipelineError: it has no exact form, or no form in an artifact; names what.
     """
     inputs = [_input(model, value) for value in model.inputs]
-    graph = compile_keras(model, name=name, wide_integers=True)
+    graph, grade = compile_network(model, name=name, exact=exact, wide_integers=True)
     missing = not has_softmax(model)
     golden = _golden(model, rows, missing=missing)
     answers = keras_answers(model, golden)
@@ -55,35 +52,13 @@ def draft_of_network(model: Any, path: Path, *, name: str, rows: Array | None = 
             graph=graph,
             inputs=[_entry(tensor, value.shape) for tensor, value in zip(inputs, model.inputs, strict=True)],
             outputs=[_entry(outputs[key], (None, *values.shape[1:])) for key, values in answers.items()],
-            parity=ParityEntry(
-                reference="Keras, float32", absolute=measured_absolute(model, graph, missing=missing), relative=RELATIVE
-            ),
+            parity=ParityEntry(reference="Keras, float32", absolute=grade.absolute, relative=grade.relative),
+            settings={"grade": grade.fields()},
             golden_inputs={key: _wide(values) for key, values in golden.items()},
             golden_outputs={key: _wide(values) for key, values in answers.items()},
         )
     except ValidationError as error:
         raise PipelineError(f"{path}: does not fit artifact format 2: {error.errors()[0]['msg']}") from error
-
-
-def measured_absolute(model: Any, graph: onnx.ModelProto, *, missing: bool) -> float:
-    """Twice the largest difference, or four times the largest beyond the relative tolerance, up to a power of two.
-
-    Measured on seeded rows of every kind but the extreme ones; at least four units of float32 of the largest answer
-    (of 1, where that is larger).
-    """
-    worst, largest = 0.0, 0.0
-    for kind in families(model, seed=MEASURED_SEED, rows=MEASURED_ROWS, missing=missing).values():
-        expected, found = keras_answers(model, kind), graph_answers(graph, kind)
-        for key, values in expected.items():
-            wanted = values.astype(np.float64)
-            finite = np.isfinite(wanted)
-            off = np.abs(found[key].astype(np.float64) - wanted)[finite]
-            beyond = off - RELATIVE * np.abs(wanted[finite])
-            worst = max(worst, 2.0 * float(off.max(initial=0.0)), TIMES * float(beyond.max(initial=0.0)))
-            largest = max(largest, float(np.abs(wanted[finite]).max(initial=0.0)))
-    least = TIMES * UNIT * min(1.0, largest)
-    bound = max(worst, least)
-    return float(2.0 ** np.ceil(np.log2(bound))) if bound > 0 else 0.0
 
 
 def _input(model: Any, value: Any) -> Tensor:

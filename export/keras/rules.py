@@ -51,7 +51,7 @@ LAYERS: dict[str, Rule] = {}
 OPERATORS: dict[str, Rule] = {}
 CUSTOM_LAYERS: dict[type, Rule] = {}
 CUSTOM_FUNCTIONS: dict[Any, Callable[..., str]] = {}
-"""What a program has registered: `export.keras.custom`."""
+"""What a program has registered: `export.keras.layers.custom`."""
 
 
 def layer(

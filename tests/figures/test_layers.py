@@ -48,10 +48,11 @@ def test_a_graph_that_answers_otherwise_is_called_wrong(monkeypatch: pytest.Monk
     assert grade_of("layer", "Dense", rows=20).grade == WRONG
 
 
-def _unchecked(model: Any, *, name: str) -> tuple[Any, None]:
+def _unchecked(model: Any, *, name: str) -> tuple[Any, Any]:
+    from export.grade import Grade
     from export.keras.compile import lowered
 
-    return lowered(model, False, name=name, metadata=None, wide=False)[1], None
+    return lowered(model, False, name=name, metadata=None, wide=False)[1], Grade("exact", 0.0, 0.0)
 
 
 def test_the_table_and_the_json_have_the_totals(capsys: pytest.CaptureFixture[str]) -> None:

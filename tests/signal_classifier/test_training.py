@@ -61,7 +61,7 @@ def test_training_leaves_the_model_its_record_and_its_evaluation(
     out, record, lines = trained
     names = {path.name for path in out.iterdir()}
     pictures = {"reliability.png", "roc.png", "threshold.png"}
-    assert names == pictures | {"model.skops", "training.json", "evaluation.json", "window.zip"}
+    assert names == pictures | {"model.skops", "training.json", "evaluation.json", "evidence.json", "window.zip"}
     assert read_record(out) == record
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in names if name.endswith("png"))
     assert any("cross-validation: fold 3 of 3" in line for line in lines)

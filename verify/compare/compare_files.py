@@ -1,6 +1,7 @@
 """`verify compare`: an ONNX file, from whatever converter, against the scikit-learn model that it was made from."""
 
 import argparse
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -85,7 +86,9 @@ def _compared(
         base = next(rest)
         count = data.count()
         rest_rows = None if count is None and len(base) == CHUNK_ROWS else max(0, (count or 0) - len(base))
-    with ShownWatch(saved) as watch:
+    with ShownWatch(saved) as watch, warnings.catch_warnings():
+        # scikit-learn says in every thread but the first that its settings do not follow there; none are set.
+        warnings.filterwarnings("ignore", message=r".*sklearn\.utils\.parallel\.delayed")
         try:
             found = compare_pair(
                 original,

@@ -23,13 +23,14 @@ from rich.table import Table
 from train.core import cli
 from train.core.errors import PipelineError
 from verify.figures.layer_specimens import CODE, NO_LAYER, layers, made, network
-from verify.figures.wide_network import in_double, not_farther
 from verify.report.tables import console
 
 EXACT, MEASURED, REFUSED, WRONG, NO_NETWORK = "exact", "measured", "refused", "wrong", "no layer of a network"
 GRADES = (EXACT, MEASURED, REFUSED, WRONG, NO_NETWORK)
 KINDS = ("layer", "activation")
 ROWS, SEED = 60, 31
+FACTOR, FLOOR = 1.5, 2.0**-23
+"""Distances below a unit of float32 are not told apart."""
 Array = npt.NDArray[Any]
 
 
@@ -91,13 +92,13 @@ def graded(model: Any, name: str, kind: str, *, rows: int = ROWS) -> Row:
     from export.keras.measured import compile_network
 
     try:
-        graph, measured = compile_network(model, name="model")
+        graph, found_grade = compile_network(model, name="model")
     except PipelineError as error:
         return Row(name, kind, REFUSED, str(error))
     except Exception as error:  # noqa: BLE001 - a traceback is a finding of this table
         return Row(name, kind, WRONG, f"{type(error).__name__}: {_first_line(error)}")
     from export.keras.agreement import graph_answers
-    from export.keras.answers import keras_answers
+    from export.keras.answers import double_answers, keras_answers
     from export.keras.seeded_batch import families
 
     kinds = families(model, seed=SEED, rows=rows, missing=False)
@@ -105,18 +106,25 @@ def graded(model: Any, name: str, kind: str, *, rows: int = ROWS) -> Row:
     expected, found = keras_answers(model, batch), graph_answers(graph, batch)
     largest = max(_share(found[key], values, values) for key, values in expected.items())
     apart = max(float(np.nanmax(np.abs(_wide(found[key]) - _wide(v)), initial=0.0)) for key, v in expected.items())
-    wide = in_double(model, batch)
+    wide = double_answers(model, batch)
     ours = None if wide is None else max(_share(found[key], v, v, typical=True) for key, v in wide.items())
     theirs = None if wide is None else max(_share(expected[key], v, v, typical=True) for key, v in wide.items())
     count = len(next(iter(batch.values())))
-    if measured is not None:
-        good, reason = apart <= measured.bound or largest <= 1e-6, measured.how
+    if found_grade.kind == "measured":
+        good, reason = apart <= found_grade.absolute or largest <= 1e-6, found_grade.says
         grade = MEASURED
     else:
-        good, reason, grade = largest <= 1e-6 or not_farther(ours, theirs), "", EXACT
-        reason = "" if good else "farther from Keras than 1e-6, and from float64 than 1.5 times Keras"
-    tolerance = None if measured is None else measured.bound
+        near, level = largest <= 1e-6, not_farther(ours, theirs)
+        good, grade = near or level, EXACT
+        reason = "" if level or ours is None else "farther from float64 than 1.5 times Keras"
+        reason += "" if good else ", and farther from Keras than 1e-6"
+    tolerance = found_grade.absolute if found_grade.kind == "measured" else None
     return Row(name, kind, grade if good else WRONG, reason, count, largest, tolerance, ours, theirs)
+
+
+def not_farther(ours: float | None, theirs: float | None) -> bool:
+    """Whether a graph is no farther from float64 than the original is, times 1.5."""
+    return ours is not None and theirs is not None and ours <= FACTOR * max(theirs, FLOOR)
 
 
 def _model(kind: str, name: str) -> Any:

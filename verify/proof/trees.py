@@ -35,6 +35,8 @@ class Tree:
         missing_left: where NaN goes.
         value: what the leaf contributes, float64 [node, output], before averaging or shrinkage.
         apply: matrix that the trees see -> leaf of each row, int64 [row].
+        cover: weight of the training rows that came through each node, float64 [node].
+        output: which of the model's outputs it adds to, where each has trees of its own.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Tree:
     missing_left: Bools
     value: Floats
     apply: Callable[[Floats], Indices]
+    cover: Floats
+    output: int = 0
 
     @property
     def splits(self) -> Indices:
@@ -63,6 +67,7 @@ class Group:
         before: the same before it is rounded to what the trees see.
         single: whether what they see are float32 numbers.
         outputs: columns of `Tree.value` that the whole model's answers depend on.
+        estimator: whose trees these are.
     """
 
     name: str
@@ -71,6 +76,7 @@ class Group:
     before: Transform
     single: bool
     outputs: tuple[int, ...]
+    estimator: Any = None
 
 
 def tree_groups(estimator: Any, *, second_class_only: bool = False) -> tuple[Group, ...]:
@@ -106,7 +112,7 @@ def _groups(estimator: Any, before: Transform, name: str, *, second: bool) -> It
         place = name.strip() or type(estimator).__name__
         width = int(estimator.n_features_in_)
         exact = _as_numbers(before, width, single=False)
-        yield Group(place, _as_numbers(before, width, single=single), trees, exact, single, used)
+        yield Group(place, _as_numbers(before, width, single=single), trees, exact, single, used, estimator)
     elif hasattr(estimator, "estimator_"):
         yield from _groups(estimator.estimator_, before, name, second=second)
 
@@ -127,6 +133,7 @@ def _boosted_group(model: BoostedTrees, before: Transform, name: str) -> Group:
                 tree.missing_true,
                 tree.value,
                 partial(walk, tree),
+                np.full(len(tree.feature), np.nan),  # a dump does not say it for every library
             )
         )
     single = model.single_input and not model.derived
@@ -174,7 +181,7 @@ def _trees(estimator: Any) -> Iterator[Tree]:
         for number, per_class in enumerate(estimator._predictors):
             for output, predictor in enumerate(per_class):
                 suffix = f", class {output}" if len(per_class) > 1 else ""
-                yield _histogram_tree(predictor.nodes, f"tree {number}{suffix}")
+                yield _histogram_tree(predictor.nodes, f"tree {number}{suffix}", output)
     elif _without_view(estimator):
         return
     elif hasattr(estimator, "tree_"):
@@ -185,7 +192,7 @@ def _trees(estimator: Any) -> Iterator[Tree]:
             suffix = f", class {position[1]}" if len(position) > 1 and members.shape[1] > 1 else ""
             member: Any = members[position]
             if hasattr(member, "tree_"):
-                yield _classic_tree(member.tree_, f"tree {position[0]}{suffix}")
+                yield _classic_tree(member.tree_, f"tree {position[0]}{suffix}", position[-1] if suffix else 0)
 
 
 def _without_view(estimator: Any) -> bool:
@@ -195,7 +202,7 @@ def _without_view(estimator: Any) -> bool:
     return several or any(hasattr(estimator, mark) for mark in marks)
 
 
-def _classic_tree(tree: Any, name: str) -> Tree:
+def _classic_tree(tree: Any, name: str, output: int = 0) -> Tree:
     leaf = tree.children_left < 0
 
     def apply(seen: Floats) -> Indices:
@@ -211,10 +218,12 @@ def _classic_tree(tree: Any, name: str) -> Tree:
         missing_left=tree.missing_go_to_left.astype(bool),
         value=tree.value.reshape(tree.node_count, -1).astype(np.float64),
         apply=apply,
+        cover=np.array(tree.weighted_n_node_samples, dtype=np.float64),
+        output=output,
     )
 
 
-def _histogram_tree(nodes: Any, name: str) -> Tree:
+def _histogram_tree(nodes: Any, name: str, output: int) -> Tree:
     """A tree of histogram boosting, which offers no `apply`: walked here by scikit-learn's rule."""
     leaf = nodes["is_leaf"].astype(bool)
     left, right = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
@@ -231,7 +240,8 @@ def _histogram_tree(nodes: Any, name: str) -> Tree:
             at[inside] = np.where(goes_left, left[node], right[node])
         return at
 
-    return Tree(name, feature, threshold, left, right, missing, nodes["value"][:, None].astype(np.float64), apply)
+    value, cover = nodes["value"][:, None].astype(np.float64), nodes["count"].astype(np.float64)
+    return Tree(name, feature, threshold, left, right, missing, value, apply, cover, output)
 
 
 @dataclass

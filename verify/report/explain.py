@@ -15,7 +15,9 @@ from verify.check.golden import confirm_original, golden_rows
 from verify.check.promote import version_to_check
 from verify.comparison.parity import ParityResult, Tolerance, compare
 from verify.proof.trees import Group, Tree
-from verify.report.graph_trees import TreeOperator, tree_operators
+from verify.report.graph_trees import GraphTree, TreeOperator, tree_operators
+from verify.report.moved import draw_moved, moved_lines, replaced_lines, unusual_lines
+from verify.report.parted_operator import parted_lines
 from verify.report.tables import console
 from verify.runtimes.flat_rows import join_rows, tensor_shape
 from verify.runtimes.open import asked_runtimes, open_runtimes, required_runtimes
@@ -54,9 +56,22 @@ def run_explain(options: argparse.Namespace) -> int:
         results[name] = compare(expected, found, inputs=row, tolerance=Tolerance(limits.absolute, limits.relative))
         verdict = "in parity" if results[name].in_parity else f"NOT in parity, {results[name].max_ulp:,} ulp apart"
         out.print(f"{name:>9}: {spell(found[0])}: {verdict}", markup=False)
+    good = all(result.in_parity for result in results.values())
+    graph = onnx.load_from_string(read_bytes(folder / GRAPH_FILE))
+    names_of = [column.name for tensor in manifest.inputs for column in tensor.columns]
+    base = golden_rows(folder, manifest)[0]
     if original.groups:
-        out.print(parting(original, onnx.load_from_string(read_bytes(folder / GRAPH_FILE)), row[0]), markup=False)
-    return cli.EXIT_GOOD if all(result.in_parity for result in results.values()) else cli.EXIT_NOT_IN_PARITY
+        out.print(parting(original, graph, row[0]), markup=False)
+        for line in (*moved_lines(original, row[0], names_of, base), *unusual_lines(manifest, row[0])):
+            out.print(line, markup=False)
+    else:
+        parted = [] if good else parted_lines(graph, manifest, row, original.layers)
+        for line in (*parted, *replaced_lines(original, manifest, row[0], base)):
+            out.print(line, markup=False)
+    if options.picture is not None:
+        draw_moved(options.picture, original, row[0], names_of, base)
+        cli.show(f"{options.picture}: written")
+    return cli.EXIT_GOOD if good else cli.EXIT_NOT_IN_PARITY
 
 
 def spell(answers: Floats) -> str:
@@ -96,7 +111,8 @@ def first_parting(group: Group, operator: TreeOperator, model: onnx.ModelProto, 
             tree = group.trees[position]
             return (
                 f"{group.name}, {tree.name}: the original ends in a leaf of {value!r}, the graph in one of "
-                f"{weight / factor!r}; on the original's way: {_way(tree, mine[0])}"
+                f"{weight / factor!r}; {_first_split(tree, mine[0], operator.trees[position], seen)}; "
+                f"on the original's way: {_way(tree, mine[0])}"
             )
     return len(group.trees)
 
@@ -128,11 +144,29 @@ def _value_of(target: int, n_values: int, weight: dict[int, float]) -> int:
 
 
 def _way(tree: Tree, seen: Floats) -> str:
+    return ", ".join(said for _, said in _steps(tree, seen)) or "no split"
+
+
+def _steps(tree: Tree, seen: Floats) -> list[tuple[bool, str]]:
+    """Each split on the original's way: whether it goes left, and in words."""
     steps, at = [], 0
     while tree.feature[at] >= 0:
         feature, threshold = int(tree.feature[at]), float(tree.threshold[at])
         value = float(seen[feature])
         left = bool(tree.missing_left[at]) if np.isnan(value) else value <= threshold
-        steps.append(f"column {feature} = {value!r} {'<=' if left else '>'} {threshold!r}")
+        steps.append((left, f"column {feature} = {value!r} {'<=' if left else '>'} {threshold!r}"))
         at = int(tree.left[at] if left else tree.right[at])
-    return ", ".join(steps) or "no split"
+    return steps
+
+
+def _first_split(tree: Tree, mine: Floats, theirs: GraphTree, seen: Floats) -> str:
+    """The first split at which the two ways part, side by side."""
+    way, other = _steps(tree, mine), theirs.way(seen)
+    for number, ((left, said), (true, branch)) in enumerate(zip(way, other, strict=False)):
+        if left != true:
+            value = float(seen[branch.feature])
+            return (
+                f"they part at split {number + 1}: original {said}; graph: column {branch.feature} = {value!r}, "
+                f"{branch.mode} {branch.threshold!r} is {true}"
+            )
+    return "both take the same way" if len(way) == len(other) else "their ways are not equally long"

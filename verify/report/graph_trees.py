@@ -39,13 +39,21 @@ class GraphTree:
 
     def leaf(self, row: Floats) -> dict[int, float]:
         """What one row, as the operator sees it, gets from this tree: target -> weight."""
-        at = self.root
+        way = self.way(row)
+        at = self.root if not way else way[-1][1].true if way[-1][0] else way[-1][1].false
+        return self.leaves.get(at, {})
+
+    def way(self, row: Floats) -> list[tuple[bool, Branch]]:
+        """Every split that one row passes, and whether it holds there."""
+        passed, at = [], self.root
         while at in self.branches:
             branch = self.branches[at]
             value = row[branch.feature]
             missing = bool(np.isnan(value)) and branch.missing_true
-            at = branch.true if missing or COMPARE[branch.mode](value, branch.threshold) else branch.false
-        return self.leaves.get(at, {})
+            holds = missing or bool(COMPARE[branch.mode](value, branch.threshold))
+            passed.append((holds, branch))
+            at = branch.true if holds else branch.false
+        return passed
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class Original:
         read: asks another estimator of the same shape as `answer` asks this one.
         second_class_only: whether `answer` gives the probability of the second class alone.
         network: Keras's model, where it came as a file of its own.
+        layers: Keras's model, wherever it came from: its layers can be looked at.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Original:
     read: Callable[[Any, Floats], Floats] | None = None
     second_class_only: bool = False
     network: Any = None
+    layers: Any = None
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -109,6 +111,7 @@ def flat_original(fitted: FittedModel, manifest: Manifest) -> Original:
         None if in_parts else fitted.estimator,
         None if in_parts else read,
         second_class_only=fitted.second_class_only,
+        layers=fitted.estimator if in_parts else None,
     )
 
 

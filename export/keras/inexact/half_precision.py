@@ -1,14 +1,14 @@
 """A network of half precision as one of float32: the same layers and weights, each rounded where Keras rounds it."""
 
-import json
 from typing import Any
 
 import numpy as np
 
+from export.keras.answers import HALF as POLICIES
+from export.keras.answers import remade
 from train.core.errors import PipelineError
 
 HALF = ("float16", "bfloat16")
-POLICIES = {"mixed_float16", "mixed_bfloat16", *HALF}
 
 
 def in_single_precision(model: Any) -> Any:
@@ -17,27 +17,11 @@ def in_single_precision(model: Any) -> Any:
     Raises:
         PipelineError: Keras cannot make it again from its config.
     """
-    import keras
-
-    config = json.loads(json.dumps(model.get_config(), default=keras.saving.serialize_keras_object))
     try:
-        twin = type(model).from_config(_single(config))
-        for mine, theirs in zip(twin.variables, model.variables, strict=True):
-            mine.assign(_rounded(theirs, model))
-        for entry, given in zip(twin.inputs, model.inputs, strict=True):
-            entry.name = given.name
+        return remade(model, POLICIES, "float32", lambda variable: _rounded(variable, model))
     except (ValueError, TypeError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise PipelineError(f"{model.name}: not to be made again in float32: {reason}") from error
-    return twin
-
-
-def _single(part: Any) -> Any:
-    if isinstance(part, dict):
-        return {key: _single(value) for key, value in part.items()}
-    if isinstance(part, list):
-        return [_single(value) for value in part]
-    return "float32" if isinstance(part, str) and part in POLICIES else part
 
 
 def _rounded(variable: Any, model: Any) -> Any:

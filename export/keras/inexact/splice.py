@@ -71,7 +71,8 @@ def _converted(operation: Any, args: Any, kwargs: Any) -> onnx.ModelProto:
         raise PipelineError(
             f"{title(operation)}: no exact form, and tf2onnx is not installed: pip install tf2onnx"
         ) from error
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    for name in ("tf2onnx", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     flat = keras.tree.flatten((args, kwargs))
     tensors = [value for value in flat if is_tensor(value)]
     signature = [tf.TensorSpec(tuple(value.shape), value.dtype, name=f"x{i}") for i, value in enumerate(tensors)]

@@ -84,6 +84,9 @@ def softmax(to: Lowering, op: Any, result: Any, inputs: str, mask: Any = None) -
     _not_the_batch(op, axes, len(to.builder.shapes[inputs]))
     w = Writer(to, to_type(to, op, inputs))
     if mask is not None:
+        sizes = zip(reversed(to.builder.shapes[mask]), reversed(to.builder.shapes[inputs]), strict=False)
+        if any(one not in (1, other) for one, other in sizes):
+            raise refuse(op, "with a mask of another shape has no lowering, nor has Keras an answer: take the mask off")
         kept = mask if to.type_of(mask) == "bool" else w("Greater", to.cast(mask, w.dtype), 0.5)
         inputs = w("Where", kept, inputs, -1e9)
     if len(axes) == 1:

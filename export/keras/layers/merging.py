@@ -7,21 +7,71 @@ import numpy as np
 from export.keras.lowering import Lowering
 from export.keras.rules import layer, refuse
 
-MERGED = {"Add": "Add", "Multiply": "Mul", "Average": "Add", "Maximum": "Max", "Minimum": "Min", "Subtract": "Sub"}
+MERGED = {"Add": "Add", "Average": "Add", "Subtract": "Sub"}
+BY_MASK = {"Maximum": "Max", "Minimum": "Min"}
 
 
 @layer(*MERGED)
 def merge(to: Lowering, op: Any, result: Any, inputs: list[str]) -> str:
     """Elementwise, from the first to the last."""
-    ranks = {len(to.builder.shapes[name]) for name in inputs}
-    if len(ranks) > 1:
-        raise refuse(op, "tensors of different rank have no lowering")
+    _one_rank(to, op, inputs)
     merged = inputs[0]
     for name in inputs[1:]:
         merged = to.node(MERGED[type(op).__name__], merged, name)
     if type(op).__name__ == "Average":
         return to.node("Div", merged, to.builder.constant(len(inputs), op.compute_dtype))
     return merged
+
+
+@layer("Multiply", arguments="inputs mask")
+def multiply(to: Lowering, op: Any, result: Any, inputs: list[str], mask: Any = None) -> str:
+    """The product; a step that a mask takes away counts as 1, and is 0 where all masks do."""
+    _one_rank(to, op, inputs)
+    kept = _masks(to, op, inputs, mask)
+    one, zero = (to.builder.constant(value, op.compute_dtype) for value in (1, 0))
+    names = [name if own is None else to.node("Where", own, name, one) for name, own in zip(inputs, kept, strict=True)]
+    merged = names[0]
+    for name in names[1:]:
+        merged = to.node("Mul", merged, name)
+    if any(own is None for own in kept):
+        return merged
+    anywhere = kept[0]
+    for own in kept[1:]:
+        anywhere = to.node("Or", anywhere, own)
+    return to.node("Where", anywhere, merged, zero)
+
+
+@layer(*BY_MASK, arguments="inputs mask")
+def extreme(to: Lowering, op: Any, result: Any, inputs: list[str], mask: Any = None) -> str:
+    """The largest or smallest; where a mask takes a step away, the other one counts."""
+    _one_rank(to, op, inputs)
+    kept = _masks(to, op, inputs, mask)
+    merged, merged_mask = inputs[0], kept[0]
+    for name, own in zip(inputs[1:], kept[1:], strict=True):
+        value = name if own is None else to.node("Where", own, name, merged)
+        if merged_mask is not None:
+            merged = to.node("Where", merged_mask, merged, value)
+        both = own is not None and merged_mask is not None
+        merged_mask = to.node("Or", merged_mask, own) if both else None
+        merged = to.node(BY_MASK[type(op).__name__], merged, value)
+    return merged
+
+
+def _one_rank(to: Lowering, op: Any, inputs: list[str]) -> None:
+    if len({len(to.builder.shapes[name]) for name in inputs}) > 1:
+        raise refuse(op, "tensors of different rank have no lowering")
+
+
+def _masks(to: Lowering, op: Any, inputs: list[str], mask: Any) -> list[Any]:
+    """Of each tensor what its mask keeps, with an axis for the features."""
+    if mask is None:
+        return [None] * len(inputs)
+    found = []
+    for name, own in zip(inputs, mask, strict=True):
+        if own is not None and len(to.builder.shapes[own]) + 1 != len(to.builder.shapes[name]):
+            raise refuse(op, "with a mask of another rank has no lowering")
+        found.append(None if own is None else to.node("Unsqueeze", own, to.ints(len(to.builder.shapes[own]))))
+    return found
 
 
 @layer("Concatenate", fields="axis")

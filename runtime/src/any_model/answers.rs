@@ -7,6 +7,7 @@ use crate::any_model::warnings::RowWarning;
 use crate::artifact::array::Array;
 use crate::artifact::tensor::unknown_name;
 use crate::artifact::version::Version;
+use crate::engine::choice::EngineKind;
 use crate::error::Error;
 
 /// The outputs of one call, by name, all of one version.
@@ -15,11 +16,23 @@ pub struct Answers {
     pub(crate) signature: Arc<Signature>,
     pub(crate) arrays: Vec<Array>,
     warnings: Vec<RowWarning>,
+    engine: EngineKind,
 }
 
 impl Answers {
-    pub(crate) fn new(arrays: Vec<Array>, warnings: Vec<RowWarning>, signature: Arc<Signature>) -> Self {
-        Self { signature, arrays, warnings }
+    pub(crate) fn new(
+        arrays: Vec<Array>,
+        warnings: Vec<RowWarning>,
+        signature: Arc<Signature>,
+        engine: EngineKind,
+    ) -> Self {
+        Self { signature, arrays, warnings, engine }
+    }
+
+    /// Which engine ran the model.
+    #[must_use]
+    pub fn engine(&self) -> EngineKind {
+        self.engine
     }
 
     /// Which rows are unlike those that the model was trained on, in order.

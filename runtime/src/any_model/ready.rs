@@ -91,11 +91,16 @@ pub(crate) fn answer(ready: &Ready, arrays: &[Array], within: Option<Duration>) 
             });
             Array { shape: lengths.collect(), values: Values::empty(tensor.dtype) }
         };
-        return Ok(Answers::new(signature.outputs.iter().map(empty).collect(), Vec::new(), signature));
+        return Ok(Answers::new(
+            signature.outputs.iter().map(empty).collect(),
+            Vec::new(),
+            signature,
+            ready.engine.kind(),
+        ));
     }
     let answered = match within {
         None => ready.engine.run_arrays(arrays)?,
         Some(within) => ready.engine.run_arrays_within(arrays, within)?,
     };
-    Ok(Answers::new(answered, warnings(&ready.engine.manifest, arrays), signature))
+    Ok(Answers::new(answered, warnings(&ready.engine.manifest, arrays), signature, ready.engine.kind()))
 }

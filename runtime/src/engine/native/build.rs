@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::native::columns::machine::{Machine, Term};
+use crate::engine::native::operators::schema::Opsets;
 use crate::engine::native::read::{Attribute, Kept, numbers_in};
 use crate::engine::native::scratch::{Element, Scratch, Sink, Source};
 use crate::engine::native::value::{Kind, Spot, Value};
@@ -12,11 +13,15 @@ pub(crate) type Step = Box<dyn Fn(&mut Scratch) + Send + Sync>;
 
 /// Numbers in all slots of a plan together: some 512 MiB.
 const MOST_PLACES: usize = 1 << 26;
+/// Numbers that a call reads, multiplies and writes: some ten seconds.
+const MOST_WORK: usize = 1 << 34;
 
 /// Slots of one type: the length of each, and those that are free.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
     pub(crate) lengths: Vec<usize>,
+    /// Their sum.
+    total: usize,
     free: Vec<usize>,
 }
 
@@ -26,9 +31,11 @@ impl Slots {
         let fits = |&place: &usize| self.lengths[self.free[place]].abs_diff(len);
         if let Some(place) = (0..self.free.len()).min_by_key(fits) {
             let slot = self.free.swap_remove(place);
+            self.total += len.saturating_sub(self.lengths[slot]);
             self.lengths[slot] = self.lengths[slot].max(len);
             return slot;
         }
+        self.total += len;
         self.lengths.push(len);
         self.lengths.len() - 1
     }
@@ -41,6 +48,10 @@ pub(crate) struct Builder {
     slots: [Slots; 5],
     /// The working memory that a step asks for at most.
     pub(crate) words: usize,
+    /// What a call works through.
+    pub(crate) work: usize,
+    /// Numbers in all values together, and so at least as many as any table of places holds.
+    made: usize,
 }
 
 const fn pool(kind: Kind) -> usize {
@@ -57,15 +68,23 @@ impl Builder {
     /// A place for a new value.
     pub(crate) fn room(&mut self, kind: Kind, shape: Vec<usize>) -> Result<(Value, Sink), String> {
         let len = numbers_in(&shape).ok_or_else(|| format!("a tensor of shape {shape:?} is too large"))?;
+        self.charge(len)?;
+        self.made += len;
         let slot = self.slots[pool(kind)].take(len);
-        if self.places() > MOST_PLACES {
+        if self.places() > MOST_PLACES || self.made > MOST_PLACES {
             return Err("needs more memory than is given to a plan".to_owned());
         }
         Ok((Value { kind, shape, spot: Spot::Slot { slot, start: 0 } }, Sink { slot, len }))
     }
 
+    /// So many numbers are read, multiplied or written in a call. A plan that would take too long is refused.
+    pub(crate) fn charge(&mut self, work: usize) -> Result<(), String> {
+        self.work = self.work.saturating_add(work);
+        if self.work > MOST_WORK { Err("takes too long".to_owned()) } else { Ok(()) }
+    }
+
     fn places(&self) -> usize {
-        self.words + self.slots.iter().flat_map(|slots| &slots.lengths).sum::<usize>()
+        self.words + self.slots.iter().map(|slots| slots.total).sum::<usize>()
     }
 
     /// Nobody reads the slot of this value any more.
@@ -117,6 +136,7 @@ pub(crate) struct Call<'a> {
     pub(crate) operator: &'a str,
     pub(crate) inputs: &'a [Option<Value>],
     pub(crate) attributes: &'a BTreeMap<String, Attribute>,
+    pub(crate) opsets: Opsets,
     pub(crate) kept: &'a Kept,
     /// The first input where it is columns and no tensor; only trees are given them.
     pub(crate) columns: Option<(&'a Machine, &'a [Term])>,

@@ -6,13 +6,17 @@
 
 #![expect(clippy::similar_names, clippy::doc_markdown, reason = "call and cell, GatherND: words of ONNX")]
 
+pub(crate) mod alive;
 pub(crate) mod build;
 pub(crate) mod columns;
 pub(crate) mod operators;
+pub(crate) mod plan;
 pub(crate) mod program;
 pub(crate) mod proto;
 pub(crate) mod read;
 pub(crate) mod run;
 pub(crate) mod scratch;
 pub(crate) mod trees;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod trial;
 pub(crate) mod value;

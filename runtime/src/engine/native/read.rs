@@ -1,12 +1,13 @@
 //! An ONNX file as a graph: every length is checked before memory is asked for.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use prost::Message as _;
 
 use crate::artifact::graph::{Field, Message};
+use crate::engine::native::operators::schema::{self, Opsets};
 use crate::engine::native::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use crate::engine::native::scratch::Element;
 use crate::engine::native::value::{Kind, Value};
@@ -15,6 +16,8 @@ use crate::engine::native::value::{Kind, Value};
 const MOST_PARTS: usize = 400_000;
 /// Numbers in a tensor.
 pub(crate) const MOST_NUMBERS: usize = 1 << 24;
+/// Nodes in a graph: planning looks at some of them several times.
+const MOST_NODES: usize = 1 << 15;
 /// The operator sets whose meaning is known here.
 const OPSETS: std::ops::RangeInclusive<i64> = 13..=23;
 const ML_OPSETS: std::ops::RangeInclusive<i64> = 2..=5;
@@ -55,6 +58,7 @@ pub(crate) struct Port {
 /// A graph whose constants have been read.
 #[derive(Debug)]
 pub(crate) struct Graph {
+    pub(crate) opsets: Opsets,
     pub(crate) nodes: Vec<Node>,
     pub(crate) constants: HashMap<String, Value>,
     pub(crate) inputs: Vec<Port>,
@@ -65,24 +69,26 @@ pub(crate) struct Graph {
 pub(crate) fn read(bytes: &[u8]) -> Result<Graph, String> {
     tally(bytes)?;
     let model = ModelProto::decode(bytes).map_err(|_| "is no ONNX graph, or is damaged".to_owned())?;
+    // ai.onnx.ml need not be named where nothing of it is used.
+    let mut opsets = [None, None];
     for set in &model.opset_import {
-        let (known, domain) = if set.domain.is_empty() || set.domain == "ai.onnx" {
-            (OPSETS, "ai.onnx")
-        } else {
-            (ML_OPSETS, set.domain.as_str())
+        let (place, known, domain) = match set.domain.as_str() {
+            "" | "ai.onnx" => (0, OPSETS, "ai.onnx"),
+            domain => (1, ML_OPSETS, domain),
         };
-        if !known.contains(&set.version) {
+        if !known.contains(&set.version) || opsets[place].replace(set.version).is_some() {
             return Err(format!("operator set {domain} {}", set.version));
         }
     }
-    graph_of(model.graph.unwrap_or_default())
+    let opsets = [opsets[0].ok_or("names no operator set")?, opsets[1].unwrap_or(*ML_OPSETS.end())];
+    graph_of(model.graph.unwrap_or_default(), opsets)
 }
 
-fn graph_of(graph: GraphProto) -> Result<Graph, String> {
+fn graph_of(graph: GraphProto, opsets: Opsets) -> Result<Graph, String> {
     let mut constants = HashMap::with_capacity(graph.initializer.len());
     for mut tensor in graph.initializer {
         let name = std::mem::take(&mut tensor.name);
-        let value = tensor_of(tensor).map_err(|reason| format!("constant '{name}': {reason}"))?;
+        let value = tensor_of(tensor, false).map_err(|reason| format!("constant '{name}': {reason}"))?;
         if constants.insert(name.clone(), value).is_some() {
             return Err(format!("constant '{name}' stands twice"));
         }
@@ -91,33 +97,44 @@ fn graph_of(graph: GraphProto) -> Result<Graph, String> {
     let inputs = graph.input.into_iter().filter(|input| !constants.contains_key(&input.name));
     let inputs = inputs.map(port_of).collect::<Result<Vec<_>, _>>()?;
     let outputs = graph.output.into_iter().map(port_of).collect::<Result<Vec<_>, _>>()?;
-    let nodes = graph.node.into_iter().map(node_of).collect::<Result<Vec<_>, _>>()?;
-    Ok(Graph { nodes, constants, inputs, outputs })
+    if graph.node.len() > MOST_NODES {
+        return Err(format!("has more than {MOST_NODES} nodes"));
+    }
+    let nodes = graph.node.into_iter().map(|node| node_of(node, opsets)).collect::<Result<Vec<_>, _>>()?;
+    let mut names = HashSet::with_capacity(inputs.len());
+    if let Some(twice) = inputs.iter().find(|port| !names.insert(port.name.as_str())) {
+        return Err(format!("input '{}' stands twice", twice.name));
+    }
+    Ok(Graph { opsets, nodes, constants, inputs, outputs })
 }
 
-fn node_of(node: NodeProto) -> Result<Node, String> {
+fn node_of(node: NodeProto, opsets: Opsets) -> Result<Node, String> {
     let operator = match node.domain.as_str() {
         "" | "ai.onnx" => node.op_type,
         domain => format!("{domain}.{}", node.op_type),
     };
     let mut attributes = BTreeMap::new();
+    let ml = operator.starts_with("ai.onnx.ml.");
     for mut attribute in node.attribute {
         let name = std::mem::take(&mut attribute.name);
-        let value = attribute_of(attribute).map_err(|reason| format!("{operator}: attribute '{name}': {reason}"))?;
+        let value =
+            attribute_of(attribute, ml).map_err(|reason| format!("{operator}: attribute '{name}': {reason}"))?;
         if attributes.insert(name.clone(), value).is_some() {
             return Err(format!("{operator}: attribute '{name}' stands twice"));
         }
     }
+    schema::check(&operator, &node.input, &node.output, attributes.keys(), opsets)
+        .map_err(|reason| format!("{operator}: {reason}"))?;
     Ok(Node { operator, inputs: node.input, outputs: node.output, attributes, kept: Kept::new() })
 }
 
-fn attribute_of(attribute: AttributeProto) -> Result<Attribute, String> {
+fn attribute_of(attribute: AttributeProto, ml: bool) -> Result<Attribute, String> {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| "is no text".to_owned());
     Ok(match attribute.kind {
         1 => Attribute::Float(attribute.f),
         2 => Attribute::Int(attribute.i),
         3 => Attribute::Text(text(attribute.s)?),
-        4 => Attribute::Tensor(tensor_of(attribute.t.ok_or("has no tensor")?)?),
+        4 => Attribute::Tensor(tensor_of(attribute.t.ok_or("has no tensor")?, ml)?),
         6 => Attribute::Floats(attribute.floats),
         7 => Attribute::Ints(attribute.ints),
         8 => Attribute::Texts(attribute.strings.into_iter().map(text).collect::<Result<_, _>>()?),
@@ -134,8 +151,8 @@ fn port_of(value: ValueInfoProto) -> Result<Port, String> {
     Ok(Port { name: value.name, kind, axes })
 }
 
-/// The numbers of a tensor; uint8 and int8 become int64, which nothing but attributes needs.
-fn tensor_of(tensor: TensorProto) -> Result<Value, String> {
+/// The numbers of a tensor; uint8 becomes int64, and is allowed (`small`) in the attributes of ai.onnx.ml alone.
+fn tensor_of(tensor: TensorProto, small: bool) -> Result<Value, String> {
     let shape = tensor.dims.iter().map(|&length| usize::try_from(length).map_err(|_| "has a negative length"));
     let shape: Vec<usize> = shape.collect::<Result<_, _>>()?;
     let len = numbers_in(&shape).ok_or("is too large")?;
@@ -148,14 +165,13 @@ fn tensor_of(tensor: TensorProto) -> Result<Value, String> {
             let numbers = from_raw(&raw, tensor.int32_data, i32::from_le_bytes)?;
             (Kind::Int32, i64::data(numbers.into_iter().map(i64::from).collect()))
         }
-        2 | 3 | 9 => {
-            let small = raw.into_iter().map(i32::from);
-            let numbers: Vec<i32> = small.chain(tensor.int32_data).collect();
-            match tensor.data_type {
-                9 => (Kind::Bool, bool::data(numbers.into_iter().map(|number| number != 0).collect())),
-                2 => (Kind::Int64, i64::data(numbers.into_iter().map(i64::from).collect())),
-                _ => return Err("is of type int8, which is not known".to_owned()),
-            }
+        2 if small => {
+            let numbers = from_raw(&raw, tensor.int32_data, |byte: [u8; 1]| i32::from(byte[0]))?;
+            (Kind::Int64, i64::data(numbers.into_iter().map(i64::from).collect()))
+        }
+        9 => {
+            let numbers = from_raw(&raw, tensor.int32_data, |byte: [u8; 1]| i32::from(byte[0]))?;
+            (Kind::Bool, bool::data(numbers.into_iter().map(|number| number != 0).collect()))
         }
         8 => {
             let texts = tensor.string_data.into_iter().map(String::from_utf8);
@@ -169,10 +185,11 @@ fn tensor_of(tensor: TensorProto) -> Result<Value, String> {
     Ok(Value::constant(kind, shape, data))
 }
 
-/// How many numbers a shape holds; `None` beyond what is ever planned for.
+/// How many numbers a shape holds; `None` beyond what is ever planned for. An axis of length 0 does not make the others
+/// small: their product counts too.
 pub(crate) fn numbers_in(shape: &[usize]) -> Option<usize> {
-    let product = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length))?;
-    (product <= MOST_NUMBERS && shape.len() <= 16).then_some(product)
+    let product = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length.max(1)))?;
+    (product <= MOST_NUMBERS && shape.len() <= 16).then_some(if shape.contains(&0) { 0 } else { product })
 }
 
 fn from_raw<T, const N: usize>(raw: &[u8], typed: Vec<T>, read: fn([u8; N]) -> T) -> Result<Vec<T>, String> {

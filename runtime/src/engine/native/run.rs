@@ -8,6 +8,7 @@ use crate::artifact::array::{Array, Dtype, Values};
 use crate::artifact::manifest::Manifest;
 use crate::artifact::tensor::{Axis, TensorSpec};
 use crate::engine::flat::Layout;
+use crate::engine::native::plan::program_of;
 use crate::engine::native::program::Program;
 use crate::engine::native::read::{Attribute, Graph, Port, read};
 use crate::engine::native::scratch::{Element, Scratch};
@@ -46,13 +47,13 @@ impl Native {
                 |tensor: &TensorSpec| std::iter::once(rows).chain(tensor.shape.iter().skip(1).map(axis)).collect();
             tensors.iter().map(shape).collect()
         };
-        let single = Program::of(&graph, &shapes(1, &manifest.inputs))?;
+        let single = program_of(&graph, &shapes(1, &manifest.inputs))?;
         let mut native = Self { graph, single: None, block: None, kept: ArcSwap::default() };
         if layout.is_some() {
             fixed(&single, 1, &manifest.outputs)?;
             let rows = (BLOCK_PLACES / single.places().max(1)).clamp(1, MOST_ROWS);
             if rows > 1 {
-                let block = Program::of(&native.graph, &shapes(rows, &manifest.inputs))?;
+                let block = program_of(&native.graph, &shapes(rows, &manifest.inputs))?;
                 fixed(&block, rows, &manifest.outputs)?;
                 native.block = Some((rows, block));
             }
@@ -148,7 +149,7 @@ impl Native {
         if let Some((_, program)) = kept.iter().find(|(known, _)| *known == shapes) {
             return named(program, arrays, outputs);
         }
-        let program = Arc::new(Program::of(&self.graph, &shapes)?);
+        let program = Arc::new(program_of(&self.graph, &shapes)?);
         let mut more: Kept = kept.iter().skip((kept.len() + 1).saturating_sub(KEPT)).cloned().collect();
         more.push((shapes, Arc::clone(&program)));
         self.kept.store(Arc::new(more));

@@ -34,10 +34,15 @@ pub(crate) trait Element: Clone + Default + PartialEq + Send + Sync + std::fmt::
     fn slots_mut(scratch: &mut Scratch) -> &mut Vec<Vec<Self>>;
     fn read(data: &Data) -> Option<&Arc<[Self]>>;
     fn data(values: Vec<Self>) -> Data;
+
+    /// The same, where -0 becomes 0.
+    fn plain_zero(&self) -> Self {
+        self.clone()
+    }
 }
 
 macro_rules! element {
-    ($type:ty, $kind:ident, $slots:ident) => {
+    ($type:ty, $kind:ident, $slots:ident $(, $zero:literal)?) => {
         impl Element for $type {
             const KIND: Kind = Kind::$kind;
 
@@ -56,12 +61,17 @@ macro_rules! element {
             fn data(values: Vec<Self>) -> Data {
                 Data::$kind(values.into())
             }
+            $(
+                fn plain_zero(&self) -> Self {
+                    *self + $zero
+                }
+            )?
         }
     };
 }
 
-element!(f64, Float64, float64);
-element!(f32, Float32, float32);
+element!(f64, Float64, float64, 0.0);
+element!(f32, Float32, float32, 0.0);
 element!(i64, Int64, int64);
 element!(bool, Bool, bool);
 element!(String, Text, text);

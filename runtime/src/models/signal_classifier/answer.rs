@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::version::Version;
+use crate::engine::choice::EngineKind;
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_FIELDS};
 use crate::service::source::Source;
 
@@ -177,6 +178,9 @@ pub struct Classification {
     pub source: Source,
     /// The version of the model; `None` when the fallback answered.
     pub model_version: Option<Version>,
+    /// Which engine ran the model; `None` when the fallback answered.
+    #[serde(default)]
+    pub engine: Option<EngineKind>,
     /// The traditional rule's score, 0 to 1.
     pub rule_score: f64,
     /// What a trader should know.
@@ -200,6 +204,7 @@ mod tests {
                 high_confidence: confidence > 0.8,
                 source: if model { Source::Model } else { Source::Fallback },
                 model_version: model.then(|| "0123456789ab".parse().unwrap()),
+                engine: model.then_some(if trade { EngineKind::Native } else { EngineKind::Onnxruntime }),
                 rule_score,
                 warnings: Warnings(bits),
             };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::artifact::version::Version;
 use crate::config::settings::Config;
+use crate::engine::choice::EngineKind;
 use crate::engine::loaded::Engine;
 use crate::error::Error;
 use crate::models::signal_classifier::answer::{Classification, Recommendation, Warning, Warnings};
@@ -95,7 +96,7 @@ impl MlService {
                 let SignalModel { engine, limits, .. } = ready;
                 let row = limits.check(signal)?;
                 match self.confidence(engine, &row, within) {
-                    Ok(confidence) => Ok(self.by_model(signal, confidence, ready.warnings(&row), engine.version)),
+                    Ok(confidence) => Ok(self.by_model(signal, confidence, ready.warnings(&row), By::of(engine))),
                     Err(error @ Error::Deadline { .. }) => Err(error),
                     Err(error) => self.by_rule(signal, Warning::ModelFailed, &error.to_string()),
                 }
@@ -189,7 +190,7 @@ impl MlService {
         out.reserve(signals.len());
         for ((signal, row), &answer) in signals.iter().zip(&rows).zip(&answers) {
             out.push(match (&ran, probability(answer)) {
-                (Ok(()), Ok(confidence)) => self.by_model(signal, confidence, ready.warnings(row), engine.version),
+                (Ok(()), Ok(confidence)) => self.by_model(signal, confidence, ready.warnings(row), By::of(engine)),
                 (Err(error), _) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
                 (Ok(()), Err(error)) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
             });
@@ -197,17 +198,22 @@ impl MlService {
         Ok(())
     }
 
-    fn by_model(&self, signal: &TradeSignal, confidence: f64, known: Warnings, version: Version) -> Classification {
+    fn by_model(&self, signal: &TradeSignal, confidence: f64, known: Warnings, by: By) -> Classification {
         let rule = rule_score(signal);
         let mut warnings = known;
         if (confidence - rule).abs() > DISAGREEMENT {
             warnings = warnings.with(Warning::RuleDisagrees);
         }
-        self.classification(confidence, rule, Some(version), warnings)
+        self.classification(confidence, rule, Some(by), warnings)
     }
 
     fn by_fake(&self, signal: &TradeSignal, confidence: f64) -> Classification {
-        self.by_model(signal, confidence, Warnings::default().with(Warning::Fake), Version::FAKE)
+        self.by_model(
+            signal,
+            confidence,
+            Warnings::default().with(Warning::Fake),
+            By { version: Version::FAKE, engine: None },
+        )
     }
 
     fn by_rule(&self, signal: &TradeSignal, warning: Warning, cause: &str) -> Result<Classification, Error> {
@@ -228,23 +234,31 @@ impl MlService {
         Ok(Classification { recommendation: Recommendation::Avoid, warnings, ..answer })
     }
 
-    fn classification(
-        &self,
-        confidence: f64,
-        rule_score: f64,
-        model_version: Option<Version>,
-        warnings: Warnings,
-    ) -> Classification {
+    fn classification(&self, confidence: f64, rule_score: f64, by: Option<By>, warnings: Warnings) -> Classification {
         let trade = confidence > self.signals().trade_threshold;
         Classification {
             confidence,
             recommendation: if trade { Recommendation::Trade } else { Recommendation::Avoid },
             high_confidence: confidence > HIGH_CONFIDENCE,
-            source: if model_version.is_some() { Source::Model } else { Source::Fallback },
-            model_version,
+            source: if by.is_some() { Source::Model } else { Source::Fallback },
+            model_version: by.map(|by| by.version),
+            engine: by.and_then(|by| by.engine),
             rule_score,
             warnings,
         }
+    }
+}
+
+/// Which version of a model answers, and on which engine; a fake has none.
+#[derive(Clone, Copy)]
+struct By {
+    version: Version,
+    engine: Option<EngineKind>,
+}
+
+impl By {
+    fn of(engine: &Engine) -> Self {
+        Self { version: engine.version, engine: Some(engine.kind()) }
     }
 }
 

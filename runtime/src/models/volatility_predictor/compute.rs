@@ -68,7 +68,7 @@ pub(crate) fn forecast(
     let mut warnings = window.last().map(|day| outside_training(day, columns)).unwrap_or_default();
     warnings.extend(settings.beaten(horizon));
     let found = answer(known, horizon, horizons, Some(engine.version), warnings);
-    Ok(VolatilityForecast { surface: Some(surface), ..found })
+    Ok(VolatilityForecast { surface: Some(surface), engine: Some(engine.kind()), ..found })
 }
 
 /// The window as a row of the graph's input; days before the first known one are missing.
@@ -133,6 +133,7 @@ fn answer(
         known_days: known.len(),
         source: if model_version.is_some() { Source::Model } else { Source::Fallback },
         model_version,
+        engine: None,
         notes: Vec::new(),
         warnings,
     }

@@ -7,6 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::artifact::version::Version;
+use crate::engine::choice::EngineKind;
 use crate::models::volatility_predictor::baseline::Baseline;
 use crate::models::volatility_predictor::forecast_surface::ForecastSurface;
 use crate::service::source::Source;
@@ -82,6 +83,9 @@ pub struct VolatilityForecast {
     pub source: Source,
     /// The version of the model; `None` when the fallback answered.
     pub model_version: Option<Version>,
+    /// Which engine ran the model; `None` when the fallback answered.
+    #[serde(default)]
+    pub engine: Option<EngineKind>,
     /// What a trader should know.
     pub warnings: Vec<String>,
     /// How the file was read and what was left out of it: rows and days by reason, the commonest first.
@@ -164,6 +168,7 @@ mod tests {
                 known_days: 300,
                 source: if model { Source::Model } else { Source::Fallback },
                 model_version: model.then(|| "0123456789ab".parse().unwrap()),
+                engine: model.then_some(if up { EngineKind::Native } else { EngineKind::Onnxruntime }),
                 warnings,
             };
             let text = serde_json::to_string(&forecast).unwrap();

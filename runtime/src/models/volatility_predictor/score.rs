@@ -94,19 +94,19 @@ fn score(engine: &Engine, settings: &Settings, known: &[&SurfaceDay], horizon: u
         }
     }
     let names = named(Baseline::persistence(0.0)).map(|(name, _)| name);
-    let (name, least) = names
+    let (name, lowest) = names
         .into_iter()
         .zip(rules)
         .filter_map(|(name, total)| Some((name, total?)))
         .min_by(|one, other| one.1.total_cmp(&other.1))?;
-    let [oldest, newest] = [origins.first()?, origins.last()?].map(|&origin| known[origin].date);
-    (least < own * (1.0 - LESS)).then(|| {
+    let [first, last] = [origins.first()?, origins.last()?].map(|&origin| known[origin].date);
+    (lowest < own * (1.0 - LESS)).then(|| {
         format!(
             "{name} did better than the model on {} of this symbol's own days, {} to {}, {horizon} days ahead: squared error {:.1} % less",
             origins.len(),
-            oldest.map_or_else(String::new, |date| date.to_string()),
-            newest.map_or_else(String::new, |date| date.to_string()),
-            100.0 * (1.0 - least / own),
+            first.map_or_else(String::new, |date| date.to_string()),
+            last.map_or_else(String::new, |date| date.to_string()),
+            100.0 * (1.0 - lowest / own),
         )
     })
 }
@@ -115,8 +115,8 @@ fn score(engine: &Engine, settings: &Settings, known: &[&SurfaceDay], horizon: u
 fn origins(known: usize, minimum_days: usize, ahead: usize) -> Vec<usize> {
     let stop = known.saturating_sub(ahead);
     let first = stop.saturating_sub(LOOKED_AT).max(minimum_days.saturating_sub(1));
-    let spacing = stop.saturating_sub(first).div_ceil(MOST).max(1);
-    let mut found: Vec<usize> = (first..stop).rev().step_by(spacing).collect();
+    let apart = stop.saturating_sub(first).div_ceil(MOST).max(1);
+    let mut found: Vec<usize> = (first..stop).rev().step_by(apart).collect();
     found.reverse();
     found
 }

@@ -109,8 +109,6 @@ fn unary(operator: &str) -> Option<Unary> {
         "Log" => Unary::Log,
         "Tanh" => Unary::Tanh,
         "Sigmoid" => Unary::Sigmoid,
-        "Softplus" => Unary::Softplus,
-        "Erf" => Unary::Erf,
         "Floor" => Unary::Floor,
         "Ceil" => Unary::Ceil,
         "Round" => Unary::Round,

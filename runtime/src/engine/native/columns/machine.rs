@@ -44,8 +44,6 @@ pub(crate) enum Unary {
     Log,
     Tanh,
     Sigmoid,
-    Softplus,
-    Erf,
     Floor,
     Ceil,
     Round,
@@ -71,8 +69,6 @@ impl Unary {
             Self::Log => Float::ln(value),
             Self::Tanh => Float::tanh(value),
             Self::Sigmoid => value.sigmoid(),
-            Self::Softplus => value.softplus(),
-            Self::Erf => Float::erf(value),
             Self::Floor => value.floor(),
             Self::Ceil => value.ceil(),
             Self::Round => Float::round(value),
@@ -269,7 +265,7 @@ fn unary(kind: Unary, values: &[f64], out: &mut [f64]) {
             }
         };
     }
-    each!(Abs Neg Sign Sqrt Reciprocal Relu Exp Log Tanh Sigmoid Softplus Erf Floor Ceil Round);
+    each!(Abs Neg Sign Sqrt Reciprocal Relu Exp Log Tanh Sigmoid Floor Ceil Round);
 }
 
 fn binary(kind: Binary, both: [Result<&[f64], f64>; 2], out: &mut [f64]) {

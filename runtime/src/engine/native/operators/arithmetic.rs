@@ -66,18 +66,23 @@ fn several<T: Number>(call: &mut Call<'_>) -> Lowered {
         }?;
     }
     if call.operator == "Mean" {
-        let count = Value::constant(T::KIND, Vec::new(), T::data(vec![T::of_count(call.inputs.len())]));
-        whole = pairs(call.builder, T::KIND, (&whole, &count), |a: &T, b: &T| a.div(*b))?;
+        // By the rounded reciprocal, as onnxruntime does.
+        let share = T::ONE.div(T::of_count(call.inputs.len()));
+        let share = Value::constant(T::KIND, Vec::new(), T::data(vec![share]));
+        whole = pairs(call.builder, T::KIND, (&whole, &share), |a: &T, b: &T| a.mul(*b))?;
     }
     one(whole)
 }
 
-/// A whole number divided by 0 has no answer: onnxruntime would end the process.
+/// A whole number divided by 0 has no answer, nor has the least one divided by -1: onnxruntime would end the process.
 fn no_zeros(call: &mut Call<'_>) -> Result<(), String> {
-    let divisor = call.source::<i64>(1)?;
+    let (divided, divisor) = (call.source::<i64>(0)?, call.source::<i64>(1)?);
     call.builder.push(move |scratch| {
-        if divisor.get(scratch).contains(&0) {
+        let divisor = divisor.get(scratch);
+        if divisor.contains(&0) {
             scratch.fail("a whole number is divided by 0");
+        } else if divisor.contains(&-1) && divided.get(scratch).contains(&i64::MIN) {
+            scratch.fail("the least whole number is divided by -1");
         }
     });
     Ok(())
@@ -132,13 +137,13 @@ pub(crate) fn clip(call: &mut Call<'_>) -> Lowered {
         return Err("limits must be single numbers".to_owned());
     }
     each_number!(call, kind, T => {
+        // A limit that is not given is the largest finite number, as onnxruntime has it: infinities are clipped too.
         let [low, high] = limits;
-        if let Some(low) = low {
-            value = pairs(call.builder, kind, (&value, &low), |a: &T, b: &T| if a < b { *b } else { *a })?;
-        }
-        if let Some(high) = high {
-            value = pairs(call.builder, kind, (&value, &high), |a: &T, b: &T| if a > b { *b } else { *a })?;
-        }
+        let [low, high] = [(low, T::LEAST), (high, T::GREATEST)].map(|(limit, number)| {
+            limit.unwrap_or_else(|| Value::constant(kind, Vec::new(), T::data(vec![number])))
+        });
+        value = pairs(call.builder, kind, (&value, &low), |a: &T, b: &T| if a < b { *b } else { *a })?;
+        value = pairs(call.builder, kind, (&value, &high), |a: &T, b: &T| if a > b { *b } else { *a })?;
         Ok(())
     })?;
     one(value)
@@ -156,16 +161,19 @@ pub(crate) fn choose(call: &mut Call<'_>) -> Lowered {
                 return;
             }
             let [of_condition, of_left, of_right] = spread.strides;
+            let first_merges = of_condition != 0 || of_right != 0 || of_left == 0;
             for (out, start) in out.chunks_exact_mut(spread.run).zip(&spread.starts) {
                 let conditions = spread.part(conditions, *start, 0);
                 let (left, right) = (spread.part(left, *start, 1), spread.part(right, *start, 2));
                 for (index, out) in out.iter_mut().enumerate() {
-                    let chosen = if conditions[index * of_condition] {
-                        &left[index * of_left]
+                    // onnxruntime makes what is chosen from either, with 0 elsewhere, and merges both by what is not 0:
+                    // the -0 of one of them becomes 0.
+                    let (chosen, first) = if conditions[index * of_condition] {
+                        (&left[index * of_left], true)
                     } else {
-                        &right[index * of_right]
+                        (&right[index * of_right], false)
                     };
-                    out.clone_from(chosen);
+                    if first == first_merges { *out = chosen.plain_zero() } else { out.clone_from(chosen) }
                 }
             }
         })?)

@@ -116,6 +116,13 @@ pub(crate) fn label_encoder(call: &mut Call<'_>) -> Lowered {
 }
 
 fn to<K: Key, V: Element>(call: &mut Call<'_>, keys: &[K], values: Vec<V>, own: V) -> Lowered {
+    let apart =
+        [K::KIND, V::KIND] == [Kind::Float32, Kind::Float64] || [K::KIND, V::KIND] == [Kind::Float64, Kind::Float32];
+    // Before version 4 a key that is NaN is never found.
+    #[expect(clippy::eq_op, reason = "NaN alone is not itself")]
+    if apart || (call.opsets[1] < 4 && keys.iter().any(|key| key != key)) {
+        return Err("has keys and values that are not known together".to_owned());
+    }
     if keys.len() != values.len() {
         return Err("has keys and values of different lengths".to_owned());
     }

@@ -23,6 +23,10 @@ pub(crate) fn gather(call: &mut Call<'_>) -> Lowered {
     let shape = [front, &indices.shape, back].concat();
     let inner: usize = back.iter().product();
     numbers_in(&shape).ok_or("is too large")?;
+    if value.kind == Kind::Text && inner > 1 {
+        // onnxruntime copies the first text of each part only.
+        return Err("of several texts at a time is not known".to_owned());
+    }
     if let Some(found) = indices.ints() {
         let places: Option<Vec<usize>> = found.iter().map(|&index| place(index, length)).collect();
         let places = places.ok_or(OUTSIDE)?;
@@ -48,6 +52,9 @@ fn gathered<T: Element>(call: &mut Call<'_>, shape: Vec<usize>, length: usize, i
     let (kind, source, indices) = (call.input(0)?.kind, call.source::<T>(0)?, call.source::<i64>(1)?);
     one(call.builder.try_step(kind, shape, move |out: &mut [T], scratch| {
         let (values, indices) = (source.get(scratch), indices.get(scratch));
+        if indices.iter().any(|&index| place(index, length).is_none()) {
+            return Err(OUTSIDE);
+        }
         if out.is_empty() {
             return Ok(());
         }
@@ -120,7 +127,11 @@ fn gathered_nd<T: Element>(
     let each: usize = indices.shape[batch..].iter().product();
     let (kind, source, found) = (value.kind, call.source::<T>(0)?, call.source::<i64>(1)?);
     if inner == 0 || each == 0 || whole == 0 {
-        return one(call.builder.step(kind, shape, |_: &mut [T], _| ())?);
+        return one(call.builder.try_step(kind, shape, move |_: &mut [T], scratch| {
+            let inside =
+                |index: &[i64]| index.iter().zip(&lengths).all(|(&index, &length)| place(index, length).is_some());
+            if found.get(scratch).chunks_exact(depth).all(inside) { Ok(()) } else { Err(OUTSIDE) }
+        })?);
     }
     one(call.builder.try_step(kind, shape, move |out: &mut [T], scratch| {
         let rows = source.get(scratch).chunks_exact(whole).zip(found.get(scratch).chunks_exact(each));

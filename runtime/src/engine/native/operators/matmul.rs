@@ -11,9 +11,6 @@ use crate::engine::native::read::numbers_in;
 use crate::engine::native::scratch::Element;
 use crate::engine::native::value::Value;
 
-/// Products and sums in one step; some seconds of work.
-const MOST_WORK: usize = 1 << 32;
-
 /// `out[n] = sum over k of row[k] * matrix[k, n]`.
 pub(crate) fn row_times<T: Float>(row: &[T], matrix: &[T], out: &mut [T]) {
     let width = out.len();
@@ -69,6 +66,7 @@ fn product<T: Float>(call: &mut Call<'_>, left: &Value, right: &Value) -> Lowere
         return Err(format!("multiplies shapes {:?} and {:?}", left.shape, right.shape));
     }
     let front = broadcast(&[front_left, front_right])?;
+    numbers_in(&front).ok_or("is too large")?;
     let starts = |from: &[usize], size: usize| -> Result<Vec<u32>, String> {
         let steps = strides_in(from, &front);
         let axes = front.iter().zip(steps).map(|(&length, step)| (length, isize::try_from(step * size).unwrap_or(0)));
@@ -81,9 +79,7 @@ fn product<T: Float>(call: &mut Call<'_>, left: &Value, right: &Value) -> Lowere
     let matrices: Vec<(u32, u32)> =
         starts(front_left, height * depth)?.into_iter().zip(starts(front_right, depth * width)?).collect();
     let work = [matrices.len(), height, depth, width].iter().try_fold(1_usize, |work, &size| work.checked_mul(size));
-    if work.is_none_or(|work| work > MOST_WORK) {
-        return Err("is too large".to_owned());
-    }
+    call.builder.charge(work.ok_or("is too large")?)?;
     let mut shape = front;
     shape.extend((left.shape.len() > 1).then_some(height));
     shape.extend((right.shape.len() > 1).then_some(width));
@@ -124,6 +120,7 @@ pub(crate) fn gemm(call: &mut Call<'_>) -> Lowered {
             operator: call.operator,
             inputs: &inputs,
             attributes: call.attributes,
+            opsets: call.opsets,
             kept: call.kept,
             columns: None,
             wanted: call.wanted,

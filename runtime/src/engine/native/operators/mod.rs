@@ -9,6 +9,7 @@ pub(crate) mod number;
 pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod running;
+pub(crate) mod schema;
 pub(crate) mod shapes;
 pub(crate) mod spread;
 pub(crate) mod unary;
@@ -102,6 +103,7 @@ pub(crate) const KNOWN: &[Entry] = &[
 /// Adds an operator's steps to the plan.
 pub(crate) fn lower(mut call: Call<'_>) -> Lowered {
     let found = KNOWN.binary_search_by_key(&call.operator, |(name, _)| name);
+    schema::check_kinds(call.operator, call.inputs, call.opsets)?;
     let (_, lower) = found.ok().and_then(|place| KNOWN.get(place)).ok_or("is not known here")?;
     lower(&mut call)
 }

@@ -125,9 +125,14 @@ pub(crate) fn slice(call: &mut Call<'_>) -> Lowered {
             let (start, end) = (from_front(start).clamp(0, whole), from_front(end).clamp(0, whole));
             (start, (end - start).max(0).div_euclid(step) + i64::from((end - start).max(0) % step != 0))
         } else {
-            let (start, end) = (from_front(start).clamp(0, whole - 1), from_front(end).clamp(-1, whole - 1));
+            if end == i64::MAX || end == i64::from(i32::MAX) {
+                // onnxruntime takes these for "to the first", the standard does not.
+                return Err("steps backwards to the largest number".to_owned());
+            }
+            let last = (whole - 1).max(0);
+            let (start, end) = (from_front(start).clamp(0, last), from_front(end).clamp(-1, last));
             let (way, step) = ((start - end).max(0), -step);
-            (start.max(0), if whole == 0 { 0 } else { way / step + i64::from(way % step != 0) })
+            (start, if whole == 0 { 0 } else { way / step + i64::from(way % step != 0) })
         };
         let count = usize::try_from(count).map_err(|_| "is too large")?;
         if count > 0 {

@@ -7,6 +7,9 @@ use crate::engine::native::scratch::Element;
 pub(crate) trait Number: Element + Copy + PartialOrd {
     const ZERO: Self;
     const ONE: Self;
+    /// The least and the greatest finite number.
+    const LEAST: Self;
+    const GREATEST: Self;
 
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
@@ -64,6 +67,8 @@ macro_rules! float {
         impl Number for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const LEAST: Self = $type::MIN;
+            const GREATEST: Self = $type::MAX;
 
             fn add(self, other: Self) -> Self {
                 self + other
@@ -102,6 +107,9 @@ macro_rules! float {
                     1.0
                 } else if self < 0.0 {
                     -1.0
+                } else if self == 0.0 {
+                    // Of either sign.
+                    0.0
                 } else {
                     self
                 }
@@ -181,6 +189,8 @@ float!(f32, expf, logf, log1pf, tanhf, erff, powf);
 impl Number for i64 {
     const ZERO: Self = 0;
     const ONE: Self = 1;
+    const LEAST: Self = Self::MIN;
+    const GREATEST: Self = Self::MAX;
 
     fn add(self, other: Self) -> Self {
         self.wrapping_add(other)

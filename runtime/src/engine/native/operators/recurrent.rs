@@ -18,7 +18,6 @@ enum Gate {
     Sigmoid,
     Tanh,
     Relu,
-    Affine,
 }
 
 impl Gate {
@@ -27,8 +26,6 @@ impl Gate {
             "Sigmoid" => Self::Sigmoid,
             "Tanh" => Self::Tanh,
             "Relu" => Self::Relu,
-            // With its usual factors it is the identity.
-            "Affine" => Self::Affine,
             _ => return None,
         })
     }
@@ -38,7 +35,6 @@ impl Gate {
             Self::Sigmoid => values.iter_mut().for_each(|value| *value = value.sigmoid()),
             Self::Tanh => values.iter_mut().for_each(|value| *value = Float::tanh(*value)),
             Self::Relu => values.iter_mut().for_each(|value| *value = value.greater(T::ZERO)),
-            Self::Affine => {}
         }
     }
 }
@@ -147,7 +143,8 @@ fn sizes_of(call: &Call<'_>) -> Result<Sizes, String> {
     let [steps, batch, input] = *call.input(0)?.shape else { return Err("needs an input of three axes".to_owned()) };
     let ways = match call.text("direction", "forward")? {
         "forward" | "reverse" => 1,
-        _ => 2,
+        "bidirectional" => 2,
+        other => return Err(format!("direction '{other}' is not known")),
     };
     let [_, _, units] = *call.input(2)?.shape else { return Err("needs weights of three axes".to_owned()) };
     if call.int("hidden_size", i64::try_from(units).unwrap_or(0))? != i64::try_from(units).unwrap_or(-1) {
@@ -192,6 +189,9 @@ struct Parts<T> {
 fn lower<T: Float>(call: &mut Call<'_>, cell: Cell) -> Lowered {
     let sizes = sizes_of(call)?;
     let Sizes { steps, batch, units, ways, .. } = sizes;
+    let each = [steps, batch, ways, cell.gates(), units, sizes.input.saturating_add(units)];
+    let work = each.iter().try_fold(1_usize, |work, &size| work.checked_mul(size));
+    call.builder.charge(work.ok_or("is too large")?)?;
     let all = ways_of::<T>(call, cell, sizes)?;
     let begun = |index: usize| -> Result<Option<Source<T>>, String> {
         match call.optional(index) {

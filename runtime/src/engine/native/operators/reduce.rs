@@ -4,6 +4,7 @@ use crate::engine::native::build::{Call, Lowered, axis_of, one};
 use crate::engine::native::operators::each_number;
 use crate::engine::native::operators::moves::Seen;
 use crate::engine::native::operators::number::Number;
+use crate::engine::native::operators::running::no_nan;
 use crate::engine::native::scratch::Element;
 use crate::engine::native::value::Kind;
 
@@ -19,7 +20,9 @@ pub(crate) fn lower(call: &mut Call<'_>) -> Lowered {
         given.map(|axes| axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<Vec<_>, _>>()).transpose()?;
     let axes = match given {
         Some(axes) if !axes.is_empty() => axes,
-        _ if call.int("noop_with_empty_axes", 0)? != 0 => return one(value),
+        _ if call.int("noop_with_empty_axes", 0)? != 0 && call.operator != "ReduceSumSquare" => return one(value),
+        // Nothing is added up, but squared all the same.
+        _ if call.int("noop_with_empty_axes", 0)? != 0 => Vec::new(),
         _ => (0..rank).collect(),
     };
     let keep = call.int("keepdims", 1)? != 0;
@@ -34,7 +37,10 @@ pub(crate) fn lower(call: &mut Call<'_>) -> Lowered {
                 if T::KIND == Kind::Int64 {
                     return Err(call.unknown_type(value.kind));
                 }
-                reduced::<T>(call, shape, &axes, Some(T::ZERO), Number::add, |a, count| a.div(T::of_count(count)))
+                // Of nothing it is 0 there.
+                reduced::<T>(call, shape, &axes, Some(T::ZERO), Number::add, |a, count| {
+                    if count == 0 { T::ZERO } else { a.div(T::of_count(count)) }
+                })
             }
             "ReduceMax" => reduced::<T>(call, shape, &axes, None, Number::greater, |a, _| a),
             _ => reduced::<T>(call, shape, &axes, None, Number::lesser, |a, _| a),
@@ -60,6 +66,9 @@ fn reduced<T: Number>(
     let count: usize = axes.iter().map(|&axis| value.shape[axis]).product();
     if count == 0 && empty.is_none() {
         return Err("has nothing to take the extreme of".to_owned());
+    }
+    if empty.is_none() {
+        no_nan(call, &source);
     }
     let (kept, run) = part(false).runs().ok_or("is too large")?;
     let (gone, long) = part(true).runs().ok_or("is too large")?;

@@ -28,6 +28,16 @@ impl Along {
     }
 }
 
+/// Fails in a call where one of the numbers is NaN: which is the largest then, depends in onnxruntime on where they stand.
+pub(crate) fn no_nan<T: Number>(call: &mut Call<'_>, source: &Source<T>) {
+    let source = source.clone();
+    call.builder.push(move |scratch| {
+        if source.get(scratch).iter().any(|value| value.is_nan()) {
+            scratch.fail("the largest or least of numbers is asked for of which one is NaN");
+        }
+    });
+}
+
 /// CumSum along a constant axis.
 pub(crate) fn cumsum(call: &mut Call<'_>) -> Lowered {
     let kind = call.input(0)?.kind;
@@ -43,7 +53,8 @@ fn summed<T: Number>(call: &mut Call<'_>, along: Along, exclusive: bool, reverse
     one(call.builder.step(kind, shape, move |out: &mut [T], scratch| {
         let values = source.get(scratch);
         for line in along.lines(values.len()) {
-            let mut total: Option<T> = None;
+            // As onnxruntime: what comes before the first is 0 where it is written, and nothing else.
+            let mut total: Option<T> = exclusive.then_some(T::ZERO);
             for step in 0..along.length {
                 let step = if reverse { along.length - 1 - step } else { step };
                 let place = line + step * along.inner;
@@ -72,6 +83,7 @@ pub(crate) fn arg(call: &mut Call<'_>) -> Lowered {
     let (least, last) = (call.operator == "ArgMin", call.int("select_last_index", 0)? != 0);
     each_number!(call, kind, T => {
         let source = call.source::<T>(0)?;
+        no_nan(call, &source);
         one(call.builder.step(Kind::Int64, shape, move |out: &mut [i64], scratch| {
             let values = source.get(scratch);
             for (out, line) in out.iter_mut().zip(along.lines(values.len())) {
@@ -132,6 +144,9 @@ pub(crate) fn top_k(call: &mut Call<'_>) -> Lowered {
 
 fn top<T: Number>(call: &mut Call<'_>, shape: Vec<usize>, along: Along, count: usize, largest: bool) -> Lowered {
     let (source, kind) = (call.source::<T>(0)?, call.input(0)?.kind);
+    no_nan(call, &source);
+    // Each of those that are asked for is looked for among all.
+    call.builder.charge(call.input(0)?.len().saturating_mul(count))?;
     let narrow = Along { length: count, inner: along.inner };
     let places = call.builder.step(Kind::Int64, shape.clone(), {
         let source = source.clone();

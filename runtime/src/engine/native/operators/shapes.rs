@@ -116,6 +116,9 @@ pub(crate) fn expand(call: &mut Call<'_>) -> Lowered {
     let value = call.input(0)?.clone();
     let wished = call.ints(1)?.iter().map(|&length| length_of(length)).collect::<Result<Vec<_>, _>>()?;
     let shape = broadcast(&[&value.shape, &wished])?;
+    if wished.contains(&0) && !value.shape.contains(&0) {
+        return Err("to a length of 0 is not known".to_owned());
+    }
     numbers_in(&shape).ok_or("is too large")?;
     let steps = strides_in(&value.shape, &shape);
     let axes = shape.iter().zip(steps).map(|(&length, step)| (length, isize::try_from(step).unwrap_or(0))).collect();

@@ -1,5 +1,6 @@
 //! Tree ensembles: read strictly, laid out for the cache, summed in the original's order.
 
+pub(crate) mod ensemble;
 pub(crate) mod forest;
 pub(crate) mod layout;
 pub(crate) mod lower;
