@@ -153,6 +153,10 @@ def test_behind_a_scaler_every_bit_is_the_pipelines(make: Any) -> None:
     model = make_pipeline(StandardScaler(), make()).fit(X, VALUE)
     assert is_bit_exact(model)
     require_equal(model, rows(3000, 2))
+    graph = open_foreign(compile_graded(model, name="case").model.SerializeToString())
+    found = compare_pair(sklearn_original(model, name="case"), graph, rows=500)
+    assert found.in_parity
+    assert found.proof.thresholds.undecided <= 0.02 * found.proof.splits
 
 
 @pytest.mark.parametrize(
