@@ -29,6 +29,7 @@ class Grade:
         rows: of "measured": how many rows were compared.
         seed: of those rows.
         largest: of "measured": the largest difference that was seen.
+        limit: of "measured": it holds for rows whose numbers are of this size at most; 0 for any.
     """
 
     kind: Literal["exact", "measured"]
@@ -40,13 +41,15 @@ class Grade:
     rows: int = 0
     seed: int = 0
     largest: float = 0.0
+    limit: float = 0.0
 
     @property
     def says(self) -> str:
         """The grade in one line."""
         if self.kind == "measured":
             by = f" by {self.converter}" if self.converter else ""
-            return f"measured: within {self.absolute:.3g} ({self.how}); parts without an exact form{by}: " + (
+            range_ = f" for numbers up to {self.limit:g}" if self.limit else ""
+            return f"measured: within {self.absolute:.3g}{range_} ({self.how}); parts without an exact form{by}: " + (
                 "; ".join(self.parts)
             )
         if self.absolute == self.relative == 0.0:

@@ -94,11 +94,7 @@ class Wish:
 
 
 def graph_of_file(
-    original: OriginalFile,
-    *,
-    name: str,
-    labels: bool = False,
-    wish: Wish = Wish(),
+    original: OriginalFile, *, name: str, labels: bool = False, wish: Wish = Wish()
 ) -> tuple[onnx.ModelProto, Grade]:
     """The graph of what a file holds, which has answered as the original, and its grade, which its metadata names too.
 
@@ -193,9 +189,13 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
             "`-o model.onnx` compiles the graph alone"
         )
     given = starting_rows(estimator, width) if rows is None else rows
+    if grade.limit:
+        given = given[np.nan_to_num(np.abs(given), nan=0.0).max(axis=1, initial=0.0) <= grade.limit]
     inputs, outputs = _golden_cases(estimator, given, path)
     missing = missing_columns(lambda trial: _accepts(estimator, trial), inputs[0])
     size = largest_size(lambda trial: _accepts(estimator, trial), np.nan_to_num(inputs[0]))
+    if grade.limit:  # a measured grade says nothing of numbers beyond it
+        size = grade.limit if size is None else min(size, grade.limit)
     names = [str(column) for column in getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(width)])]
     columns = tuple(
         Column(column, minimum=None if size is None else -size, maximum=size, missing=bool(may))

@@ -109,6 +109,8 @@ def is_bit_exact(estimator: Any) -> bool:
         PipelineError: the estimator cannot be compiled.
     """
     n_features = _require_fitted(estimator)
+    if not _boosters.keeps_bits(estimator):
+        return False
     return all_exact(estimator, ColumnScope(GraphBuilder(), INPUT, n_features, input_columns(n_features, estimator)))
 
 

@@ -7,9 +7,17 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import BaggingRegressor, StackingClassifier, VotingClassifier
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skops import io as skops_io
 
+from export.__main__ import main
 from export.original_file import graph_of_file, open_original_file
 from export.sklearn.agreement import check_sklearn
 from export.sklearn.boosters.files import booster_of
@@ -145,6 +153,10 @@ def test_behind_a_scaler_every_bit_is_the_pipelines(make: Any) -> None:
     model = make_pipeline(StandardScaler(), make()).fit(X, VALUE)
     assert is_bit_exact(model)
     require_equal(model, rows(3000, 2))
+    graph = open_foreign(compile_graded(model, name="case").model.SerializeToString())
+    found = compare_pair(sklearn_original(model, name="case"), graph, rows=500)
+    assert found.in_parity
+    assert found.proof.thresholds.undecided <= 0.02 * found.proof.splits
 
 
 @pytest.mark.parametrize(
@@ -230,3 +242,72 @@ REFUSED: dict[str, Any] = {
 def test_what_has_no_exact_form_is_refused_by_name(word: str) -> None:
     with pytest.raises(PipelineError, match=word):
         compile_sklearn(REFUSED[word](), name="case")
+
+
+PIPELINES: dict[str, Any] = {
+    "xgboost": lambda: xgboost.XGBClassifier(**FEW),
+    "lightgbm": lambda: lightgbm.LGBMClassifier(**SMALL),
+    "catboost": lambda: catboost.CatBoostClassifier(**QUIET),
+}
+
+
+@pytest.mark.parametrize("library", PIPELINES)
+def test_a_pipeline_of_scikit_learn_that_ends_in_a_booster_compiles_from_its_skops_file(
+    library: str, tmp_path: Path
+) -> None:
+    model, path, graph = (
+        make_pipeline(StandardScaler(), PIPELINES[library]()),
+        tmp_path / "m.skops",
+        tmp_path / "m.onnx",
+    )
+    skops_io.dump(model.fit(X, TWO), path)
+
+    assert main(["--original", str(path), "-o", str(graph), "--labels"]) == 0
+
+    given = rows(2000, 4)
+    found = ort.InferenceSession(graph.read_bytes()).run(None, {"features": given})
+    assert np.abs(found[0] - model.predict_proba(given)).max() <= closeness(model)
+    assert np.mean(found[1] == model.predict(given)) == 1.0
+
+
+def objective(wanted: Any, found: Any) -> Any:
+    return found - wanted, np.ones_like(found)
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_a_function_of_ones_own_inside_a_booster_stays_untrusted(library: str, tmp_path: Path) -> None:
+    kind = xgboost.XGBRegressor if library == "xgboost" else lightgbm.LGBMRegressor
+    model, path = kind(objective=objective, **(FEW if library == "xgboost" else SMALL)).fit(X, VALUE), tmp_path / "m"
+    skops_io.dump(make_pipeline(model), path)
+    with pytest.raises(PipelineError, match=r"not trusted: .*objective"):
+        open_original_file(path)
+
+
+AROUND: dict[str, Any] = {
+    "a vote": lambda one, _: VotingClassifier([("a", one), ("b", GaussianNB())], voting="soft").fit(Z, TWO),
+    "one against the rest": lambda one, _: OneVsRestClassifier(one).fit(X, THREE),
+    "a stack": lambda one, _: StackingClassifier([("a", one), ("b", GaussianNB())], cv=2).fit(Z, TWO),
+    "a calibration": lambda one, _: CalibratedClassifierCV(one, cv=2).fit(X, THREE),
+    "a search": lambda one, _: GridSearchCV(one, {"max_depth": [2]}, cv=2).fit(X, TWO),
+    "a threshold": lambda one, _: TunedThresholdClassifierCV(one, cv=2).fit(X, TWO),
+    "a bag of regressors": lambda _, value: BaggingRegressor(value, n_estimators=2, random_state=0).fit(X, VALUE),
+    "several outputs": lambda _, value: MultiOutputRegressor(value).fit(X, np.column_stack([VALUE, Z[:, 1]])),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("library", PIPELINES)
+def test_models_made_of_boosters_answer_as_the_original(library: str, around: str) -> None:
+    values = {
+        "xgboost": xgboost.XGBRegressor(**FEW),
+        "lightgbm": lightgbm.LGBMRegressor(**SMALL),
+        "catboost": catboost.CatBoostRegressor(**QUIET),
+    }
+    model = AROUND[around](PIPELINES[library](), values[library])
+
+    graph, grade = compile_graded(model, name="case")
+
+    given = np.nan_to_num(rows(1000, 5))
+    expected, found = answers(model, given), asked(graph, given)
+    assert grade.absolute < 1e-5
+    assert np.all(np.abs(found - expected) <= grade.absolute + grade.relative * np.abs(expected))

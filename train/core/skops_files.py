@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,20 @@ TRUSTED_TYPES = (
 )
 """Types beyond skops' own list that a model file may hold, besides those that a model of this house names."""
 
+BOOSTER_TYPES = (
+    # The estimators of the three libraries as they were given out, and the object that holds their trees: its state is
+    # text or bytes in the library's own format, read by its own reader as any model file of it is. No class that calls
+    # what a file names: an objective or a metric of one's own is a function, which stays untrusted.
+    "xgboost.core.Booster",
+    *(f"xgboost.sklearn.XGB{name}" for name in ("Classifier", "Regressor", "Ranker", "RFClassifier", "RFRegressor")),
+    "collections.OrderedDict",  # where LightGBM keeps its scores
+    "lightgbm.basic.Booster",
+    *(f"lightgbm.sklearn.LGBM{name}" for name in ("Classifier", "Regressor", "Ranker")),
+    *(f"catboost.core.CatBoost{name}" for name in ("Classifier", "Regressor", "Ranker")),
+)
+"""Types of boosters inside a scikit-learn pipeline."""
+_BOOSTER_LIBRARIES = {name.partition(".")[0] for name in BOOSTER_TYPES} - {"collections"}
+
 _MAX_BYTES = 2**31
 """No model of ours is near this size unpacked; a zip that claims more is refused before it is unpacked."""
 
@@ -89,7 +104,7 @@ def load_skops(path: Path, *, trusted: Sequence[str] = ()) -> Any:
             "and a model's arithmetic belongs to its release; fit it again here, or install that release"
         )
     try:
-        return skops_io.loads(data, trusted=[*TRUSTED_TYPES, *trusted])
+        return skops_io.loads(data, trusted=[*TRUSTED_TYPES, *BOOSTER_TYPES, *trusted])
     except Exception as error:
         raise PipelineError(f"{path}: damaged skops model: {type(error).__name__}: {error}") from error
 
@@ -115,7 +130,12 @@ def _refuse_untrusted(data: bytes, path: Path, trusted: Sequence[str]) -> None:
         found = skops_io.get_untrusted_types(data=data)
     except Exception as error:
         raise PipelineError(f"{path}: damaged skops model: {type(error).__name__}: {error}") from error
-    unknown = sorted({str(name) for name in found} - {*TRUSTED_TYPES, *trusted})
+    for library in sorted({str(name).partition(".")[0] for name in found} & _BOOSTER_LIBRARIES):
+        if find_spec(library) is None:
+            raise PipelineError(
+                f"{path}: holds a model of {library}, which is not installed: pip install 'dollarbill-ml[boosters]'"
+            )
+    unknown = sorted({str(name) for name in found} - {*TRUSTED_TYPES, *BOOSTER_TYPES, *trusted})
     if unknown:
         schema = json.loads(zipfile.ZipFile(io.BytesIO(data)).read("schema.json"))
         owner = _owner(schema, set(unknown), ())

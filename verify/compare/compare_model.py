@@ -219,6 +219,8 @@ def compare_rows(
     wrong: list[Wrong],
 ) -> FamilyResult:
     """One set of rows; the mismatched ones with both answers are appended to `wrong`."""
+    if graph.grade is not None and graph.grade.limit:  # a measured grade says nothing of larger numbers
+        rows = rows[np.nan_to_num(np.abs(rows), nan=0.0).max(axis=1, initial=0.0) <= graph.grade.limit]
     expected, accepted = accepted_answers(original.answer, rows)
     rows, expected = rows[accepted], expected[accepted]
     refused = int((~accepted).sum())

@@ -34,7 +34,8 @@ from verify.runtimes.original import sklearn_original
 
 BENCH: tuple[str, ...] = ()
 ROWS = 2000
-BITS, CLOSE, REFUSED, WRONG, NOT_FITTED = "exact to the bit", "exact within 1e-12", "refused", "wrong", "not fitted"
+BITS, CLOSE, MEASURED = "exact to the bit", "exact within 1e-12", "measured"
+REFUSED, WRONG, NOT_FITTED = "refused", "wrong", "not fitted"
 KINDS = ("classifier", "regressor", "outlier_detector", "transformer")
 Data = tuple[npt.NDArray[np.float64], Any]
 
@@ -62,7 +63,7 @@ def grades(kinds: Sequence[str] = KINDS, *, rows: int = ROWS, only: str = "", sh
 
 def grade_of(kind: str, name: str, made: type, *, rows: int = ROWS) -> Row:
     """Fit one class, compile it and compare."""
-    from export.sklearn.compile import compile_sklearn, is_bit_exact
+    from export.sklearn.measured import compile_graded
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -73,8 +74,8 @@ def grade_of(kind: str, name: str, made: type, *, rows: int = ROWS) -> Row:
         except Exception as error:  # noqa: BLE001 - whatever scikit-learn refuses to be fitted with is a row too
             return Row(name, kind, NOT_FITTED, _first_line(error))
         try:
-            content = compile_sklearn(estimator, name="model").SerializeToString(deterministic=True)
-            bits = is_bit_exact(estimator)
+            model, found = compile_graded(estimator, name="model")
+            content = model.SerializeToString(deterministic=True)
         except PipelineError as error:
             return Row(name, kind, REFUSED, str(error))
         except Exception as error:  # noqa: BLE001 - a traceback is a finding of this table
@@ -84,9 +85,11 @@ def grade_of(kind: str, name: str, made: type, *, rows: int = ROWS) -> Row:
         except Exception as error:  # noqa: BLE001
             return Row(name, kind, WRONG, f"not compared: {type(error).__name__}: {_first_line(error)}")
     total = pair.total
-    grade = (BITS if bits else CLOSE) if pair.in_parity else WRONG
+    own = MEASURED if found.kind == "measured" else BITS if found.absolute == 0.0 else CLOSE
+    grade = own if pair.in_parity else WRONG
     result = total.result
-    reason = "" if pair.in_parity else (total.unanswered or result.problem or f"{result.mismatched} rows differ")
+    reason = found.says if own == MEASURED else ""
+    reason = reason if pair.in_parity else (total.unanswered or result.problem or f"{result.mismatched} rows differ")
     if not pair.in_parity and result.first:
         row = result.first[0]
         reason += f"; first {row.inputs[:4]}: {row.expected[:3]} and {row.found[:3]}"
@@ -214,5 +217,5 @@ def _print(rows: Sequence[Row]) -> None:
     out.print(table)
     for kind in dict.fromkeys(row.kind for row in rows):
         counted = Counter(row.grade for row in rows if row.kind == kind)
-        parts = ", ".join(f"{name} {counted[name]}" for name in (BITS, CLOSE, REFUSED, WRONG, NOT_FITTED))
+        parts = ", ".join(f"{name} {counted[name]}" for name in (BITS, CLOSE, MEASURED, REFUSED, WRONG, NOT_FITTED))
         out.print(f"{kind}: {sum(counted.values())} classes: {parts}")

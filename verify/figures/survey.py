@@ -27,12 +27,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from export.sklearn.measured import compile_graded
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import has_classes
 from verify.compare.compare_model import FamilyResult, compare_pair
 from verify.compare.onnx_file import open_foreign
 from verify.compare.pair_probes import pair_probes
+from verify.figures.booster_specimens import boosters
 from verify.proof.probes import Probes
 from verify.proof.split_evidence import SplitProof
 from verify.report.tables import console
@@ -72,7 +74,10 @@ REGRESSORS: dict[str, Callable[[], Any]] = {
     "random forest": lambda: RandomForestRegressor(50, max_depth=10, random_state=0),
     "gradient boosting": lambda: GradientBoostingRegressor(n_estimators=50, random_state=0),
 }
-TAKES_MISSING = ("random forest", "extra trees", "decision tree", "hist gradient boosting")
+BOOSTED_CLASSIFIERS, BOOSTED_REGRESSORS = boosters()
+CLASSIFIERS |= BOOSTED_CLASSIFIERS
+REGRESSORS |= BOOSTED_REGRESSORS
+TAKES_MISSING = (*BOOSTED_CLASSIFIERS, "random forest", "extra trees", "decision tree", "hist gradient boosting")
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,7 @@ class Entry:
     estimator: str
     proof: SplitProof
     tolerance: str
+    grade: str
     ours: Side
     stock: Side
 
@@ -118,9 +124,17 @@ def survey_one(data: str, name: str, *, rows: int) -> Entry:
     estimator = make_pipeline(StandardScaler(), maker()).fit(np.asarray(X, dtype=np.float64), y)
     original = sklearn_original(estimator, name=name)
     probes = pair_probes(original, np.asarray(X, dtype=np.float64))
-    ours, about = _side(lambda: _compiled(estimator), original, probes, rows)
+    grade = ""
+
+    def compiled() -> bytes:
+        nonlocal grade
+        model, found = compile_graded(estimator, name="ours")
+        grade = found.says
+        return bytes(model.SerializeToString(deterministic=True))
+
+    ours, about = _side(compiled, original, probes, rows)
     stock, _ = _side(lambda: stock_bytes(estimator, X), original, probes, rows)
-    return Entry(data, name, about[0], about[1], ours, stock)
+    return Entry(data, name, about[0], about[1], grade or "refused", ours, stock)
 
 
 def stock_bytes(estimator: Any, X: Floats) -> bytes:
@@ -131,12 +145,6 @@ def stock_bytes(estimator: Any, X: Floats) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return bytes(to_onnx(estimator, X[:1].astype(np.float32), options=options, name="stock").SerializeToString())
-
-
-def _compiled(estimator: Any) -> bytes:
-    from export.sklearn.compile import compile_sklearn
-
-    return bytes(compile_sklearn(estimator, name="ours").SerializeToString(deterministic=True))
 
 
 def _side(
@@ -198,6 +206,7 @@ def _print(entries: list[Entry]) -> None:
     for heading in (
         "data",
         "estimator",
+        "grade",
         "ours",
         "stock",
         "labels ours",
@@ -207,13 +216,14 @@ def _print(entries: list[Entry]) -> None:
         "bytes ours",
         "stock",
     ):
-        table.add_column(heading, justify="left" if heading in ("data", "estimator") else "right")
+        table.add_column(heading, justify="left" if heading in ("data", "estimator", "grade") else "right")
     for e in entries:
         ours = e.ours.refused[:40] or f"{e.ours.random_mismatched:,} / {e.ours.probe_mismatched:,}"
         stock = e.stock.refused[:40] or f"{e.stock.random_visible:,} / {e.stock.probe_visible:,}"
         table.add_row(
             e.data,
             e.estimator,
+            e.grade.partition(" (")[0],
             ours,
             stock,
             f"{e.ours.labels:,}",

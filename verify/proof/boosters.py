@@ -55,6 +55,11 @@ class TurnedBooster(BaseEstimator):  # type: ignore[misc]
             self.classes_ = booster.classes_
             self.predict_proba = self._answer
 
+    def fit(self, X: Any, y: Any = None) -> "TurnedBooster":
+        """It is fitted; a pipeline asks for this method."""
+        del X, y
+        return self
+
     def __sklearn_is_fitted__(self) -> bool:
         return True
 

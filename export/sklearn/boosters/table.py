@@ -17,6 +17,8 @@ from export.sklearn.estimators.registry import Regressor, innermost, register
 
 FLOAT_STEPS = 2.0**-22
 """Two units of float32: how far XGBoost's exponential and ours, both of float32, may be apart."""
+FLOATS_AROUND = 2.0**-20
+"""The same for a model made of several of them."""
 NAMES = {
     "xgboost": (("XGBClassifier", "XGBRFClassifier"), ("XGBRegressor", "XGBRFRegressor", "XGBRanker")),
     "lightgbm": (("LGBMClassifier",), ("LGBMRegressor", "LGBMRanker")),
@@ -63,10 +65,42 @@ def described(estimator: Any) -> BoostedTrees:
 
 def closeness(estimator: Any) -> float:
     """How far an answer that is not equal to the last bit may be from the original's, absolute and relative."""
-    final = innermost(estimator)
-    if type(final).__module__.startswith("xgboost"):
+    if _answers_floats(innermost(estimator)):
         return FLOAT_STEPS
-    return FLOAT_STEPS if isinstance(final, FileClassifier | FileRegressor) and final.trees.single_sums else 1e-12
+    return FLOATS_AROUND if holds_floats(estimator) else 1e-12
+
+
+def holds_floats(estimator: Any, depth: int = 6) -> bool:
+    """Whether a model of XGBoost stands in it, however nested: what is around adds numbers of float32, as floats."""
+    if _answers_floats(estimator):
+        return True
+    if depth == 0 or isinstance(estimator, (str, bytes, int, float, np.generic)) or estimator is None:
+        return False
+    if isinstance(estimator, np.ndarray):
+        parts = list(estimator.ravel()) if estimator.dtype == object else []
+    elif isinstance(estimator, (list, tuple)):
+        parts = list(estimator)
+    else:
+        # A calibration's folds have no parameters.
+        known = hasattr(estimator, "get_params") or hasattr(estimator, "calibrators")
+        parts = list(vars(estimator).values()) if known else []
+    return any(holds_floats(part, depth - 1) for part in parts)
+
+
+def keeps_bits(estimator: Any) -> bool:
+    """Whether nothing around a model of XGBoost adds its numbers, which it does as float32."""
+    final = innermost(estimator)
+    while type(final).__name__ in ("MultiOutputRegressor", "MultiOutputClassifier"):
+        final = innermost(final.estimators_[0])
+    return is_booster(final) or not holds_floats(final)
+
+
+def _answers_floats(estimator: Any) -> bool:
+    if isinstance(estimator, FileClassifier | FileRegressor):
+        return estimator.trees.single_sums
+    return (
+        type(estimator).__module__.startswith("xgboost.") and is_booster(estimator) and hasattr(estimator, "_Booster")
+    )
 
 
 def _xgboost(estimator: Any) -> BoostedTrees:
@@ -112,10 +146,24 @@ class BoosterGraph(ClassifierGraph):
                 supported="logistic of two classes, softmax of more",
             )
 
+        self.scored = hasattr(estimator, "decision_function")
+        self.exact_decision = self.scored
+
     @property
     @override
     def probability_error(self) -> float:
         return FLOAT_STEPS if self.model.single_sums else 1e-15
+
+    @property
+    @override
+    def decision_error(self) -> float:
+        return 0.0 if self.scored else self.probability_error
+
+    @override
+    def decision(self) -> str | None:
+        if not self.scored:  # only LightGBM's have one: the raw scores
+            return None
+        return as_double(self.model, raw_scores(self.model, self.scope), self.build)
 
     @override
     def probabilities(self) -> str:

@@ -4,9 +4,10 @@ Nothing of this happens unless `measuring_parts` is entered: outside of it every
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -30,12 +31,12 @@ class Measuring:
 
     Attributes:
         before_trees: such parts may stand in front of a tree.
-        by_converter: ids of estimators that the converter is to take as a whole.
+        by_converter: ids of estimators that the converter is to take as a whole, and why.
         parts: names of those that it took, each with the reason.
         converted: nodes of the converter stand in the graph.
     """
 
-    def __init__(self, *, before_trees: bool, by_converter: frozenset[int] = frozenset()) -> None:
+    def __init__(self, *, before_trees: bool, by_converter: Mapping[int, NoExactForm] = MappingProxyType({})) -> None:
         self.before_trees = before_trees
         self.by_converter = by_converter
         self.parts: dict[str, None] = {}
@@ -50,10 +51,13 @@ class Measuring:
         """Columns for what `transformer` makes of `columns`; `settled` puts it into the graph."""
         if any(one.words is not None for one in columns):
             raise reason
+        first = _FIRST_STAND_IN + sum(width for _, _, width in self._waiting)
+        try:
+            width = _width_of(transformer, len(columns))
+        except Exception as error:  # whatever a transformer does with a row of ones
+            raise reason from error
         self.note(reason)
         self.converted = True
-        first = _FIRST_STAND_IN + sum(width for _, _, width in self._waiting)
-        width = _width_of(transformer, len(columns))
         self._waiting.append((transformer, columns, width))
         return tuple(column(first + index) for index in range(width))
 
@@ -94,7 +98,9 @@ def measuring() -> Measuring | None:
 
 
 @contextmanager
-def measuring_parts(*, before_trees: bool, by_converter: frozenset[int] = frozenset()) -> Iterator[Measuring]:
+def measuring_parts(
+    *, before_trees: bool, by_converter: Mapping[int, NoExactForm] = MappingProxyType({})
+) -> Iterator[Measuring]:
     """Let converters take what has no exact form; what they took stands in the result."""
     found = Measuring(before_trees=before_trees, by_converter=by_converter)
     token = _current.set(found)

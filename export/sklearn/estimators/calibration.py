@@ -11,6 +11,7 @@ from typing_extensions import override
 from export.graph import ML_DOMAIN, GraphBuilder
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import inside, refuse
+from export.sklearn.columns.stock import measuring
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.estimators.forest import Floats, Tree, merge_equal_leaves, pack
 from export.sklearn.estimators.logistic import sigmoid
@@ -96,12 +97,16 @@ def _magnified_error(member: ClassifierGraph, calibrators: list[Any]) -> float:
     slope = max(_steepest(calibrator) for calibrator in calibrators)
     error = member.decision_error * slope
     if error > TOLERANCE:
-        raise refuse(
+        reason = refuse(
             member.estimator,
             f"its score is known to {member.decision_error:.0e} only and the calibration around it has a slope of "
             f"{slope:.3g}, so that probabilities could differ by more than {TOLERANCE:.0e}",
             supported="method='sigmoid', a smaller C, or fewer support vectors",
         )
+        measured = measuring()
+        if measured is None:
+            raise reason
+        measured.note(reason)
     return error
 
 

@@ -102,7 +102,8 @@ def lower_classifier(estimator: Any, scope: ColumnScope) -> ClassifierGraph:
     final, scope = unwrapped(estimator, scope)
     try:
         kind = CLASSIFIERS.get(type(final))
-        if kind is None or _for_converter(final):
+        _leave_to_converter(final)
+        if kind is None:
             raise _unknown(final, "classifier")
         if has_several_outputs(final):
             raise refuse(final, "it has several outputs", supported="one output at this place")
@@ -145,7 +146,8 @@ def value_is_exact(estimator: Any) -> bool:
 def value_width(estimator: Any) -> int:
     """A regressor's number of outputs."""
     final = innermost(estimator)
-    if measuring() is not None and (type(final) not in REGRESSORS or _for_converter(final)):
+    converter = measuring()
+    if converter is not None and (type(final) not in REGRESSORS or id(final) in converter.by_converter):
         return stock_width(final)
     return _regressor(final).width(final)
 
@@ -222,15 +224,17 @@ def _best_of(search: Any) -> Any:
 
 def _regressor(final: Any) -> Regressor:
     found = REGRESSORS.get(type(final))
-    if found is None or _for_converter(final):
+    _leave_to_converter(final)
+    if found is None:
         raise _unknown(final, "regressor")
     return found
 
 
-def _for_converter(final: Any) -> bool:
-    """Whether skl2onnx's converter is to take this very estimator."""
+def _leave_to_converter(final: Any) -> None:
+    """Raise why this very estimator is skl2onnx's to take, where it is."""
     converter = measuring()
-    return converter is not None and id(final) in converter.by_converter
+    if converter is not None and id(final) in converter.by_converter:
+        raise converter.by_converter[id(final)]
 
 
 def _unknown(final: Any, what: str) -> Exception:
