@@ -140,6 +140,13 @@ class Model(ABC):
         """Random inputs in chunks, the same for the same seed; asked for only where `probes` gives some."""
         raise NotImplementedError
 
+    def objection(self, record: TrainingRecord) -> str | None:
+        """Why what was trained should not be put into use, though it may be in parity; None: nothing against it.
+
+        `verify` then leaves the version a candidate, unless it is told `--force`.
+        """
+        return None
+
     def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
         """One input as a person gives it to `verify explain`, as tensors with a batch of one.
 
@@ -176,7 +183,7 @@ class Model(ABC):
         return list(quality)
 
     def card_lines(self, settings: Mapping[str, Any]) -> list[str]:
-        """A section of the model card on what is peculiar to the model, as lines of Markdown."""
+        """A section of the model card on what is peculiar to the model, as Markdown, from the record's settings."""
         return []
 
     def picture(self, settings: Mapping[str, Any], golden_outputs: Tensors) -> tuple[str, bytes] | None:

@@ -13,7 +13,8 @@ EXAMPLES = """\
 examples:
 {examples}
 
-A candidate in parity becomes the current version. Exit codes: 0 in parity, 1 not, 2 could not check.
+A candidate in parity becomes the current version. Exit codes: 0 in parity, 1 not (or no
+better than a simple rule), 2 could not check.
 """
 COMMANDS = ("compare", "explain", "skill", "survey", "summary")
 RUNTIMES = "python,rust"
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
     command.add_argument("--seed", type=_count, default=0, metavar="S")
+    command.add_argument("--force", action="store_true", help="put into use what is no better than a simple rule, too")
     command.add_argument("--report", type=Path, metavar="FILE.html", help="write a report with tables and a picture")
     return command
 
@@ -162,7 +164,8 @@ def _check(options: argparse.Namespace) -> int:
             rows=options.rows,
             seed=options.seed,
         )
-        if checked.proven:
+        checked.objection = None if options.force else _objection(checked.folder, checked.manifest.model, source)
+        if checked.usable:
             promote(checked.folder, checked.totals(), tolerance=checked.tolerance, proof=checked.proof)
         print_checked(checked)
         if not (checked.proven or checked.differs):
@@ -173,7 +176,20 @@ def _check(options: argparse.Namespace) -> int:
 
         write_report(options.report, done)
         cli.show(f"{options.report}: written")
+    if any(checked.proven and not checked.usable for checked in done):
+        return cli.EXIT_NOT_IN_PARITY
     return exit_code([checked.differs for checked in done], [checked.proven for checked in done])
+
+
+def _objection(folder: Path, name: str, source: Path | None) -> str | None:
+    """What a model of this house has against being put into use; of one that is in use already, nothing."""
+    from export.artifact.version_folder import CURRENT, version_folder
+    from train.core.record import RECORD_FILE, read_record
+
+    ours = source is not None and name in models() and (source / RECORD_FILE).is_file()
+    if not ours or source is None or version_folder(folder.parent, CURRENT) == folder:
+        return None
+    return models()[name].objection(read_record(source))
 
 
 def _asked(options: argparse.Namespace) -> list[tuple[Path, Path | None]]:

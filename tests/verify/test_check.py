@@ -63,6 +63,23 @@ def test_a_candidate_in_parity_becomes_current(house, verify):
     assert proof["nan_routes"]["undecided"] == 0
 
 
+def test_what_a_simple_baseline_beats_stays_a_candidate_unless_forced(house, verify):
+    candidate = version(house, "candidate.json")
+    path = house.source / SIGNAL_CLASSIFIER / "training.json"
+    record = json.loads(path.read_text())
+    record["settings"]["beaten_by"] = ["base rate: Brier 0.2000, the model's 0.2100"]
+    path.write_text(json.dumps(record))
+    ended = verify(house)
+    assert ended.code == 1
+    assert "base rate: Brier 0.2000" in ended.out
+    assert "--force" in ended.out
+    assert version(house, "candidate.json") == candidate
+    assert version(house, "current.json") is None
+    assert verify(house, "--force").code == 0
+    assert version(house, "current.json") == candidate
+    assert verify(house).code == 0, "what is in use already may be checked again"
+
+
 def test_the_proof_is_written_once_and_the_current_version_can_be_checked_again(house, verify):
     verify(house)
     path = house.model_folder / version(house, "current.json") / "parity.json"

@@ -100,6 +100,20 @@ class SignalClassifier(Model):
         thresholds = dict.fromkeys((trade_threshold(section, shared), *FIXED_THRESHOLDS))
         return {f"TRADE above {threshold:g}": threshold for threshold in thresholds}
 
+    def objection(self, record: TrainingRecord) -> str | None:
+        """That a simple baseline did as well on the rows that no model saw."""
+        beaten = record.settings.get("beaten_by") or []
+        return f"on unseen trades it is not better than {'; '.join(beaten)}" if beaten else None
+
+    def card_lines(self, settings: Mapping[str, Any]) -> list[str]:
+        """What it has learnt from, and what it does not beat."""
+        if "trained_on" not in settings:
+            return []
+        real = settings["trained_on"] == "history"
+        beaten = [f"- not better than {line}" for line in settings.get("beaten_by") or []]
+        says = "a history of trades." if real else "a simulated market: it has never seen a real trade."
+        return ["## Trained on", "", f"`trained_on: {settings['trained_on']}`: {says}", *beaten, ""]
+
     def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
         """A signal as JSON, or a file that holds one."""
         del settings

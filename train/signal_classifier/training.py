@@ -103,8 +103,12 @@ def train(
     show(comparison.text(f"{estimator}, untouched data"))
     for line in comparison.warnings(OURS):
         show(line)
+    beaten = comparison.beaten_by(OURS)
+    for line in beaten:
+        show(f"warning: not better than {line}; verify does not put it into use without --force")
     record = _record(labelled, fitted, unseen, estimator=estimator, random_state=random_state, seconds=seconds)
-    record = record.model_copy(update={"quality": comparison.quality(OURS)})
+    settings = record.settings | {"trained_on": "history" if data else "simulator", "beaten_by": beaten}
+    record = record.model_copy(update={"quality": comparison.quality(OURS), "settings": settings})
     save_skops(fitted.model, out / MODEL_FILE, trusted=TRUSTED_TYPES)
     write_atomic(out / EVALUATION_FILE, json_bytes(comparison.to_json()))
     draw_all(out, unseen.profitable, {name: answers[name] for name in (OURS, LOGISTIC, OLD_RECIPE)})

@@ -50,6 +50,7 @@ class Checked:
         refusals: what a runtime's own check said against the version.
         causes: why the first mismatched rows differ.
         original: where the original is; "" when it is missing, and golden replay was all that could be done.
+        objection: what its own model has against being put into use.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class Checked:
     refusals: list[str] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     original: str = ""
+    objection: str | None = None
 
     @property
     def tolerance(self) -> Tolerance:
@@ -70,6 +72,11 @@ class Checked:
         """Whether anything at all was out of parity."""
         results = [result for tally in self.families.values() for result in tally.results.values()]
         return bool(self.refusals) or any(result.rows and not result.in_parity for result in results)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be put into use."""
+        return self.proven and self.objection is None
 
     @property
     def proven(self) -> bool:

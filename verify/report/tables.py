@@ -48,6 +48,11 @@ def verdict(checked: Checked) -> str:
     name = f"{checked.manifest.model} {checked.folder.name}"
     if checked.differs:
         return f"{name}: NOT in parity with {checked.manifest.parity.reference}; nothing was promoted"
+    if checked.proven and not checked.usable:
+        return (
+            f"{name}: in parity with {checked.manifest.parity.reference}, but {checked.objection}; it is not put into "
+            "use without --force"
+        )
     if checked.proven:
         return f"{name}: in parity with {checked.manifest.parity.reference}; it is the current version"
     return f"{name}: could not check: the original is missing, only its golden cases were replayed"

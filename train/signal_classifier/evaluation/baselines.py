@@ -26,6 +26,9 @@ HIST_BOOSTING = "HistGradientBoosting"
 OLD_RECIPE = "old recipe"
 BASELINES = (BASE_RATE, EDGE_SIGN, LOGISTIC, HIST_BOOSTING, OLD_RECIPE)
 
+MUST_BEAT = (BASE_RATE, EDGE_SIGN, LOGISTIC, OLD_RECIPE)
+"""A model that does not beat these is of no use."""
+
 _EDGE = SIGNAL_NAMES.index("edge_percent")
 
 

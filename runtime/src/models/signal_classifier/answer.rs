@@ -29,6 +29,17 @@ impl Recommendation {
     }
 }
 
+/// What a model has learnt from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum TrainedOn {
+    /// A simulated market: it has never seen a real trade.
+    Simulator,
+    /// Trades that were made.
+    History,
+}
+
 /// Something a trader should know about an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -177,6 +188,9 @@ pub struct Classification {
     pub source: Source,
     /// The version of the model; `None` when the fallback answered.
     pub model_version: Option<Version>,
+    /// What that version has learnt from; `None` when the fallback answered, or where its manifest does not say.
+    #[serde(default)]
+    pub trained_on: Option<TrainedOn>,
     /// The traditional rule's score, 0 to 1.
     pub rule_score: f64,
     /// What a trader should know.
@@ -200,6 +214,7 @@ mod tests {
                 high_confidence: confidence > 0.8,
                 source: if model { Source::Model } else { Source::Fallback },
                 model_version: model.then(|| "0123456789ab".parse().unwrap()),
+                trained_on: model.then_some(if trade { TrainedOn::History } else { TrainedOn::Simulator }),
                 rule_score,
                 warnings: Warnings(bits),
             };

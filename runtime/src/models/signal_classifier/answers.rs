@@ -95,7 +95,7 @@ impl MlService {
                 let SignalModel { engine, limits, .. } = ready;
                 let row = limits.check(signal)?;
                 match self.confidence(engine, &row, within) {
-                    Ok(confidence) => Ok(self.by_model(signal, confidence, ready.warnings(&row), engine.version)),
+                    Ok(confidence) => Ok(self.by_model(ready, signal, confidence, &row)),
                     Err(error @ Error::Deadline { .. }) => Err(error),
                     Err(error) => self.by_rule(signal, Warning::ModelFailed, &error.to_string()),
                 }
@@ -189,7 +189,7 @@ impl MlService {
         out.reserve(signals.len());
         for ((signal, row), &answer) in signals.iter().zip(&rows).zip(&answers) {
             out.push(match (&ran, probability(answer)) {
-                (Ok(()), Ok(confidence)) => self.by_model(signal, confidence, ready.warnings(row), engine.version),
+                (Ok(()), Ok(confidence)) => self.by_model(ready, signal, confidence, row),
                 (Err(error), _) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
                 (Ok(()), Err(error)) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
             });
@@ -197,7 +197,18 @@ impl MlService {
         Ok(())
     }
 
-    fn by_model(&self, signal: &TradeSignal, confidence: f64, known: Warnings, version: Version) -> Classification {
+    fn by_model(
+        &self,
+        model: &SignalModel,
+        signal: &TradeSignal,
+        confidence: f64,
+        row: &[f64; N_FIELDS],
+    ) -> Classification {
+        let answer = self.by_version(signal, confidence, model.warnings(row), model.engine.version);
+        Classification { trained_on: model.trained_on, ..answer }
+    }
+
+    fn by_version(&self, signal: &TradeSignal, confidence: f64, known: Warnings, version: Version) -> Classification {
         let rule = rule_score(signal);
         let mut warnings = known;
         if (confidence - rule).abs() > DISAGREEMENT {
@@ -207,7 +218,7 @@ impl MlService {
     }
 
     fn by_fake(&self, signal: &TradeSignal, confidence: f64) -> Classification {
-        self.by_model(signal, confidence, Warnings::default().with(Warning::Fake), Version::FAKE)
+        self.by_version(signal, confidence, Warnings::default().with(Warning::Fake), Version::FAKE)
     }
 
     fn by_rule(&self, signal: &TradeSignal, warning: Warning, cause: &str) -> Result<Classification, Error> {
@@ -242,6 +253,7 @@ impl MlService {
             high_confidence: confidence > HIGH_CONFIDENCE,
             source: if model_version.is_some() { Source::Model } else { Source::Fallback },
             model_version,
+            trained_on: None,
             rule_score,
             warnings,
         }

@@ -61,6 +61,7 @@ mod tests {
             high_confidence: true,
             source: Source::Fallback,
             model_version: None,
+            trained_on: None,
             rule_score: 0.9,
             warnings: Warnings::default(),
         };
