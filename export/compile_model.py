@@ -42,7 +42,7 @@ def draft_of(model: Model, folder: Path) -> Draft:
         golden_inputs=inputs,
         golden_outputs=outputs,
         settings=model.manifest_settings(record),
-        card_lines=model.card_lines(model.manifest_settings(record)),
+        card_lines=model.card_lines(record.settings),
     )
 
 

@@ -179,7 +179,7 @@ class Model(ABC):
         return list(quality)
 
     def card_lines(self, settings: Mapping[str, Any]) -> list[str]:
-        """A section of the model card on what is peculiar to the model, as lines of Markdown."""
+        """A section of the model card on what is peculiar to the model, as Markdown, from the record's settings."""
         return []
 
     def window_inputs(self, window: Window, settings: Mapping[str, Any]) -> Tensors:

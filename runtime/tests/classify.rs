@@ -60,7 +60,24 @@ fn the_whole_answer_is_json_with_source_and_version() {
     let version = house.version("signal_classifier");
     assert_eq!(answer["model_version"].as_str().unwrap(), version.file_name().unwrap());
     assert!(answer["rule_score"].as_f64().unwrap() > 0.7);
+    assert_eq!(answer["trained_on"], serde_json::Value::Null, "the fixture's manifest does not say");
     assert_eq!(answer["warnings"], serde_json::json!([]));
+}
+
+#[test]
+fn an_answer_says_whether_its_model_has_ever_seen_a_real_trade() {
+    for (data, wanted) in [
+        (serde_json::json!({"source": "built-in market simulator, seed 42", "sha256": null}), "simulator"),
+        (serde_json::json!({"source": "trades.csv", "sha256": "ab"}), "history"),
+        // A file may be called as it likes.
+        (serde_json::json!({"source": "simulator.csv", "sha256": "ab"}), "history"),
+    ] {
+        let house = House::new();
+        house.remake("signal_classifier", |manifest| manifest["training"]["data"] = data.clone());
+        let answer: serde_json::Value =
+            serde_json::from_str(house.run(&["classify", "--json", SIGNAL]).good()).unwrap();
+        assert_eq!(answer["trained_on"], wanted);
+    }
 }
 
 #[test]

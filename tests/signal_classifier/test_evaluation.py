@@ -184,3 +184,18 @@ def test_the_benchmark_reports_every_target_with_its_figure(tmp_path: Path) -> N
     assert result.targets[0].measured == share
     assert result.targets[0].met == (share >= 0.985)
     assert set(result.ablation) == {"all", *FOR_TREES}
+
+
+def test_what_must_be_beaten_and_is_not_is_named_with_both_figures() -> None:
+    from train.signal_classifier.evaluation.baselines import BASE_RATE, HIST_BOOSTING, MUST_BEAT
+    from train.signal_classifier.evaluation.comparison import OURS, compare
+
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0.05, 0.95, 4000)
+    outcome = (rng.random(4000) < truth).astype(np.int64)
+    flat, noise = np.full(4000, outcome.mean()), rng.uniform(0.0, 1.0, 4000)
+    good = dict.fromkeys(MUST_BEAT, flat) | {HIST_BOOSTING: truth, OURS: 0.9 * truth + 0.05}
+    assert compare(outcome, good).beaten_by(OURS) == [], "boosting is no simple baseline"
+    found = compare(outcome, good | {OURS: noise}).beaten_by(OURS)
+    assert any(line.startswith(f"{BASE_RATE}: Brier 0.2") for line in found)
+    assert len(compare(outcome, good | {OURS: flat}).beaten_by(OURS)) == 2 * len(MUST_BEAT), "a draw is no win"

@@ -110,6 +110,15 @@ class SignalClassifier(Model):
         confidence = np.asarray(outputs[SIGNAL_OUTPUT.name], dtype=np.float64).reshape(-1)
         return {BRIER: (confidence - window.arrays[OUTCOME]) ** 2}
 
+    def card_lines(self, settings: Mapping[str, Any]) -> list[str]:
+        """What it has learnt from, and what it does not beat."""
+        if "trained_on" not in settings:
+            return []
+        real = settings["trained_on"] == "history"
+        beaten = [f"- not better than {line}" for line in settings.get("beaten_by") or []]
+        says = "a history of trades." if real else "a simulated market: it has never seen a real trade."
+        return ["## Trained on", "", f"`trained_on: {settings['trained_on']}`: {says}", *beaten, ""]
+
     def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
         """A signal as JSON, or a file that holds one."""
         del settings

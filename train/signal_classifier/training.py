@@ -113,9 +113,13 @@ def train(
     show(comparison.text(f"{estimator}, untouched data"))
     for line in comparison.warnings(OURS):
         show(line)
+    beaten = comparison.beaten_by(OURS)
+    for line in beaten:
+        show(f"warning: not better than {line}; the gate does not put it into use unless it is forced")
     record = _record(labelled, known, fitted, unseen, estimator=estimator, random_state=random_state, seconds=seconds)
+    settings = record.settings | {"trained_on": "history" if data else "simulator", "beaten_by": beaten}
     window = write_window(out, gate_window(unseen, answers))
-    record = record.model_copy(update={"quality": comparison.quality(OURS), "window": window})
+    record = record.model_copy(update={"quality": comparison.quality(OURS), "settings": settings, "window": window})
     save_skops(fitted.model, out / MODEL_FILE, trusted=TRUSTED_TYPES)
     write_atomic(out / EVALUATION_FILE, json_bytes(comparison.to_json()))
     draw_all(out, unseen.profitable, {name: answers[name] for name in (OURS, LOGISTIC, OLD_RECIPE)})

@@ -64,8 +64,7 @@ pub(crate) struct GoldenEntry {
 struct TrainingEntry {
     #[serde(rename = "estimator")]
     _estimator: String,
-    #[serde(rename = "data")]
-    _data: Value,
+    data: Value,
     #[serde(rename = "random_state", deserialize_with = "Option::deserialize")]
     _random_state: Option<i64>,
     #[serde(rename = "libraries")]
@@ -121,13 +120,19 @@ pub(crate) struct Manifest {
     pub(crate) settings: Value,
     #[serde(default)]
     pub(crate) novelty: Option<NoveltyEntry>,
-    #[serde(rename = "training")]
-    _training: TrainingEntry,
+    training: TrainingEntry,
     #[serde(rename = "quality")]
     _quality: Vec<Value>,
 }
 
 impl Manifest {
+    /// What training saw, in words, and whether that was files: those have a hash, a simulator has none.
+    pub(crate) fn trained_on(&self) -> Option<(&str, bool)> {
+        let source = self.training.data.get("source")?.as_str()?;
+        let of_files = self.training.data.get("sha256").is_some_and(Value::is_string);
+        Some((source, of_files))
+    }
+
     /// Parses and checks a manifest; the error names the field.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut value = json::parse(bytes)?;

@@ -11,7 +11,7 @@ pub(crate) mod volatility_predictor;
 mod tests;
 
 pub use fixed::Fixed;
-pub use signal_classifier::answer::{Classification, Recommendation, Warning, Warnings};
+pub use signal_classifier::answer::{Classification, Recommendation, TrainedOn, Warning, Warnings};
 pub use signal_classifier::builder::SignalBuilder;
 pub use signal_classifier::drop_in::classify_signal_quality;
 pub use signal_classifier::keys::SIGNAL_CLASSIFIER;
@@ -25,7 +25,7 @@ pub use volatility_predictor::keys::VOLATILITY_PREDICTOR;
 
 /// Trade signals: eight numbers in the units of the engine, read strictly and held to the limits of the contract.
 pub mod signal {
-    pub use crate::models::signal_classifier::answer::{Classification, Recommendation, Warning, Warnings};
+    pub use crate::models::signal_classifier::answer::{Classification, Recommendation, TrainedOn, Warning, Warnings};
     pub use crate::models::signal_classifier::builder::SignalBuilder;
     pub use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_FIELDS};
     pub use crate::models::signal_classifier::signal::TradeSignal;

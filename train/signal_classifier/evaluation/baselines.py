@@ -28,6 +28,9 @@ BASELINES = (BASE_RATE, EDGE_SIGN, LOGISTIC, HIST_BOOSTING, OLD_RECIPE)
 SIMPLE = (BASE_RATE, EDGE_SIGN, LOGISTIC)
 """Those that a model must beat to be put into use."""
 
+MUST_BEAT = (BASE_RATE, EDGE_SIGN, LOGISTIC, OLD_RECIPE)
+"""A model that does not beat these is of no use."""
+
 _EDGE = SIGNAL_NAMES.index("edge_percent")
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from train.core.record import QualityRow
-from train.signal_classifier.evaluation.baselines import BASE_RATE, BASELINES, fit_baseline
+from train.signal_classifier.evaluation.baselines import BASE_RATE, BASELINES, MUST_BEAT, fit_baseline
 from train.signal_classifier.evaluation.metrics import (
     METRICS,
     THRESHOLDS,
@@ -65,6 +65,17 @@ class Comparison:
         stream = io.StringIO()
         Console(file=stream, width=24 + 17 * len(self.figures)).print(table)
         return stream.getvalue().rstrip()
+
+    def beaten_by(self, model: str) -> list[str]:
+        """Of the baselines that `model` must beat those that it does not, in Brier and in AUC, with both figures."""
+        mine = self.figures[model]
+        found = []
+        for metric, sign in (("Brier", -1.0), ("AUC", 1.0)):
+            for name in MUST_BEAT:
+                rival = self.figures[name][metric].value if name in self.figures else -sign * float("inf")
+                if not sign * mine[metric].value > sign * rival:
+                    found.append(f"{name}: {metric} {rival:.4f}, the model's {mine[metric].value:.4f}")
+        return found
 
     def warnings(self, model: str) -> list[str]:
         """One line if the probabilities of `model` are no better than the base rate's: do not bet on them."""

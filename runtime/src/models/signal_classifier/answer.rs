@@ -30,6 +30,17 @@ impl Recommendation {
     }
 }
 
+/// What a model has learnt from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum TrainedOn {
+    /// A simulated market: it has never seen a real trade.
+    Simulator,
+    /// Trades that were made.
+    History,
+}
+
 /// Something a trader should know about an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -181,6 +192,9 @@ pub struct Classification {
     /// Which engine ran the model; `None` when the fallback answered.
     #[serde(default)]
     pub engine: Option<EngineKind>,
+    /// What that version has learnt from; `None` when the fallback answered, or where its manifest does not say.
+    #[serde(default)]
+    pub trained_on: Option<TrainedOn>,
     /// The traditional rule's score, 0 to 1.
     pub rule_score: f64,
     /// What a trader should know.
@@ -205,6 +219,7 @@ mod tests {
                 source: if model { Source::Model } else { Source::Fallback },
                 model_version: model.then(|| "0123456789ab".parse().unwrap()),
                 engine: model.then_some(if trade { EngineKind::Native } else { EngineKind::Onnxruntime }),
+                trained_on: model.then_some(if trade { TrainedOn::History } else { TrainedOn::Simulator }),
                 rule_score,
                 warnings: Warnings(bits),
             };

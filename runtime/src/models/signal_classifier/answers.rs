@@ -96,7 +96,10 @@ impl MlService {
                 let SignalModel { engine, limits, .. } = ready;
                 let row = limits.check(signal)?;
                 match self.confidence(engine, &row, within) {
-                    Ok(confidence) => Ok(self.by_model(signal, confidence, ready.warnings(&row), By::of(engine))),
+                    Ok(confidence) => Ok(Classification {
+                        trained_on: ready.trained_on,
+                        ..self.by_model(signal, confidence, ready.warnings(&row), By::of(engine))
+                    }),
                     Err(error @ Error::Deadline { .. }) => Err(error),
                     Err(error) => self.by_rule(signal, Warning::ModelFailed, &error.to_string()),
                 }
@@ -190,7 +193,10 @@ impl MlService {
         out.reserve(signals.len());
         for ((signal, row), &answer) in signals.iter().zip(&rows).zip(&answers) {
             out.push(match (&ran, probability(answer)) {
-                (Ok(()), Ok(confidence)) => self.by_model(signal, confidence, ready.warnings(row), By::of(engine)),
+                (Ok(()), Ok(confidence)) => Classification {
+                    trained_on: ready.trained_on,
+                    ..self.by_model(signal, confidence, ready.warnings(row), By::of(engine))
+                },
                 (Err(error), _) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
                 (Ok(()), Err(error)) => self.by_rule(signal, Warning::ModelFailed, &error.to_string())?,
             });
@@ -243,6 +249,7 @@ impl MlService {
             source: if by.is_some() { Source::Model } else { Source::Fallback },
             model_version: by.map(|by| by.version),
             engine: by.and_then(|by| by.engine),
+            trained_on: None,
             rule_score,
             warnings,
         }

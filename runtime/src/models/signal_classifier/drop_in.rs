@@ -62,6 +62,7 @@ mod tests {
             source: Source::Fallback,
             model_version: None,
             engine: None,
+            trained_on: None,
             rule_score: 0.9,
             warnings: Warnings::default(),
         };

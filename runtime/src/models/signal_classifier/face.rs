@@ -7,7 +7,7 @@ use crate::artifact::version::Version;
 use crate::config::settings::Config;
 use crate::engine::loaded::Engine;
 use crate::error::Error;
-use crate::models::signal_classifier::answer::{Warning, Warnings};
+use crate::models::signal_classifier::answer::{TrainedOn, Warning, Warnings};
 use crate::models::signal_classifier::contract::{Limits, check_contract};
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_CLASSIFIER};
 use crate::models::signal_classifier::novelty::Novelty;
@@ -45,6 +45,7 @@ impl Signals {
 pub(crate) struct SignalModel {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
+    pub(crate) trained_on: Option<TrainedOn>,
     novelty: Option<Novelty>,
 }
 
@@ -60,7 +61,12 @@ impl Face for SignalModel {
     fn of(engine: Engine, _: &Config, _: &Path) -> Result<Self, Error> {
         let limits = Limits::of(&engine.manifest.inputs[0].columns);
         let novelty = engine.manifest.novelty.as_ref().and_then(Novelty::of);
-        Ok(Self { engine, limits, novelty })
+        let trained_on = match engine.manifest.trained_on() {
+            Some((_, true)) => Some(TrainedOn::History),
+            Some((source, false)) if source.contains("simulator") => Some(TrainedOn::Simulator),
+            _ => None,
+        };
+        Ok(Self { engine, limits, trained_on, novelty })
     }
 
     fn engine(&self) -> &Engine {
