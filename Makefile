@@ -97,6 +97,10 @@ $(STAMPS)/verified: $(MODEL_NAMES:%=$(STAMPS)/verify-%)
 
 .PRECIOUS: $(MODELS)/%/training.json $(STAMPS)/export-% $(STAMPS)/verify-%
 
+.PHONY: retrain
+retrain: $(STAMPS)/venv $(STAMPS)/binary  ## Train, export, prove, gate and promote what is older than a week (MODEL=, DATA=, KEY=, OLDER=7d)
+	@$(PY) -m verify retrain $(or $(MODEL),all) --if-older-than $(or $(OLDER),7d) $(if $(DATA),--data $(DATA)) $(if $(KEY),--key $(KEY))
+
 # ------------------------------------------------------------------------------------------------------------ test
 
 .PHONY: test test-fast check check-python test-python test-rust test-engines features

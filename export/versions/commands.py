@@ -30,6 +30,7 @@ def version_parser(command: str) -> argparse.ArgumentParser:
     if command == "keygen":
         parser.add_argument("private", type=Path, metavar="PRIVATE.pem", help="kept outside of any repository")
         parser.add_argument("public", type=Path, metavar="PUBLIC.pem", help="goes into trust.keys of the config")
+        parser.add_argument("--days", type=_count, metavar="N", help="the public key's last day is in N days")
         return parser
     nargs = "?" if command == "list" else None
     parser.add_argument("model", nargs=nargs, metavar="MODEL", help="a name, or the folder of a model of your own")
@@ -161,7 +162,7 @@ def _sign(options: argparse.Namespace) -> int:
 def _keygen(options: argparse.Namespace) -> int:
     from export.versions.signing import keygen
 
-    fingerprint = keygen(options.private, options.public)
+    fingerprint = keygen(options.private, options.public, days=options.days)
     cli.show(f"{options.private}: private, keep it; {options.public}: public, fingerprint {fingerprint}")
     return cli.EXIT_GOOD
 

@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ PASSWORD = "DOLLARBILL_ML_KEY_PASSWORD"
 """Environment variable with the password of the private key, if it has one."""
 
 
-def keygen(private: Path, public: Path) -> str:
+def keygen(private: Path, public: Path, *, days: int | None = None) -> str:
     """Make a key pair (ECDSA P-256): the private key for its owner alone, the public one for everybody.
+
+    Args:
+        private: the private key's file.
+        public: the public key's.
+        days: how long the runtime is to accept what it signs; None for no end.
 
     Returns:
         The public key's fingerprint: SHA-256 of its PEM, as the signatures quote it.
@@ -53,7 +59,8 @@ def keygen(private: Path, public: Path) -> str:
             stream.flush()
             os.fsync(stream.fileno())
         sync_folder(private.parent)
-    write_atomic(public, open_half)
+    last = None if days is None else (datetime.now(UTC) + timedelta(days=days)).date()
+    write_atomic(public, open_half if last is None else f"not-after: {last}\n".encode() + open_half)
     return fingerprint(open_half)
 
 

@@ -41,6 +41,8 @@ PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("verify", "compare"): verify_command.compare_parser,
     ("verify", "explain"): verify_command.explain_parser,
     ("verify", "survey"): verify_command.survey_parser,
+    ("verify", "retrain"): verify_command.retrain_parser,
+    ("verify", "reproduce"): verify_command.reproduce_parser,
 }
 
 

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
         }
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
-            run_model::run(Place::find(named)?, &dir, rows.as_deref(), output.as_deref())
+            run_model::run((Place::find(named)?, run_model::trust(named)?), &dir, rows.as_deref(), output.as_deref())
         }
         Command::Check { path } => artifacts::check(named, path),
         Command::Completions { shell } => {
