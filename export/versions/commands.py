@@ -132,7 +132,7 @@ def _rollback(options: argparse.Namespace) -> int:
     folder, _ = _folder(options)
     sign = _signer(options)
     require_signature(_config(options), sign)
-    step = roll_back(folder, why=options.reason, sign=sign)
+    step = roll_back(folder, why=options.reason, sign=sign, check=_check(options))
     cli.show(f"{folder}: {step.version} is in use again, {step.replaces} is not; step {step.number}")
     return cli.EXIT_GOOD
 
@@ -154,7 +154,7 @@ def _sign(options: argparse.Namespace) -> int:
     sign = _signer(options)
     assert sign is not None
     folder, _ = _folder(options)
-    step = sign_again(folder, why=options.reason, sign=sign)
+    step = sign_again(folder, why=options.reason, sign=sign, check=_check(options))
     cli.show(f"{folder}: {step.version} is signed, step {step.number}")
     return cli.EXIT_GOOD
 
@@ -173,6 +173,22 @@ def _signer(options: argparse.Namespace) -> Any:
     from export.versions.signing import signer
 
     return signer(options.key)
+
+
+def _check(options: argparse.Namespace) -> Any:
+    """What is signed anew must be as it was signed before."""
+    if options.key is None:
+        return None
+    from export.versions.signing import require_as_signed
+
+    keys = [_root(options) / key for key in _config(options).trust.keys]
+    return lambda folder, version, steps: require_as_signed(folder, version, steps, keys=keys, private=options.key)
+
+
+def _root(options: argparse.Namespace) -> Path:
+    """The folder that the config's paths start from: the one that holds `config/`, else the file's own."""
+    folder = (options.config or DEFAULT_CONFIG).absolute().parent
+    return folder.parent if folder.name == "config" else folder
 
 
 def _config(options: argparse.Namespace) -> Config:

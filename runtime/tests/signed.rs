@@ -7,6 +7,8 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use dollarbill_ml::trust::{Policy, Trust};
 use dollarbill_ml::{Error, Model};
@@ -286,6 +288,60 @@ fn a_step_that_was_seen_is_never_followed_by_an_older_one() {
     // The same version again, by a step of its own: that is a rollback.
     house.point(FIRST, 3);
     assert!(model.reload().unwrap().is_some());
+}
+
+#[test]
+fn a_process_serves_without_a_gap_while_versions_come_go_and_are_refused() {
+    let house = House::new();
+    house.point(FIRST, 1);
+    let model = house.open().unwrap();
+    let watcher = dollarbill_ml::Watcher::start(&model, Duration::from_millis(1)).unwrap();
+    let (stop, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let answers = model.run_one(&[30.0, 1.5, 3.0]).unwrap();
+                    assert_eq!(answers.output("sum").unwrap().float64(), Some([31.5].as_slice()));
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let serves = |version: &str| model.signature().version.to_string() == version;
+        let comes = |version: &str| {
+            let until = Instant::now() + Duration::from_secs(20);
+            while !serves(version) {
+                assert!(Instant::now() < until, "{version} did not come");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        let stays = |version: &str| {
+            std::thread::sleep(Duration::from_millis(100));
+            assert!(serves(version));
+        };
+        // In one rename, as promotion does it: a reader never sees half a pointer.
+        let point = |version: &str, step: u64| {
+            let pointer = format!("{{\"version\": \"{version}\", \"step\": {step}}}\n");
+            fs::write(house.at("numbers/new.json"), pointer).unwrap();
+            fs::rename(house.at("numbers/new.json"), house.at("numbers/current.json")).unwrap();
+        };
+        point(SECOND, 7); // a stranger's signature, and of another version
+        stays(FIRST);
+        point(SECOND, 2); // promoted
+        comes(SECOND);
+        point(FIRST, 1); // replayed
+        stays(SECOND);
+        let card = house.at(&format!("numbers/{FIRST}/model_card.md"));
+        let whole = fs::read(&card).unwrap();
+        fs::write(&card, "tampered").unwrap();
+        point(FIRST, 3);
+        stays(SECOND);
+        fs::write(&card, whole).unwrap(); // rolled back
+        comes(FIRST);
+        stop.store(true, Ordering::Relaxed);
+    });
+    drop(watcher);
+    assert!(calls.load(Ordering::Relaxed) > 1000);
 }
 
 #[test]

@@ -158,16 +158,58 @@ def test_keys_are_rotated_by_signing_anew_and_a_rollback_is_signed(house: Versio
     promote(house, export, "weak", "--key", weekly)
     promote(house, export, "good", "--key", weekly)
     assert export("sign", SIGNAL_CLASSIFIER, *place).code == 2
-    assert export("sign", SIGNAL_CLASSIFIER, *place, "--key", following, "--reason", "rotation").code == 0
+    both = config(house, [keys / "weekly.pub.pem", keys / "next.pub.pem"])
+    rotated = ("--key", following, "--config", both)
+    assert export("sign", SIGNAL_CLASSIFIER, *place, *rotated, "--reason", "rotation").code == 0
     only_new = config(house, [keys / "next.pub.pem"])
     assert served(only_new).returncode == 0
-    assert export("rollback", SIGNAL_CLASSIFIER, *place, "--key", following).code == 0
+    config(house, [keys / "weekly.pub.pem", keys / "next.pub.pem"])
+    assert export("rollback", SIGNAL_CLASSIFIER, *place, *rotated).code == 0
+    config(house, [keys / "next.pub.pem"])
     assert house.name_in_use() == "weak"
     assert served(only_new).returncode == 0
     rows = json.loads(export("list", SIGNAL_CLASSIFIER, *place, "--json").out)
     signers = {row["version"]: row["signer"] for row in rows}
     assert len(set(signers.values())) == 1
     assert len(signers[house.version["weak"]]) == 12
+
+
+@pytest.mark.parametrize("spoil", ["changed", "added", "removed"])
+def test_what_was_tampered_with_is_not_made_good_by_signing_it_anew(
+    house: Versions, keys: Path, export: Call, spoil: str
+) -> None:
+    place = ("--artifacts", house.artifacts, "--key", keys / "private" / "weekly.pem")
+    for name in ("weak", "good"):
+        promote(house, export, name, "--key", keys / "private" / "weekly.pem")
+    for name, command in (("weak", "rollback"), ("good", "sign")):
+        folder = house.folder / house.version[name]
+        if spoil == "changed":
+            (folder / "model_card.md").write_text("# the best of all")
+        elif spoil == "added":
+            (folder / "more.json").write_text("{}")
+        else:
+            (folder / "model_card.md").unlink()
+        done = export(command, SIGNAL_CLASSIFIER, *place)
+        assert done.code == 2, command
+        assert "00000" in done.err
+    assert house.name_in_use() == "good"
+
+
+def test_another_keys_version_is_signed_anew_only_where_that_key_is_trusted(
+    house: Versions, keys: Path, export: Call
+) -> None:
+    promote(house, export, "weak", "--key", keys / "private" / "weekly.pem")
+    call = (
+        "sign",
+        SIGNAL_CLASSIFIER,
+        "--artifacts",
+        house.artifacts,
+        "--key",
+        keys / "private" / "next.pem",
+        "--config",
+    )
+    assert export(*call, config(house, [keys / "next.pub.pem"])).code == 2
+    assert export(*call, config(house, [keys / "weekly.pub.pem"])).code == 0
 
 
 def test_where_signatures_are_required_nothing_comes_into_use_without(
