@@ -105,6 +105,9 @@ verify-all: $(MODEL_NAMES:%=$(STAMPS)/export-%) $(STAMPS)/binary  ## Every model
 	@$(PY) -m verify runtimes --install
 	@echo "== every model in every runtime"
 	@$(PY) -m verify all --runtime $(or $(RUNTIME),all) --report build/report.html --report build/report.json
+.PHONY: retrain
+retrain: $(STAMPS)/venv $(STAMPS)/binary  ## Train, export, prove, gate and promote what is older than a week (MODEL=, DATA=, KEY=, OLDER=7d)
+	@$(PY) -m verify retrain $(or $(MODEL),all) --if-older-than $(or $(OLDER),7d) $(if $(DATA),--data $(DATA)) $(if $(KEY),--key $(KEY))
 
 # ------------------------------------------------------------------------------------------------------------ test
 

@@ -5,8 +5,8 @@
 set -eu
 cd "$(dirname "$0")"
 # `cli` brings ort, files and history with it, so what it can be combined with is metrics alone.
-alone="ort files history metrics cli"
-combinations="ort,files ort,history files,history ort,files,history ort,metrics files,metrics history,metrics
+alone="ort files history metrics signatures cli"
+combinations="ort,files ort,history files,history ort,files,history ort,metrics files,metrics history,metrics ort,signatures
     ort,files,metrics ort,history,metrics files,history,metrics ort,files,history,metrics cli,metrics"
 
 used() { # features

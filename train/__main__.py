@@ -2,12 +2,15 @@
 
 import argparse
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from train.config import DEFAULT_CONFIG, load_config
 from train.core import cli
 from train.core.errors import PipelineError
+from train.core.record import TrainingRecord, read_record, write_record
 from train.model import Model, TrainingRequest
+from train.provenance import age, is_due, provenance_of
 from train.registry import models
 
 DEFAULT_OUT = Path("build/models")
@@ -23,7 +26,7 @@ Next: python -m export. Exit codes: 0 good, 2 could not.
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m train`."""
-    rows = [("", "every model, on the built-in simulators")]
+    rows = [("", "every model, on the built-in simulators"), ("--if-older-than 7d", "what was not trained this week")]
     rows += [(f"{name} {example}", says) for name, model in models().items() for example, says in model.train_examples]
     command = argparse.ArgumentParser(
         prog="python -m train",
@@ -36,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="default: the simulator")
     command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default: {DEFAULT_CONFIG}")
     command.add_argument("--estimator", choices=estimators, help="for a model that offers a choice")
+    command.add_argument("--if-older-than", type=age, metavar="AGE", help="train only what is older, for instance 7d")
     command.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"default: {DEFAULT_OUT}")
     return command
 
@@ -57,16 +61,22 @@ def main(arguments: Sequence[str]) -> int:
 
     for model in asked:
         where = options.out / model.name
-        record = model.train(
-            TrainingRequest(
-                out=where,
-                data=options.data,
-                training=config.training,
-                section=config.section(model.name),
-                estimator=choices[model.name],
-                show=show,
-            )
+        if options.if_older_than is not None:
+            due, why = is_due(_known(where), options.if_older_than)
+            show(f"{why}; {model.name}" if why.startswith("warning: ") else f"{model.name}: {why}")
+            if not due:
+                continue
+        request = TrainingRequest(
+            out=where,
+            data=options.data,
+            training=config.training,
+            section=config.section(model.name),
+            estimator=choices[model.name],
+            show=show,
         )
+        made = {"provenance": provenance_of(request), "trained_at": datetime.now(UTC).isoformat(timespec="seconds")}
+        record = model.train(request).model_copy(update=made)
+        write_record(where, record)
         cli.show(f"{model.name}: {record.estimator}, {record.data.rows:,} rows, {record.seconds:.1f} s -> {where}")
         for row in record.quality:
             cli.show(f"  {row.metric}: {row.value:.4f} ({row.baseline}: {row.baseline_value:.4f})")
@@ -74,6 +84,14 @@ def main(arguments: Sequence[str]) -> int:
     for line in warnings:
         cli.show(line)
     return cli.EXIT_GOOD
+
+
+def _known(folder: Path) -> TrainingRecord | None:
+    """The record of an earlier training; None where there is none that can be read."""
+    try:
+        return read_record(folder)
+    except PipelineError:
+        return None
 
 
 def _estimator(chosen: str | None, model: Model, *, alone: bool) -> str | None:

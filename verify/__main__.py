@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from train.config import DEFAULT_CONFIG
 from train.core import cli
 from train.core.errors import PipelineError
+from train.provenance import age
 from train.registry import model_named, models
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ examples:
 A candidate in parity that passes the gate (`python -m export promote --help`) becomes the current version.
 Exit codes: 0 in parity, 1 not in parity or refused by the gate, 2 could not check.
 """
-COMMANDS = ("compare", "explain", "runtimes", "skill", "survey", "summary", "vectors")
+COMMANDS = ("compare", "explain", "reproduce", "retrain", "runtimes", "skill", "survey", "summary", "vectors")
 RUNTIMES = "python,rust"
 FEW_RUNTIMES = 3
 """Of more than these a table of runtimes is printed, and of families of rows only what differs."""
@@ -77,6 +79,8 @@ def _examples() -> list[tuple[str, str]]:
         ("survey", "public data sets: our compiler beside stock skl2onnx"),
         ("all --runtime all", "every runtime that is installed (`python -m verify runtimes` lists them)"),
         ("summary", "quality and parity of the versions in use"),
+        ("retrain --if-older-than 7d", "train, export, prove, gate and promote as one job"),
+        (f"reproduce {next(iter(models()), 'MODEL')}", "the version in use, trained again: is it the same?"),
     ]
 
 
@@ -154,6 +158,42 @@ def vectors_parser() -> argparse.ArgumentParser:
     return command
 
 
+def retrain_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify retrain`."""
+    command = _sub(
+        "retrain",
+        "Train, export, prove, gate and promote as one job, alone, that goes on where it was broken off. "
+        "Exit codes: 0 promoted or nothing to do, 1 not in parity or refused by the gate, 2 could not.",
+    )
+    command.add_argument("model", nargs="?", default="all", choices=[*models(), "all"], help="default: all")
+    command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="default: the simulator")
+    command.add_argument("--if-older-than", type=age, metavar="AGE", help="only what was trained so long ago: 7d, 12h")
+    command.add_argument("--estimator", help="for a model that offers a choice")
+    command.add_argument("--key", type=Path, metavar="PRIVATE.pem", help="sign the step with this key")
+    command.add_argument("--reason", default="retrained", metavar="TEXT", help="kept in the history")
+    command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default: {DEFAULT_CONFIG}")
+    command.add_argument("--rows", type=_count, metavar="N", help="random rows (default: the model's own number)")
+    command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}")
+    command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
+    command.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
+    command.add_argument("--seed", type=_count, default=0, metavar="S")
+    return command
+
+
+def reproduce_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify reproduce`."""
+    command = _sub(
+        "reproduce",
+        "Train a version again from what its manifest records, and say whether the same version comes. "
+        "Exit codes: 0 the same, 1 another, 2 could not.",
+    )
+    command.add_argument("model", choices=[*models()])
+    command.add_argument("version", nargs="?", metavar="VERSION", help="default: the one in use")
+    command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="the files it was trained on")
+    command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
+    return command
+
+
 def main(arguments: Sequence[str]) -> int:
     """Do what the first argument says."""
     if arguments and arguments[0] in COMMANDS:
@@ -190,6 +230,14 @@ def _command(name: str, arguments: Sequence[str]) -> int:
         from verify.figures.survey import run_survey
 
         return run_survey(survey_parser().parse_args(arguments))
+    if name == "retrain":
+        from verify.retrain import run_retrain
+
+        return run_retrain(retrain_parser().parse_args(arguments))
+    if name == "reproduce":
+        from verify.reproduce import run_reproduce
+
+        return run_reproduce(reproduce_parser().parse_args(arguments))
     from verify.report.summary import summary
 
     command = _sub("summary", "Quality and parity of the versions in use, and one answer of each by the Rust binary.")

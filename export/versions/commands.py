@@ -30,6 +30,7 @@ def version_parser(command: str) -> argparse.ArgumentParser:
     if command == "keygen":
         parser.add_argument("private", type=Path, metavar="PRIVATE.pem", help="kept outside of any repository")
         parser.add_argument("public", type=Path, metavar="PUBLIC.pem", help="goes into trust.keys of the config")
+        parser.add_argument("--days", type=_count, metavar="N", help="the public key's last day is in N days")
         return parser
     nargs = "?" if command == "list" else None
     parser.add_argument("model", nargs=nargs, metavar="MODEL", help="a name, or the folder of a model of your own")
@@ -131,7 +132,7 @@ def _rollback(options: argparse.Namespace) -> int:
     folder, _ = _folder(options)
     sign = _signer(options)
     require_signature(_config(options), sign)
-    step = roll_back(folder, why=options.reason, sign=sign)
+    step = roll_back(folder, why=options.reason, sign=sign, check=_check(options))
     cli.show(f"{folder}: {step.version} is in use again, {step.replaces} is not; step {step.number}")
     return cli.EXIT_GOOD
 
@@ -153,7 +154,7 @@ def _sign(options: argparse.Namespace) -> int:
     sign = _signer(options)
     assert sign is not None
     folder, _ = _folder(options)
-    step = sign_again(folder, why=options.reason, sign=sign)
+    step = sign_again(folder, why=options.reason, sign=sign, check=_check(options))
     cli.show(f"{folder}: {step.version} is signed, step {step.number}")
     return cli.EXIT_GOOD
 
@@ -161,7 +162,7 @@ def _sign(options: argparse.Namespace) -> int:
 def _keygen(options: argparse.Namespace) -> int:
     from export.versions.signing import keygen
 
-    fingerprint = keygen(options.private, options.public)
+    fingerprint = keygen(options.private, options.public, days=options.days)
     cli.show(f"{options.private}: private, keep it; {options.public}: public, fingerprint {fingerprint}")
     return cli.EXIT_GOOD
 
@@ -172,6 +173,22 @@ def _signer(options: argparse.Namespace) -> Any:
     from export.versions.signing import signer
 
     return signer(options.key)
+
+
+def _check(options: argparse.Namespace) -> Any:
+    """What is signed anew must be as it was signed before."""
+    if options.key is None:
+        return None
+    from export.versions.signing import require_as_signed
+
+    keys = [_root(options) / key for key in _config(options).trust.keys]
+    return lambda folder, version, steps: require_as_signed(folder, version, steps, keys=keys, private=options.key)
+
+
+def _root(options: argparse.Namespace) -> Path:
+    """The folder that the config's paths start from: the one that holds `config/`, else the file's own."""
+    folder = (options.config or DEFAULT_CONFIG).absolute().parent
+    return folder.parent if folder.name == "config" else folder
 
 
 def _config(options: argparse.Namespace) -> Config:

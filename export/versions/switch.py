@@ -14,6 +14,8 @@ from train.core.files import explain_os_errors, sync_folder
 
 Sign = Callable[[Path, Step], None]
 """(model's folder, step) -> writes the step's signature."""
+Check = Callable[[Path, str, list[Step]], None]
+"""(model's folder, version, history) -> an error where the version is not as it was signed."""
 
 
 def put_into_use(
@@ -58,7 +60,7 @@ def there(model_folder: Path) -> Path:
     return model_folder
 
 
-def roll_back(model_folder: Path, *, why: str, sign: Sign | None = None) -> Step:
+def roll_back(model_folder: Path, *, why: str, sign: Sign | None = None, check: Check | None = None) -> Step:
     """Put the version that was in use before back into use.
 
     Raises:
@@ -71,24 +73,28 @@ def roll_back(model_folder: Path, *, why: str, sign: Sign | None = None) -> Step
         if not (model_folder / target).is_dir():
             raise PipelineError(f"{model_folder / target}: the version before is not there any more")
         read_manifest(model_folder / target)
+        if check is not None:
+            check(model_folder, target, history(model_folder))
         step = put_into_use(model_folder, target, event="rollback", why=why, sign=sign)
         if step is None:
             raise PipelineError(f"{model_folder}: {target} is in use already")
         return step
 
 
-def sign_again(model_folder: Path, *, why: str, sign: Sign) -> Step:
+def sign_again(model_folder: Path, *, why: str, sign: Sign, check: Check | None = None) -> Step:
     """Sign the version in use in a step of its own, for instance after the keys were rotated.
 
     Raises:
         PipelineError: none is in use, or it is damaged.
     """
     with changing(there(model_folder)):
-        history(model_folder)
+        steps = history(model_folder)
         current = read_pointer(model_folder, CURRENT)
         if current is None:
             raise PipelineError(f"{model_folder}: no version is in use; promote one first")
         read_manifest(model_folder / current.version)
+        if check is not None:
+            check(model_folder, current.version, steps)
         step = put_into_use(model_folder, current.version, event="sign", why=why, sign=sign)
         assert step is not None
         return step

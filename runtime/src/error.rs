@@ -74,6 +74,14 @@ pub enum Error {
         /// The field and what is wrong with it.
         reason: String,
     },
+    /// A version is not signed as `trust.policy` asks, or a key is none.
+    #[error("{}: {reason}", path.display())]
+    Signature {
+        /// The signature, the key, or the file that is not as it was signed.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A golden case gives another answer on this onnxruntime than the original model gave.
     #[error("{}: not in parity on this onnxruntime: {reason}", path.display())]
     Parity {
@@ -196,6 +204,7 @@ impl Error {
             Self::Library { .. } => "library",
             Self::LibraryMissing { .. } => "library_missing",
             Self::Artifact { .. } => "artifact",
+            Self::Signature { .. } => "signature",
             Self::Parity { .. } => "parity",
             Self::Run { .. } => "run",
             Self::Signal { .. } => "signal",

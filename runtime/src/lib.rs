@@ -28,8 +28,9 @@
 //! | `ort` (default) | models can be loaded into onnxruntime; without it the native engine serves what it knows |
 //! | `files` | surfaces, option chains, signals and rows from files: `surface::read_surface`, `chain::read`, `batch`, `any_model::answer_stream` |
 //! | `history` | `history::HistoryStore`, in `SQLite`; with `files` also `observe`, `MlService::forecast` and its drop-in |
+//! | `signatures` | `trust.policy` of the config: versions are held against the signatures of trusted keys before they are loaded |
 //! | `metrics` | counters and histograms through the `metrics` facade |
-//! | `cli` | the binary; brings `ort`, `files` and `history` with it |
+//! | `cli` | the binary; brings `ort`, `files`, `history` and `signatures` with it |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -49,6 +50,7 @@ pub mod surface;
 mod workshop;
 
 pub use any_model::{Answers, Model, ModelOptions, Signature};
+pub use artifact::trust;
 pub use artifact::{Array, Axis, Column, Dtype, Task, TensorSpec, Values, Version};
 pub use config::Config;
 pub use engine::choice::{EngineChoice, EngineKind};

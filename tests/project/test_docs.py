@@ -45,6 +45,8 @@ PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("verify", "runtimes"): verify_command.runtimes_parser,
     ("verify", "survey"): verify_command.survey_parser,
     ("verify", "vectors"): verify_command.vectors_parser,
+    ("verify", "retrain"): verify_command.retrain_parser,
+    ("verify", "reproduce"): verify_command.reproduce_parser,
 }
 
 

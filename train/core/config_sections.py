@@ -78,7 +78,7 @@ class Trust(Section):
     """`trust`: whose versions the runtime loads (the runtime's).
 
     `policy`: off, warn or require. `keys` and `revoked`: files of public keys (PEM); a key in both is revoked.
-    `counter`: the file that remembers the newest step of each model: an older one is refused, after a restart, too.
+    `counter`: the folder that remembers the newest step of each model: an older one is refused, after a restart, too.
     """
 
     policy: Literal["off", "warn", "require"] = "off"

@@ -11,7 +11,8 @@ use crate::any_model::inputs::{check_row, ordered};
 use crate::any_model::ready::{Ready, answer, check_flat, check_one, checked, gathered, observed, refused};
 use crate::any_model::signature::Signature;
 use crate::artifact::array::Array;
-use crate::artifact::place::version_folder;
+use crate::artifact::place::locate;
+use crate::artifact::trust::settings::Trust;
 use crate::artifact::version::Version;
 use crate::engine::place::Place;
 use crate::error::Error;
@@ -26,6 +27,7 @@ pub struct ModelOptions {
     lanes: usize,
     library: Option<PathBuf>,
     place: Option<Place>,
+    trust: Trust,
 }
 
 impl ModelOptions {
@@ -47,10 +49,16 @@ impl ModelOptions {
         self
     }
 
+    /// Whose versions are loaded, at first and by every reload; without this, anybody's.
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
+    }
+
     /// Opens the model: as [`Model::open`].
     ///
     /// # Errors
-    /// As [`Model::open`].
+    /// As [`Model::open`], and [`Error::Signature`] where [`Trust`] asks for a signature.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Model, Error> {
         let place = match (self.library, self.place) {
             (Some(library), _) => Place::library_at(&library),
@@ -58,9 +66,9 @@ impl ModelOptions {
             (None, None) => Place::find(None)?,
         };
         let path = path.as_ref().to_path_buf();
-        let lanes = self.lanes;
-        let ready = Ready::load(&version_folder(&path)?, &place, lanes, None)?;
-        Ok(Model(Arc::new(Inner { path, place, lanes, current: ArcSwap::from_pointee(ready) })))
+        let (lanes, trust) = (self.lanes, self.trust);
+        let ready = Ready::load(&locate(&path)?, &place, lanes, None, &trust)?;
+        Ok(Model(Arc::new(Inner { path, place, lanes, trust, current: ArcSwap::from_pointee(ready) })))
     }
 }
 
@@ -69,6 +77,7 @@ pub struct Inner {
     path: PathBuf,
     place: Place,
     lanes: usize,
+    trust: Trust,
     current: ArcSwap<Ready>,
 }
 
@@ -124,7 +133,7 @@ impl Model {
     /// ```
     pub fn options() -> ModelOptions {
         let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-        ModelOptions { lanes, library: None, place: None }
+        ModelOptions { lanes, library: None, place: None, trust: Trust::default() }
     }
 
     /// What the version in use takes and gives. A reload can change it.
@@ -214,9 +223,10 @@ impl Model {
     /// A handle that stays on the version in use.
     #[cfg(feature = "files")]
     pub(crate) fn pinned(&self) -> Self {
-        let Inner { path, place, lanes, current } = &*self.0;
+        let Inner { path, place, lanes, trust, current } = &*self.0;
         let current = ArcSwap::new(current.load_full());
-        Self(Arc::new(Inner { path: path.clone(), place: place.clone(), lanes: *lanes, current }))
+        let (path, place, trust) = (path.clone(), place.clone(), trust.clone());
+        Self(Arc::new(Inner { path, place, lanes: *lanes, trust, current }))
     }
 
     /// Looks whether `current.json` names another version; if so loads it aside, proves it on its golden cases and swaps
@@ -235,13 +245,13 @@ impl Model {
     }
 
     fn refresh(&self) -> Result<Option<Version>, Error> {
-        let Inner { path, place, lanes, current } = &*self.0;
-        let folder = version_folder(path)?;
+        let Inner { path, place, lanes, trust, current } = &*self.0;
+        let located = locate(path)?;
         let before = current.load();
-        if is_named(&folder, Some(before.signature.version)) {
+        if is_named(&located.folder, Some(before.signature.version)) {
             return Ok(None);
         }
-        let ready = Ready::load(&folder, place, *lanes, Some(&before.signature.name))?;
+        let ready = Ready::load(&located, place, *lanes, Some(&before.signature.name), trust)?;
         let version = ready.signature.version;
         if version == before.signature.version {
             return Ok(None);

@@ -1,6 +1,5 @@
 //! A version that answers: what every call of a model has in common.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,10 @@ use crate::any_model::inputs::{Wrong, check_row};
 use crate::any_model::signature::Signature;
 use crate::any_model::warnings::warnings;
 use crate::artifact::array::{Array, Values};
+use crate::artifact::place::Located;
 use crate::artifact::tensor::{Axis, TensorSpec};
+use crate::artifact::trust::admit::admit;
+use crate::artifact::trust::settings::Trust;
 use crate::engine::choose::{Loading, load_proven};
 use crate::engine::loaded::Engine;
 use crate::engine::place::Place;
@@ -25,8 +27,16 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    pub(crate) fn load(folder: &Path, place: &Place, lanes: usize, asked: Option<&str>) -> Result<Self, Error> {
-        let (engine, _) = load_proven(&Loading { place, folder, asked, lanes }, |_| Ok(()))?;
+    pub(crate) fn load(
+        located: &Located,
+        place: &Place,
+        lanes: usize,
+        asked: Option<&str>,
+        trust: &Trust,
+    ) -> Result<Self, Error> {
+        let admitted = admit(located, trust)?;
+        let loading = Loading { place, folder: &located.folder, asked, lanes };
+        let (engine, _) = load_proven(&loading, |manifest| admitted.holds(manifest))?;
         let signature = Arc::new(Signature::of(&engine.manifest, engine.version));
         let label = meter::label(engine.name());
         Ok(Self { engine, signature, label })

@@ -108,6 +108,9 @@ impl fmt::Display for Task {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
+    /// Of its file; who reads one fills it in.
+    #[serde(skip)]
+    pub(crate) sha256: String,
     format_version: u64,
     pub(crate) model: String,
     pub(crate) task: Task,

@@ -58,12 +58,29 @@ pub(crate) fn names_of(folder: &Path) -> Result<Names, Error> {
 struct Pointer {
     version: Version,
     /// The step that put it there: `steps/<number>.json` is signed where versions are.
-    #[serde(default, rename = "step")]
-    _step: Option<NonZeroU64>,
+    #[serde(default)]
+    step: Option<NonZeroU64>,
+}
+
+/// A version folder, and how it was found.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "signatures"), allow(dead_code, reason = "signatures are what asks how it was found"))]
+pub(crate) struct Located {
+    pub(crate) folder: PathBuf,
+    /// Whether `current.json` led to it.
+    pub(crate) pointed: bool,
+    /// The step that `current.json` names.
+    pub(crate) step: Option<u64>,
 }
 
 /// The version folder that `path` means: a model folder (through `current.json`), a version folder, or its graph.
 pub(crate) fn version_folder(path: &Path) -> Result<PathBuf, Error> {
+    Ok(locate(path)?.folder)
+}
+
+/// As [`version_folder`], with what led there; the pointer is read once.
+pub(crate) fn locate(path: &Path) -> Result<Located, Error> {
+    let named = |folder: PathBuf| Located { folder, pointed: false, step: None };
     let refuse = |path: &Path, reason: String| Error::Artifact { path: path.to_path_buf(), reason };
     if !path.exists() {
         return Err(refuse(
@@ -73,12 +90,12 @@ pub(crate) fn version_folder(path: &Path) -> Result<PathBuf, Error> {
     }
     if path.is_file() {
         return match (path.file_name(), path.parent()) {
-            (Some(name), Some(parent)) if name == "model.onnx" => Ok(parent.to_path_buf()),
+            (Some(name), Some(parent)) if name == "model.onnx" => Ok(named(parent.to_path_buf())),
             _ => Err(refuse(path, "must be a model folder, a version folder, or a model.onnx in one".to_owned())),
         };
     }
     if path.join("manifest.json").exists() {
-        return Ok(path.to_path_buf());
+        return Ok(named(path.to_path_buf()));
     }
     let pointer = path.join("current.json");
     if !pointer.exists() {
@@ -95,7 +112,7 @@ pub(crate) fn version_folder(path: &Path) -> Result<PathBuf, Error> {
     }
     let pointer = plain_file(path, "current.json")?;
     let bytes = read_limited(&pointer, POINTER_LIMIT)?;
-    let Pointer { version, .. } =
+    let Pointer { version, step } =
         json::parse(&bytes).and_then(json::typed).map_err(|reason| refuse(&pointer, reason))?;
     let folder = path.join(version.as_str());
     let kind = fs::symlink_metadata(&folder).map_err(|_| {
@@ -104,5 +121,5 @@ pub(crate) fn version_folder(path: &Path) -> Result<PathBuf, Error> {
     if !kind.is_dir() {
         return Err(refuse(&folder, "must be a folder, not a link or a file".to_owned()));
     }
-    Ok(folder)
+    Ok(Located { folder, pointed: true, step: step.map(NonZeroU64::get) })
 }

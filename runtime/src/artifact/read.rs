@@ -46,7 +46,8 @@ impl Artifact {
                 format!("hashes to version {version}, but the folder is named {}; export again", names.version);
             return Err(refuse(&manifest_path, reason));
         }
-        let manifest = Manifest::parse(&manifest_bytes).map_err(|reason| refuse(&manifest_path, reason))?;
+        let mut manifest = Manifest::parse(&manifest_bytes).map_err(|reason| refuse(&manifest_path, reason))?;
+        manifest.sha256 = sha256_hex(&manifest_bytes);
         let asked = asked.map(|name| ("asked for", name));
         for (what, found) in asked.into_iter().chain([("of the folder", names.model.as_str())]) {
             if manifest.model != found {

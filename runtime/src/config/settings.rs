@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::artifact::trust::settings::Trust;
 use crate::config::known_keys::check_all;
 use crate::engine::choice::EngineChoice;
 use crate::error::Error;
@@ -73,6 +74,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The history store.
     pub history_path: PathBuf,
+    /// Whose versions are loaded.
+    pub trust: Trust,
 }
 
 impl Config {
@@ -163,6 +166,7 @@ impl Config {
             lanes: whole("runtime.lanes").and_then(|lanes| usize::try_from(lanes).ok()).unwrap_or_else(default_lanes),
             data_dir: path("runtime.data_dir", "data"),
             history_path: path("runtime.history_path", "data/vol_history.sqlite"),
+            trust: Trust::of_checked(found("trust"), root),
         }
     }
 }

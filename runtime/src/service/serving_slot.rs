@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::artifact::manifest::Manifest;
-use crate::artifact::place::{other_model, version_folder};
+use crate::artifact::place::{Located, locate, other_model};
+use crate::artifact::trust::admit::admit;
 use crate::artifact::version::Version;
 use crate::config::settings::{Config, ModelConfig};
 use crate::engine::choice::EngineChoice;
@@ -94,13 +95,13 @@ impl<F: Face> ServingSlot<F> {
             if place.engine == EngineChoice::Onnxruntime {
                 place.library()?;
             }
-            let folder = version_folder(&model.model_path)?;
-            if let Some(found) = other_model(&folder, F::NAME) {
-                let reason =
-                    format!("field 'models.{}.model_path': {} holds the model {found:?}", F::NAME, folder.display());
+            let located = locate(&model.model_path)?;
+            if let Some(found) = other_model(&located.folder, F::NAME) {
+                let shown = located.folder.display();
+                let reason = format!("field 'models.{}.model_path': {shown} holds the model {found:?}", F::NAME);
                 return Err(Error::Config { path: config.path.clone(), reason });
             }
-            match load(config, &place, &folder) {
+            match load(config, &place, &located) {
                 Ok(face) => return Ok(slot(State::Ready(face))),
                 Err(error @ (Error::Config { .. } | Error::Library { .. } | Error::LibraryMissing { .. })) => {
                     return Err(error);
@@ -129,11 +130,11 @@ impl<F: Face> ServingSlot<F> {
     }
 
     fn refresh(&self, config: &Config) -> Result<Option<Version>, Error> {
-        let folder = version_folder(&configured(config, F::NAME)?.model_path)?;
-        if is_named(&folder, self.version()) {
+        let located = locate(&configured(config, F::NAME)?.model_path)?;
+        if is_named(&located.folder, self.version()) {
             return Ok(None);
         }
-        let face: F = load(config, &Place::of(config), &folder)?;
+        let face: F = load(config, &Place::of(config), &located)?;
         let version = face.engine().version;
         self.current.store(Arc::new(State::Ready(face)));
         tracing::info!(%version, "model replaced");
@@ -174,9 +175,14 @@ pub(crate) fn is_named(folder: &Path, version: Option<Version>) -> bool {
     named.is_some() && named == version
 }
 
-fn load<F: Face>(config: &Config, place: &Place, folder: &Path) -> Result<F, Error> {
+fn load<F: Face>(config: &Config, place: &Place, located: &Located) -> Result<F, Error> {
+    let folder = &located.folder;
+    let admitted = admit(located, &config.trust)?;
     let loading = Loading { place, folder, asked: Some(F::NAME), lanes: config.lanes };
-    let (engine, _) = load_proven(&loading, F::check_contract)?;
+    let (engine, _) = load_proven(&loading, |manifest| {
+        admitted.holds(manifest)?;
+        F::check_contract(manifest)
+    })?;
     F::of(engine, config, folder)
 }
 

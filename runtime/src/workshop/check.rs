@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::artifact::array::Array;
-use crate::artifact::place::version_folder;
+use crate::artifact::place::{locate, version_folder};
 use crate::artifact::read::Artifact;
+use crate::artifact::trust::admit::admit;
+use crate::artifact::trust::settings::Trust;
 use crate::artifact::version::Version;
 use crate::engine::choice::EngineKind;
 use crate::engine::choose::{Loading, load_proven};
@@ -106,9 +108,22 @@ pub fn inspect(path: &Path) -> Result<Inspected, Error> {
 /// # Errors
 /// [`Error::Parity`] when a golden case differs; any other error when it could not be checked.
 pub fn check(path: &Path, place: &Place) -> Result<Checked, Error> {
-    let folder = version_folder(path)?;
+    check_trusted(path, place, &Trust::default())
+}
+
+/// As [`check`], and whether the version is signed as `trust` asks.
+///
+/// # Errors
+/// As [`check`], and [`Error::Signature`].
+pub fn check_trusted(path: &Path, place: &Place, trust: &Trust) -> Result<Checked, Error> {
+    let located = locate(path)?;
+    let admitted = admit(&located, trust)?;
+    let folder = located.folder;
     let loading = Loading { place, folder: &folder, asked: None, lanes: 1 };
-    let (engine, replay) = load_proven(&loading, check_contract)?;
+    let (engine, replay) = load_proven(&loading, |manifest| {
+        admitted.holds(manifest)?;
+        check_contract(manifest)
+    })?;
     Ok(Checked {
         model: engine.name().to_owned(),
         version: engine.version,

@@ -5,6 +5,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use dollarbill_ml::artifact::{self, Evaluator, Place};
+use dollarbill_ml::trust::Trust;
 use dollarbill_ml::{Config, Error};
 
 use crate::out::{cannot, create, print};
@@ -13,12 +14,14 @@ use crate::out::{cannot, create, print};
 const EVALUATE_CHUNK: usize = 8192;
 
 pub(crate) fn check(named: Option<&Path>, path: Option<PathBuf>, chosen: impl Fn(Place) -> Place) -> Result<(), Error> {
-    let (place, paths) = if let Some(path) = path {
-        (Place::find(named)?, artifact::installed(&path)?)
+    // A path may lead to a candidate, which is signed when it comes into use; the config leads to what is served.
+    let (place, paths, trust) = if let Some(path) = path {
+        (Place::find(named)?, artifact::installed(&path)?, Trust::default())
     } else {
         let config = Config::find(named)?;
         let models = config.models.values();
-        (Place::of(&config), models.filter(|model| model.enabled).map(|model| model.model_path.clone()).collect())
+        let paths = models.filter(|model| model.enabled).map(|model| model.model_path.clone()).collect();
+        (Place::of(&config), paths, config.trust)
     };
     let place = chosen(place);
     if paths.is_empty() {
@@ -26,7 +29,7 @@ pub(crate) fn check(named: Option<&Path>, path: Option<PathBuf>, chosen: impl Fn
     }
     let mut failures = Vec::new();
     for path in paths {
-        match artifact::check(&path, &place) {
+        match artifact::check_trusted(&path, &place, &trust) {
             Ok(found) => print(&format!(
                 "{} {}: in parity, {} golden cases, largest difference {:e}; engine {}: {}\n",
                 found.model, found.version, found.cases, found.largest_difference, found.engine, found.why

@@ -64,7 +64,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
         Command::Surface { chain: file, output, what } => chain::surface(&file, output.as_deref(), &reading_of(what)),
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
-            run_model::run(place(Place::find(named)?).cross_check(false), &dir, rows.as_deref(), output.as_deref())
+            let place = place(Place::find(named)?).cross_check(false);
+            run_model::run((place, run_model::trust(named)?), &dir, rows.as_deref(), output.as_deref())
         }
         Command::Check { path } => artifacts::check(named, path, place),
         Command::Completions { shell } => {

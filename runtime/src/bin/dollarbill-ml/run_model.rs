@@ -6,20 +6,35 @@ use std::path::Path;
 
 use dollarbill_ml::any_model::answer_stream;
 use dollarbill_ml::artifact::Place;
-use dollarbill_ml::{Error, Model};
+use dollarbill_ml::trust::Trust;
+use dollarbill_ml::{Config, Error, Model};
 
 use crate::out::{Progress, cannot, print, write_whole};
 
-pub(crate) fn run(place: Place, folder: &Path, rows: Option<&str>, output: Option<&Path>) -> Result<(), Error> {
+pub(crate) fn run(
+    (place, trust): (Place, Trust),
+    folder: &Path,
+    rows: Option<&str>,
+    output: Option<&Path>,
+) -> Result<(), Error> {
     // The file first: a mistake in it should not wait for the model.
     let input = rows.map(open).transpose()?;
     // One process, one thread: more sessions would only cost start-up time.
-    let model = Model::options().lanes(1).place(place).open(folder)?;
+    let model = Model::options().lanes(1).place(place).trust(trust).open(folder)?;
     let Some((name, input)) = input else { return print(&model.signature().to_string()) };
     let mut progress = Progress::new();
     write_whole(output, |out| answer_stream(&model, input, out, &name, |rows| progress.show(rows)))?;
     progress.finish();
     Ok(())
+}
+
+/// Whose versions are served: what the config says, where there is one.
+pub(crate) fn trust(named: Option<&Path>) -> Result<Trust, Error> {
+    match Config::find(named) {
+        Ok(config) => Ok(config.trust),
+        Err(Error::ConfigMissing { .. }) => Ok(Trust::default()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The rows and what to call them: stdin, JSON as it stands, or a file.
