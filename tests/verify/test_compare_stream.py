@@ -40,7 +40,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stream")
     save_skops(FOREST, folder / "model.skops")
     (folder / "model.onnx").write_bytes(to_bytes(GRAPH))
-    (folder / "wrong.onnx").write_bytes(to_bytes(with_fault(GRAPH, in_row(1, 1.001, times=True))))
+    (folder / "wrong.onnx").write_bytes(to_bytes(with_fault(GRAPH, in_row(1, 1.001))))
     return folder
 
 
