@@ -11,7 +11,7 @@ import numpy.typing as npt
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.sample_rows import starting_rows
 from train.core.sklearn_answers import one_job, original_input
-from verify.compare.on_cores import on_all_cores
+from verify.compare.on_cores import on_all_cores, whole
 from verify.compare.onnx_file import ForeignGraph
 from verify.comparison.causes import Cause, name_causes
 from verify.comparison.parity import ParityResult, Tolerance, absolute_difference, agreement, compare, label
@@ -217,14 +217,15 @@ def _compare_all(
 
     taken: Counter[str] = Counter()
     for name, (result, off, rows) in on_all_cores(compared, chunks):
-        found.families[name] = found.families.get(name, FamilyResult()) + result
-        for inputs, expected, answers in off:
-            watch.differ(name, inputs, expected, answers)
-            kept = far_first(expected, answers)[: ROWS_WITH_CAUSE - taken[name]]
-            taken[name] += len(kept)
-            if len(kept):
-                wrong.append((inputs[kept], expected[kept], answers[kept]))
-        watch.compared(rows)
+        with whole():
+            found.families[name] = found.families.get(name, FamilyResult()) + result
+            for inputs, expected, answers in off:
+                watch.differ(name, inputs, expected, answers)
+                kept = far_first(expected, answers)[: ROWS_WITH_CAUSE - taken[name]]
+                taken[name] += len(kept)
+                if len(kept):
+                    wrong.append((inputs[kept], expected[kept], answers[kept]))
+            watch.compared(rows)
 
 
 def far_first(expected: Floats, answers: Floats) -> npt.NDArray[np.intp]:
