@@ -40,7 +40,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stream")
     save_skops(FOREST, folder / "model.skops")
     (folder / "model.onnx").write_bytes(to_bytes(GRAPH))
-    (folder / "wrong.onnx").write_bytes(to_bytes(with_fault(GRAPH, in_row(1, 1.001, times=True))))
+    (folder / "wrong.onnx").write_bytes(to_bytes(with_fault(GRAPH, in_row(1, 1.001))))
     return folder
 
 
@@ -56,25 +56,25 @@ def compare(files, monkeypatch, capsys):
 def test_memory_does_not_grow_with_the_rows() -> None:
     original, graph = sklearn_original(FOREST, name="forest"), open_foreign(to_bytes(GRAPH))
     peaks = []
-    for chunks in (6, 24):
+    for chunks in (6, 30):
         tracemalloc.start()
         assert compare_pair(original, graph, rows=chunks * CHUNK_ROWS).in_parity
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 1.8 * peaks[0]  # how many chunks wait at once differs; kept ones would make it 5
 
 
 def test_memory_does_not_grow_with_the_mismatches() -> None:
     stump = RandomForestClassifier(2, max_depth=2, random_state=1).fit(X, Y)
     original, graph = sklearn_original(stump, name="forest"), open_foreign(to_bytes(GRAPH))
     peaks = []
-    for chunks in (6, 24):
+    for chunks in (6, 30):
         tracemalloc.start()
         found = compare_pair(original, graph, rows=chunks * CHUNK_ROWS)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert found.total.result.mismatched > chunks * CHUNK_ROWS // 4
-    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 1.8 * peaks[0]  # how many chunks wait at once differs; kept ones would make it 5
 
 
 def test_the_same_seed_gives_the_same_report_and_another_seed_other_rows(compare, tmp_path) -> None:
@@ -241,8 +241,9 @@ def start(files, folder, *more):
 )
 def test_ctrl_c_leaves_a_partial_report_that_says_so(files, tmp_path, graph, code, verdict) -> None:
     running = start(files, tmp_path, "--onnx", files / graph)
-    time.sleep(8)
-    assert running.poll() is None, running.stderr.read()
+    assert b"comparing 2,0" in running.stderr.readline()
+    time.sleep(4)
+    assert running.poll() is None
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
     assert running.returncode == code, err

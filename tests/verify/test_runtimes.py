@@ -117,14 +117,16 @@ def test_a_planted_fault_is_caught_in_every_runtime(name, fault, artifact, tmp_p
     try:
         result = compare(EXPECTED, runtime(X), inputs=X)
     except PipelineError as error:
-        if name == "rust-native" and "operator" in str(error):
-            pytest.skip(str(error))  # its own engine need not know the fault's operators
+        if name == "rust-native" and "native engine cannot run it" in str(error):
+            pytest.skip(str(error))  # it need not know the fault's operators
         # The Rust runtime catches by itself what depends on a row's place: golden cases are replayed in other batches.
         if name in RUST_ENGINES and "golden" in str(error):
             return
         raise
     assert not result.in_parity
     assert result.bit_equal < result.rows
+    if name == "rust-native":
+        return  # it answers a batch in blocks: where a fault of the whole batch shows, it may show in each
     if "row" in fault:
         row = {"first": 0, "middle": (len(X) - 1) // 2, "last": len(X) - 1}[
             next(word for word in ("first", "middle", "last") if word in fault)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train.core.sklearn_answers import has_classes, one_job, original_input
-from verify.compare.on_cores import on_all_cores
+from verify.compare.on_cores import on_all_cores, whole
 from verify.compare.onnx_file import ForeignGraph
 from verify.compare.pair_probes import pair_probes, tolerance_of
 from verify.comparison.causes import Cause, name_causes
@@ -195,14 +195,15 @@ def _compare_all(
 
     taken: Counter[str] = Counter()
     for name, (result, off, rows) in on_all_cores(compared, chunks):
-        found.families[name] = found.families.get(name, FamilyResult()) + result
-        for inputs, expected, answers in off:
-            watch.differ(name, inputs, expected, answers)
-            kept = far_first(expected, answers)[: ROWS_WITH_CAUSE - taken[name]]
-            taken[name] += len(kept)
-            if len(kept):
-                wrong.append((inputs[kept], expected[kept], answers[kept]))
-        watch.compared(rows)
+        with whole():
+            found.families[name] = found.families.get(name, FamilyResult()) + result
+            for inputs, expected, answers in off:
+                watch.differ(name, inputs, expected, answers)
+                kept = far_first(expected, answers)[: ROWS_WITH_CAUSE - taken[name]]
+                taken[name] += len(kept)
+                if len(kept):
+                    wrong.append((inputs[kept], expected[kept], answers[kept]))
+            watch.compared(rows)
 
 
 def far_first(expected: Floats, answers: Floats) -> npt.NDArray[np.intp]:

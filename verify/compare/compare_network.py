@@ -28,8 +28,10 @@ def run_compare_network(options: argparse.Namespace) -> int:
     Raises:
         PipelineError: a file cannot be read, or the two do not have the same inputs and outputs.
     """
-    if options.data is not None:
-        raise PipelineError("--data goes with a scikit-learn model; a network is compared on seeded inputs")
+    for option in ("data", "save_mismatches", "report"):
+        if getattr(options, option) is not None:
+            name = f"--{option.replace('_', '-')}"
+            raise PipelineError(f"{name} goes with a scikit-learn model; a network is compared on seeded inputs")
     network = load_keras_file(options.original)
     try:
         graph = onnx.load(options.onnx)

@@ -1,9 +1,12 @@
 """The same work on every core, results in order, never more than a few pieces at a time in memory."""
 
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -32,3 +35,19 @@ def on_all_cores(work: Callable[[T], R], pieces: Iterable[tuple[str, T]]) -> Ite
             yield first, done.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """Ctrl-C waits until the block is done, so that what it keeps stays in step; other threads get no Ctrl-C anyway."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[bool] = []
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt

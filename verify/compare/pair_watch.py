@@ -12,6 +12,8 @@ from verify.compare.compare_model import Watch
 from verify.compare.mismatch_file import MismatchFile
 
 Floats = npt.NDArray[np.float64]
+LONG = 10_000_000
+"""Rows that take minutes: a log without a progress bar should say what is going on."""
 
 
 class ShownWatch(Watch):
@@ -48,6 +50,8 @@ class ShownWatch(Watch):
     def begins(self, rows: int | None) -> None:
         """See `Watch`; the time counts from here."""
         self._began = time.monotonic()
+        if rows is not None and rows >= LONG and not cli.console.is_terminal:
+            cli.show(f"comparing {rows:,} rows")
         self._progress.update(self._task, description="comparing", total=rows)
 
     def compared(self, rows: int) -> None:
