@@ -14,5 +14,7 @@ for pointer in "$root"/artifacts/*/current.json; do
     version=$(sed -n 's/.*"version": *"\([0-9a-f]\{12\}\)".*/\1/p' "$pointer")
     mkdir -p "$folder/artifacts/$model"
     cp -R "$root/artifacts/$model/$version" "$pointer" "$folder/artifacts/$model/"
+    # The steps say how it came into use, and are what is signed.
+    [ ! -d "$root/artifacts/$model/steps" ] || cp -R "$root/artifacts/$model/steps" "$folder/artifacts/$model/"
 done
 cd "$folder" && env -i ./dollarbill-ml check artifacts
