@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from train.core.errors import PipelineError
 from train.core.tables.table import Table
-from train.signal_classifier.history.csv_reader import open_history
+from train.signal_classifier.history.history_file import open_history
 from train.volatility_predictor.surfaces.surface_days import read_days
 
 SURFACE = Path(__file__).parents[1] / "data/surfaces/dated.csv"
@@ -80,12 +80,12 @@ def test_a_history_is_the_same_however_it_is_packed(tmp_path: Path) -> None:
     for how in ("gzip", "zstd"):
         path = tmp_path / f"trades.{how}"
         path.write_bytes(packed(HISTORY.encode(), how))
-        assert open_history(path).lines == plain.lines
+        assert list(open_history(path).lines()) == list(plain.lines())
     pd.read_csv(tmp_path / "trades.csv").to_parquet(tmp_path / "trades.parquet")
     found = open_history(tmp_path / "trades.parquet")
     assert found.header == plain.header
-    assert [[float(cell) for cell in cells] for _, cells in found.lines] == [
-        [float(cell) for cell in cells] for _, cells in plain.lines
+    assert [[float(cell) for cell in cells] for _, cells in found.lines()] == [
+        [float(cell) for cell in cells] for _, cells in plain.lines()
     ]
 
 
@@ -93,8 +93,11 @@ def test_a_history_is_the_same_however_it_is_packed(tmp_path: Path) -> None:
 def test_a_bomb_is_refused_early_and_a_cut_or_damaged_file_by_name(tmp_path: Path, how: str) -> None:
     path = tmp_path / "a.csv.gz"
     row = b"1,2," + b"3" * 20_000 + b"\n"
-    path.write_bytes(packed(b"Date,Symbol,Strike\n" + row * 4_000, how))
-    for read in (lambda: list(Table(path).records()), lambda: open_history(path)):
+    for header, read in (
+        (b"Date,Symbol,Strike\n", lambda: list(Table(path).records())),
+        (HISTORY.encode().split(b"\n")[0] + b"\n", lambda: open_history(path)),
+    ):
+        path.write_bytes(packed(header + row * 4_000, how))
         with pytest.raises(PipelineError, match="unpacks to more than 200 times its size"):
             read()
     whole = packed(SURFACE.read_bytes(), how)

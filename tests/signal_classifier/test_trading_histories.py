@@ -1,5 +1,6 @@
 """Trading histories: good rows become features, bad rows are named, bad files refused, and no split looks ahead."""
 
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,10 @@ from tests.support.places import ROOT
 from train.core.errors import PipelineError
 from train.core.record import DataRecord
 from train.signal_classifier.contract import SIGNAL_NAMES
+from train.signal_classifier.history.history_file import open_history
 from train.signal_classifier.history.labelled_signals import Labelled, folds, hold_out, read_history
+from train.signal_classifier.history.trade_columns import TradeColumns
+from train.signal_classifier.history.trade_rows import Trade
 
 DATA = ROOT / "tests/data"
 HISTORY = DATA / "trades" / "history.csv"
@@ -411,3 +415,23 @@ def test_a_pnl_by_another_name_is_read(tmp_path: Path, name: str) -> None:
     path = edited(tmp_path, lambda lines: [lines[0].replace("pnl", name), *lines[1:]])
     found, whole = read_history([path], now=NOW), read_history([HISTORY], now=NOW)
     assert np.array_equal(found.profitable, whole.profitable)
+
+
+def test_memory_grows_by_the_numbers_of_a_row_and_not_by_its_cells(tmp_path: Path) -> None:
+    lines = HISTORY.read_text().splitlines()
+    path = tmp_path / "long.csv"
+    path.write_text("\n".join([lines[0], *lines[1:] * 50]) + "\n")
+    opened = open_history(path)
+    tracemalloc.start()
+    try:
+        open_history(path)
+        looked_over = tracemalloc.get_traced_memory()[1]
+        columns = TradeColumns([opened])
+        for _, row in opened.trades(NOW):
+            assert isinstance(row, Trade)
+            columns.add(row, 0)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert looked_over < 3_000_000  # the text of 12,000 rows alone is 1 MB, their cells 9 MB
+    assert held < 12_000 * 200

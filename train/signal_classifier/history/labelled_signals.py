@@ -19,8 +19,10 @@ from train.core.errors import PipelineError
 from train.core.files import sha256_hex
 from train.core.record import DataRecord
 from train.signal_classifier.contract import HISTORY_OPTIONAL, SIGNAL_FEATURES, SIGNAL_NAMES
-from train.signal_classifier.history.csv_reader import HistoryFile, Rejection, Trade, open_history
-from train.signal_classifier.history.plausible_trades import DUPLICATE, check_history
+from train.signal_classifier.history.history_file import open_history
+from train.signal_classifier.history.plausible_trades import check_history
+from train.signal_classifier.history.trade_columns import NO_TIME, TradeColumns
+from train.signal_classifier.history.trade_rows import Rejection
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -94,25 +96,15 @@ def read_history(paths: Sequence[Path], *, now: datetime | None = None) -> Label
     for other in files[1:]:
         if other.used != files[0].used:
             raise PipelineError(f"{other.path}: must have the same columns as {files[0].path}; convert one of them")
-    trades: list[Trade] = []
-    rejected: list[Rejection] = []
-    seen: dict[tuple[object, ...], str] = {}
-    for row in (row for file in files for row in file.trades(now or datetime.now(UTC))):
-        if isinstance(row, Rejection):
-            rejected.append(row)
-            continue
-        first = seen.setdefault((row.features, row.time, row.symbol), row.where)
-        if first == row.where:
-            trades.append(row)
-        else:
-            rejected.append(Rejection(row.where, DUPLICATE, f"repeats the signal of {first}"))
+    trades = TradeColumns(files)
+    trades.read(now or datetime.now(UTC))
     name = ", ".join(str(path) for path in paths)
-    total = len(trades) + len(rejected)
+    rejected, total = trades.rejected, len(trades.kept) + len(trades.rejected)
     if len(rejected) > total / 2:
         first_one = f"{rejected[0].where}: {rejected[0].reason}"
         raise PipelineError(f"{name}: {len(rejected)} of {total} rows rejected; the first: {first_one}")
-    odd = check_history(name, trades, rejected)
-    history = _labelled(trades, rejected, files)
+    odd = check_history(name, trades)
+    history = _labelled(trades)
     history = replace(history, notes=(*history.notes, *odd))
     check_learnable(history.features, history.profitable, where=name)
     return history
@@ -136,43 +128,37 @@ def check_learnable(features: Floats, profitable: Index, *, where: str) -> None:
             )
 
 
-def _labelled(trades: list[Trade], rejected: list[Rejection], files: list[HistoryFile]) -> Labelled:
-    notes = []
+def _labelled(trades: TradeColumns) -> Labelled:
+    notes, files, order = [], trades.files, trades.kept
     for file in files:
         ignored = [column for column in file.header if column not in file.used]
         if ignored:
             notes.append(f"{file.path.name}: columns not used: {', '.join(ignored)}")
     times: Times | None = None
+    closes: Times | None = None
     dates: tuple[str | None, str | None] = (None, None)
     if "timestamp" in files[0].used:
-        trades = sorted(trades, key=lambda trade: trade.time or datetime.min.replace(tzinfo=UTC))
-        times = np.array([_naive(trade) for trade in trades], dtype="datetime64[us]")
+        order = order[np.argsort(trades.column("time")[order], kind="stable")]
+        times = trades.column("time")[order].view("datetime64[us]")
         dates = (str(times[0])[:10], str(times[-1])[:10]) if len(times) else dates
         shared = len(times) - len(np.unique(times))
         if shared:
             notes.append(f"{shared} trades share the timestamp of an earlier one; no split will part them")
+        closed = trades.column("closed")[order]
+        if len(closed) and not (closed == NO_TIME).any():
+            closes = closed.view("datetime64[us]")
     else:
         notes.append(f"no column {HISTORY_OPTIONAL[0]!r}: trades are split at random, which is optimistic")
     digest = files[0].sha256 if len(files) == 1 else sha256_hex("".join(file.sha256 for file in files).encode())
     record = DataRecord(
         source="history: " + ", ".join(file.path.name for file in files),
         sha256=digest,
-        rows=len(trades),
+        rows=len(order),
         first_date=dates[0],
         last_date=dates[1],
     )
-    features = np.array([trade.features for trade in trades], dtype=np.float64).reshape(-1, len(SIGNAL_NAMES))
-    profitable = np.array([trade.profitable for trade in trades], dtype=np.int64)
-    closes: Times | None = None
-    if times is not None and trades and all(trade.closed is not None for trade in trades):
-        closes = np.array([trade.closed.replace(tzinfo=None) for trade in trades if trade.closed], dtype=times.dtype)
-    return Labelled(features, profitable, record, times, closes, tuple(rejected), tuple(notes))
-
-
-def _naive(trade: Trade) -> datetime:
-    if trade.time is None:
-        raise PipelineError(f"{trade.where}: no timestamp")
-    return trade.time.replace(tzinfo=None)
+    profitable = trades.small("profitable")[order].astype(np.int64)
+    return Labelled(trades.taken(order), profitable, record, times, closes, tuple(trades.rejected), tuple(notes))
 
 
 def hold_out(data: Labelled, *, share: float, random_state: int) -> tuple[Index, Index]:

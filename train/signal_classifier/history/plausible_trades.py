@@ -6,11 +6,12 @@ in many fills each make a history that looks whole and is not.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+
+import numpy as np
 
 from train.core.errors import PipelineError
-from train.signal_classifier.contract import SIGNAL_NAMES
-from train.signal_classifier.history.csv_reader import Rejection, Trade
+from train.signal_classifier.history.trade_columns import TradeColumns
+from train.signal_classifier.history.trade_rows import DUPLICATE
 
 MOST_REJECTED = 0.05
 """Of a history's rows, repeated signals not counted."""
@@ -22,24 +23,22 @@ MOST_ZERO = 0.2
 """Of the trades with a pnl of exactly 0: scratch trades are some, opening legs are half."""
 MOST_FILLS = 0.05
 FILL_SECONDS = 300.0
-_SLOW = (SIGNAL_NAMES.index("volume"), SIGNAL_NAMES.index("open_interest"))
-DUPLICATE = "duplicate"
 
 
-def check_history(name: str, trades: Sequence[Trade], rejected: Sequence[Rejection]) -> list[str]:
+def check_history(name: str, trades: TradeColumns) -> list[str]:
     """Notes on what is odd.
 
     Raises:
         PipelineError: too many rows are rejected, or they are of one outcome; opening legs or fills count as trades.
     """
-    _check_rejections(name, trades, rejected)
+    _check_rejections(name, trades)
     return [*_check_zeros(name, trades), *_check_fills(name, trades)]
 
 
-def _check_rejections(name: str, trades: Sequence[Trade], rejected: Sequence[Rejection]) -> None:
-    bad = [row for row in rejected if row.field != DUPLICATE]
-    total = len(trades) + len(bad)
-    if not bad or not trades:
+def _check_rejections(name: str, trades: TradeColumns) -> None:
+    bad = [row for row in trades.rejected if row.field != DUPLICATE]
+    total = len(trades.kept) + len(bad)
+    if not bad or not len(trades.kept):
         return
     fields = ", ".join(f"{count} for {field!r}" for field, count in Counter(row.field for row in bad).most_common())
     first = f"the first: {bad[0].where}: {bad[0].reason}"
@@ -49,7 +48,7 @@ def _check_rejections(name: str, trades: Sequence[Trade], rejected: Sequence[Rej
             f"not be your history; {first}"
         )
     known = [row.profitable for row in bad if row.profitable is not None]
-    share = sum(trade.profitable for trade in trades) / len(trades)
+    share = int(trades.small("profitable")[trades.kept].sum()) / len(trades.kept)
     if len(known) >= ENOUGH and 0.0 < share < 1.0:
         off = (sum(known) - len(known) * share) / math.sqrt(len(known) * share * (1.0 - share))
         if abs(off) > DEVIATIONS:
@@ -59,42 +58,28 @@ def _check_rejections(name: str, trades: Sequence[Trade], rejected: Sequence[Rej
             )
 
 
-def _check_zeros(name: str, trades: Sequence[Trade]) -> list[str]:
-    zeros = [trade for trade in trades if trade.pnl == 0.0]
-    if not zeros:
+def _check_zeros(name: str, trades: TradeColumns) -> list[str]:
+    zeros = trades.kept[np.equal(trades.pnl[trades.kept], 0.0)]
+    if not len(zeros):
         return []
-    if len(zeros) > MOST_ZERO * len(trades):
+    if len(zeros) > MOST_ZERO * len(trades.kept):
         raise PipelineError(
-            f"{name}: {len(zeros)} of {len(trades)} trades have a pnl of exactly 0 and would count as losses, the "
-            f"first is {zeros[0].where}; opening legs have no outcome: keep one row a trade, with its closing pnl"
+            f"{name}: {len(zeros)} of {len(trades.kept)} trades have a pnl of exactly 0 and would count as losses, the "
+            f"first is {trades.where(int(zeros[0]))}; opening legs have no outcome: keep one row a trade, with its "
+            "closing pnl"
         )
     return [f"{len(zeros)} trades have a pnl of exactly 0 and count as not profitable"]
 
 
-def _check_fills(name: str, trades: Sequence[Trade]) -> list[str]:
+def _check_fills(name: str, trades: TradeColumns) -> list[str]:
     """Rows that repeat a trade a moment later, or in a file without times anywhere, but for volumes and rounding."""
-    last: dict[tuple[object, ...], Trade] = {}
-    fills: list[tuple[Trade, Trade]] = []
-    for trade in trades:
-        key = (trade.symbol, *(f"{x:.6g}" for at, x in enumerate(trade.features) if at not in _SLOW))
-        before = last.get(key)
-        if before is not None and _soon(before, trade):
-            fills.append((before, trade))
-        last[key] = trade
-    if len(fills) > MOST_FILLS * len(trades):
-        before, trade = fills[0]
+    fills = trades.fills(FILL_SECONDS)
+    if len(fills) > MOST_FILLS * len(trades.kept):
+        before, after = (trades.where(row) for row in fills[0])
         raise PipelineError(
-            f"{name}: {len(fills)} of {len(trades)} rows look like fills of an earlier one, the first is {trade.where} "
-            f"after {before.where}; merge the fills of a trade into one row with their pnl together"
+            f"{name}: {len(fills)} of {len(trades.kept)} rows look like fills of an earlier one, the first is {after} "
+            f"after {before}; merge the fills of a trade into one row with their pnl together"
         )
-    return (
-        [f"{len(fills)} rows look like fills of an earlier one; merge the fills of a trade into one row"]
-        if fills
-        else []
-    )
-
-
-def _soon(before: Trade, trade: Trade) -> bool:
-    if before.time is None or trade.time is None:
-        return True
-    return abs((trade.time - before.time).total_seconds()) <= FILL_SECONDS
+    if not fills:
+        return []
+    return [f"{len(fills)} rows look like fills of an earlier one; merge the fills of a trade into one row"]
