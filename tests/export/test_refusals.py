@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
@@ -12,7 +11,6 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
     RandomForestClassifier,
     VotingClassifier,
     VotingRegressor,
@@ -70,12 +68,6 @@ REFUSED: dict[str, tuple[Any, Any, list[str], list[str]]] = {
         ["VotingRegressor > KNeighborsRegressor"],
     ),
     "search without refit": (search(refit=False), y, ["GridSearchCV", "refit"], ["GridSearchCV"]),
-    "categorical": (
-        HistGradientBoostingClassifier(max_iter=2, categorical_features=[1]),
-        y,
-        ["HistGradientBoostingClassifier", "column 1 is categorical"],
-        ["HistGradientBoostingClassifier", "categorical"],
-    ),
     "scaler alone": (StandardScaler(), y, ["StandardScaler", "transformer alone"], ["transformer alone"]),
     "pipeline of scalers": (make_pipeline(StandardScaler()), y, ["transformer alone"], ["transformer alone"]),
     "pipeline that ends in nothing": (
@@ -151,14 +143,6 @@ def test_a_constant_column_is_compiled() -> None:
 
     rows = np.concatenate([constant, X])
     assert same_bits(run(compiled(estimator), rows), estimator.predict_proba(rows))
-
-
-def test_a_category_of_a_frame_is_called_categorical() -> None:
-    frame = pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(X[:, 1].astype(int).astype(str))})
-    estimator = HistGradientBoostingClassifier(max_iter=2).fit(frame, y)
-
-    with pytest.raises(PipelineError, match=r"HistGradientBoostingClassifier.*categorical"):
-        compile_sklearn(estimator, name="model")
 
 
 def test_another_release_of_scikit_learn_is_refused_by_both_numbers() -> None:

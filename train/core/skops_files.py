@@ -17,6 +17,9 @@ from train.core.errors import PipelineError
 from train.core.files import read_bytes, write_atomic
 
 TRUSTED_TYPES = (
+    # Histogram boosting holds both in front of its categories; what a partial calls must itself be on the list.
+    "functools.partial",
+    "sklearn.utils.validation.check_array",
     # Parts of scikit-learn that skops does not trust by itself; plain data, no code runs when they are loaded.
     "numpy.dtype",
     "sklearn._loss.link.Interval",
@@ -149,7 +152,6 @@ def _refuse_untrusted(data: bytes, path: Path, trusted: Sequence[str]) -> None:
 _HINTS = {
     "Neighbors": "a tree of neighbours is no plain data: fit with algorithm='brute'; ",
     "SearchCV": "a search is no model: save its best_estimator_; ",
-    "HistGradientBoosting": "categorical features have no exact form: encode them as numbers before the fit; ",
 }
 
 

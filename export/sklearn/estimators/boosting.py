@@ -11,6 +11,7 @@ from typing_extensions import override
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.columns.thresholds import as_is, to_float32
+from export.sklearn.estimators.category_sets import by_category_sets
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.estimators.forest import Floats, Term, Tree, sklearn_tree, sum_of_trees
 
@@ -20,7 +21,10 @@ _HISTOGRAM = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 def raw_scores(estimator: Any, scope: ColumnScope) -> str:
     """The sum of start value and trees in scikit-learn's order, float64 [batch, 1] or [batch, class]; the same bits."""
     histogram = isinstance(estimator, _HISTOGRAM)
-    start, grown = _histogram_trees(estimator) if histogram else _gradient_trees(estimator)
+    if histogram:
+        start, grown, scope = _histogram_trees(estimator, scope)
+    else:
+        start, grown = _gradient_trees(estimator)
     trees = [_constant(value) for value in start] + grown
     n_scores = len(start)
     # Start values first, then stage by stage: tree number t adds to score t mod n_scores, start values included.
@@ -43,15 +47,13 @@ def _gradient_trees(estimator: Any) -> tuple[Floats, list[Tree]]:
     return np.asarray(start, dtype=np.float64), trees
 
 
-def _histogram_trees(estimator: Any) -> tuple[Floats, list[Tree]]:
+def _histogram_trees(estimator: Any, scope: ColumnScope) -> tuple[Floats, list[Tree], ColumnScope]:
+    """Start values, trees, and the columns that they compare."""
+    predictors = [predictor for stage in estimator._predictors for predictor in stage]
+    trees = [_histogram_tree(predictor.nodes) for predictor in predictors]
     if estimator.is_categorical_ is not None and np.any(estimator.is_categorical_):
-        raise refuse(
-            estimator,
-            f"column {int(np.flatnonzero(estimator.is_categorical_)[0])} is categorical",
-            supported="numerical columns (encode categories before)",
-        )
-    trees = [_histogram_tree(predictor.nodes) for stage in estimator._predictors for predictor in stage]
-    return np.asarray(estimator._baseline_prediction, dtype=np.float64).ravel(), trees
+        trees, scope = by_category_sets(estimator, predictors, trees, scope)
+    return np.asarray(estimator._baseline_prediction, dtype=np.float64).ravel(), trees, scope
 
 
 def _histogram_tree(nodes: Any) -> Tree:
