@@ -199,3 +199,20 @@ def test_what_must_be_beaten_and_is_not_is_named_with_both_figures() -> None:
     found = compare(outcome, good | {OURS: noise}).beaten_by(OURS)
     assert any(line.startswith(f"{BASE_RATE}: Brier 0.2") for line in found)
     assert len(compare(outcome, good | {OURS: flat}).beaten_by(OURS)) == 2 * len(MUST_BEAT), "a draw is no win"
+
+
+def test_a_gentle_isotonic_curve_is_calibrated_and_not_steep() -> None:
+    from train.signal_classifier.estimators import _Scores, calibrated, calibration_curve
+
+    rng = np.random.default_rng(5)
+    scores = np.sort(rng.normal(0.0, 1.0, 8000))
+    outcome = (rng.random(8000) < 0.2 + 0.6 / (1.0 + np.exp(-2.0 * scores))).astype(np.int64)
+    curve = (
+        calibrated(_Scores(), scores, outcome, method="isotonic", gentle=True).calibrated_classifiers_[0].calibrators[0]
+    )
+    steps = np.diff(curve.y_thresholds_) / np.diff(curve.X_thresholds_)
+    assert steps.min() >= 0.0
+    assert steps.max() < 2.0
+    said = calibration_curve(scores, outcome, method="isotonic", at=scores, gentle=True)
+    bins = np.array_split(np.arange(8000), 10)
+    assert max(abs(said[part].mean() - outcome[part].mean()) for part in bins) < 0.03

@@ -163,26 +163,32 @@ def fit(known: Labelled, *, estimator: EstimatorName, random_state: int, cv_fold
         scores[held] = raw_scores(one, rows[held])
         if hasattr(one, "predict_proba"):
             plain[held] = one.predict_proba(rows[held])[:, 1]
-    # The compiler knows a support vector machine's score to 7e-13 only, and an isotonic curve has slopes that would
+    # The compiler knows a support vector machine's score to 7e-13 only, and a steep isotonic curve would
     # magnify this beyond its promise of 1e-12; the scores of trees are exact or nearly so.
-    steps = estimator not in ("svm", "voting")
-    by_method = _calibration_scores(scores, plain, outcome, parts, steps=steps)
+    gentle = estimator in ("svm", "voting")
+    by_method = _calibration_scores(scores, plain, outcome, parts, gentle=gentle)
     chosen = min(by_method, key=lambda method: by_method[method])
     show(f"fitting {estimator} on {len(rows):,} rows, calibration: {chosen}")
     fitted = template.fit(rows, outcome)
     settle(fitted)
-    return Fitted(calibrated(fitted, scores, outcome, method=chosen), chosen, {str(m): b for m, b in by_method.items()})
+    return Fitted(
+        calibrated(fitted, scores, outcome, method=chosen, gentle=gentle),
+        chosen,
+        {str(m): b for m, b in by_method.items()},
+    )
 
 
 def _calibration_scores(
-    scores: Floats, plain: Floats, outcome: Index, parts: list[tuple[Index, Index]], *, steps: bool
+    scores: Floats, plain: Floats, outcome: Index, parts: list[tuple[Index, Index]], *, gentle: bool
 ) -> dict[Calibration, float]:
     result: dict[Calibration, float] = {}
-    for method in _CALIBRATIONS if steps else _CALIBRATIONS[:2]:
+    for method in _CALIBRATIONS:
         confidence = plain.copy()
         if method != "none":
             for fitting, held in parts:
-                confidence[held] = calibration_curve(scores[fitting], outcome[fitting], method=method, at=scores[held])
+                confidence[held] = calibration_curve(
+                    scores[fitting], outcome[fitting], method=method, at=scores[held], gentle=gentle
+                )
         if np.isfinite(confidence).all():
             result[method] = brier(outcome, confidence)
     return result
