@@ -41,10 +41,11 @@ def by_category_sets(
         for node in np.flatnonzero((nodes["is_categorical"] != 0) & (nodes["is_leaf"] == 0)):
             feature = int(nodes["feature_idx"][node])
             key = _members(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]).tobytes()
-            sets.setdefault(feature, {}).setdefault(key, len(sets.get(feature, {})))
+            sets.setdefault(feature, {}).setdefault(key, len(sets[feature]) if feature in sets else 0)
             mine.append((int(node), feature, key))
         asked.append(mine)
-    build, first, place = scope.builder, {}, len(encoded)
+    build, place = scope.builder, len(encoded)
+    first: dict[int, int] = {}
     parts = [scope.matrix(encoded)]
     for feature, members in sets.items():
         goes_right = ~np.array([np.frombuffer(key, dtype=bool) for key in members]).T
@@ -55,7 +56,8 @@ def by_category_sets(
     for tree, mine in zip(trees, asked, strict=True):
         features, thresholds = tree.feature.copy(), tree.threshold.copy()
         for node, feature, key in mine:
-            features[node], thresholds[node] = first[feature] + sets[feature][key], 0.5
+            features[node] = first[feature] + sets[feature][key]
+            thresholds[node] = 0.5
         changed.append(replace(tree, feature=features, threshold=thresholds))
     source = parts[0] if len(parts) == 1 else build.node("Concat", *parts, axis=1)
     return changed, ColumnScope(build, source, place, [column(index) for index in range(place)])
