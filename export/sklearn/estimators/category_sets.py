@@ -55,9 +55,9 @@ def by_category_sets(
     changed = []
     for tree, mine in zip(trees, asked, strict=True):
         features, thresholds = tree.feature.copy(), tree.threshold.copy()
-        for node, feature, key in mine:
-            features[node] = first[feature] + sets[feature][key]
-            thresholds[node] = 0.5
+        for at, feature, key in mine:
+            features[at] = first[feature] + sets[feature][key]
+            thresholds[at] = 0.5
         changed.append(replace(tree, feature=features, threshold=thresholds))
     source = parts[0] if len(parts) == 1 else build.node("Concat", *parts, axis=1)
     return changed, ColumnScope(build, source, place, [column(index) for index in range(place)])
