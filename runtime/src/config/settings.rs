@@ -15,6 +15,7 @@ use crate::io::files::{CONFIG_LIMIT, io_error, read_limited};
 use crate::io::json;
 use crate::io::text::unmarked;
 use crate::models::keys::MODELS;
+use crate::surface::calendar::Calendar;
 
 /// The environment variable that names the config file.
 const VARIABLE: &str = "DOLLARBILL_ML_CONFIG";
@@ -73,6 +74,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The history store.
     pub history_path: PathBuf,
+    /// Which days are trading days.
+    pub calendar: Calendar,
 }
 
 impl Config {
@@ -163,6 +166,10 @@ impl Config {
             lanes: whole("runtime.lanes").and_then(|lanes| usize::try_from(lanes).ok()).unwrap_or_else(default_lanes),
             data_dir: path("runtime.data_dir", "data"),
             history_path: path("runtime.history_path", "data/vol_history.sqlite"),
+            calendar: found("runtime.calendar")
+                .and_then(Value::as_str)
+                .and_then(|name| Calendar::of_name(name).ok())
+                .unwrap_or_default(),
         }
     }
 }
