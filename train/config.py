@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, create_model
+from pydantic import Field, ValidationError, create_model, field_validator
 
 from train.core.config_sections import Gate, MlIntegration, ModelSection, Section, Training, Trust
 from train.core.errors import PipelineError
 from train.core.files import read_json
+from train.core.tables.calendar import calendar_of
 from train.registry import models
 
 DEFAULT_CONFIG = Path("config/ml_config.json")
@@ -56,6 +57,15 @@ class Runtime(Section):
     lanes: int | None = Field(None, ge=1, le=256)
     data_dir: str | None = Field(None, min_length=1)
     history_path: str | None = Field(None, min_length=1)
+    calendar: str | None = None
+
+    @field_validator("calendar")
+    @classmethod
+    def _known_calendar(cls, name: str | None) -> str | None:
+        try:
+            return None if name is None else calendar_of(name).name
+        except PipelineError as error:
+            raise ValueError(str(error)) from error
 
 
 class Config(Section):

@@ -1,6 +1,6 @@
 //! Option chains as vendors export them -> forwards, volatilities and Greeks: [`read`], [`ChainDay::signals`].
 //!
-//! CSV or JSON, plain or gzip, as Cboe, Deribit, `OptionMetrics`, Polygon, Tradier, yfinance and the engine write them,
+//! CSV or JSON, plain or packed by gzip or zstd, as Cboe, Deribit, `OptionMetrics`, Polygon, Tradier, yfinance and the engine write them,
 //! and tables with a strike, a side, an expiry as a date and bid and ask. `docs/option_chains.md` is the specification;
 //! `train/core/chains/` reads by it too.
 

@@ -66,7 +66,7 @@ pub fn read(path: &Path, reading: &ChainReading) -> Result<Chain, Error> {
     units(path, &mut quotes, &mut notes)?;
     let read = quotes.rows.len();
     let mut left_out = LeftOut::default();
-    leave_out(&mut quotes, &mut left_out);
+    leave_out(&mut quotes, &mut left_out, reading.weekends);
     let has = |meaning: Meaning| quotes.has[meaning as usize];
     if !has(Meaning::Bid) || !has(Meaning::Ask) {
         let which = [(Meaning::Mark, "mark"), (Meaning::Last, "last")].into_iter().find(|(meaning, _)| has(*meaning));

@@ -20,6 +20,8 @@ pub struct ChainReading {
     pub rate: f64,
     /// Use what is drastic and note it.
     pub accept: bool,
+    /// Saturdays and Sundays are trading days, as they are for a coin.
+    pub weekends: bool,
     /// A column whose volatilities become [`ChainQuote::model_iv`].
     pub model_iv: Option<String>,
 }

@@ -30,7 +30,7 @@ impl LeftOut {
 }
 
 /// Takes quotes away by the first reason that fits, and sorts the others by day, expiry, root, strike and side.
-pub(super) fn leave_out(quotes: &mut Quotes, left_out: &mut LeftOut) {
+pub(super) fn leave_out(quotes: &mut Quotes, left_out: &mut LeftOut, weekends: bool) {
     let adjusted: Vec<bool> = quotes.roots.iter().map(|root| root.ends_with(|c: char| c.is_ascii_digit())).collect();
     let mut newest: HashMap<i32, i32> = HashMap::new();
     for row in &quotes.rows {
@@ -40,9 +40,9 @@ pub(super) fn leave_out(quotes: &mut Quotes, left_out: &mut LeftOut) {
     let two_sided =
         quotes.rows.iter().any(|row| row.bid.is_finite()) && quotes.rows.iter().any(|row| row.ask.is_finite());
     let priced = quotes.rows.iter().any(|row| row.middle.is_finite());
-    let coin = quotes.coin;
+    let weekends = weekends || quotes.coin;
     let reason = |row: &Raw| -> Option<&'static str> {
-        if !coin && weekday(row.day) >= 5 {
+        if !weekends && weekday(row.day) >= 5 {
             return Some("weekend");
         }
         if row.expiry <= row.day {

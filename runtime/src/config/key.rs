@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::surface::calendar::Calendar;
+
 /// What a key may hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -14,6 +16,8 @@ pub(crate) enum Kind {
     Path,
     /// One of these texts.
     Word(&'static [&'static str]),
+    /// The name of a calendar.
+    Calendar,
     Texts,
     /// A list of just these texts, in order.
     Features(&'static [&'static str]),
@@ -62,6 +66,11 @@ pub(crate) fn check_value(path: &str, key: Key, value: &Value) -> Result<(), Str
         Kind::Word(words) => {
             (!value.as_str().is_some_and(|word| words.contains(&word))).then(|| format!("one of {}", words.join(", ")))
         }
+        Kind::Calendar => match value.as_str().map(Calendar::of_name) {
+            Some(Ok(_)) => None,
+            Some(Err(reason)) => return Err(reason),
+            None => Some("a text".to_owned()),
+        },
         Kind::Model => return check_model_path(path, value),
         Kind::Whole(low, high) => (!value.as_u64().is_some_and(|number| (low..=high).contains(&number))).then(|| {
             if high == ANY {

@@ -47,6 +47,7 @@ const KEYS: &[Key] = &[
     optional("runtime.lanes", Kind::Whole(1, 256)),
     optional("runtime.data_dir", Kind::Path),
     optional("runtime.history_path", Kind::Path),
+    optional("runtime.calendar", Kind::Calendar),
     key("gate", Kind::Section),
     key("gate.margin", Kind::Number(0.0, 1.0)),
     key("gate.confidence", Kind::Within(0.5, 1.0)),

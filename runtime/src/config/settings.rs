@@ -16,6 +16,7 @@ use crate::io::files::{CONFIG_LIMIT, io_error, read_limited};
 use crate::io::json;
 use crate::io::text::unmarked;
 use crate::models::keys::MODELS;
+use crate::surface::calendar::Calendar;
 
 /// The environment variable that names the config file.
 const VARIABLE: &str = "DOLLARBILL_ML_CONFIG";
@@ -76,6 +77,8 @@ pub struct Config {
     pub history_path: PathBuf,
     /// Whose versions are loaded.
     pub trust: Trust,
+    /// Which days are trading days.
+    pub calendar: Calendar,
 }
 
 impl Config {
@@ -167,6 +170,10 @@ impl Config {
             data_dir: path("runtime.data_dir", "data"),
             history_path: path("runtime.history_path", "data/vol_history.sqlite"),
             trust: Trust::of_checked(found("trust"), root),
+            calendar: found("runtime.calendar")
+                .and_then(Value::as_str)
+                .and_then(|name| Calendar::of_name(name).ok())
+                .unwrap_or_default(),
         }
     }
 }

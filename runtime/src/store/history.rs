@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use crate::error::Error;
 use crate::store::read_only;
-use crate::surface::calendar::no_trading_day;
+use crate::surface::calendar::Calendar;
 use crate::surface::day::{N_DAILY, SurfaceDay, is_copy};
 
 /// Marks the file as ours ("DBVH"), in `SQLite`'s `application_id`.
@@ -120,9 +120,17 @@ impl HistoryStore {
     /// # Errors
     /// As [`HistoryStore::observe`], and when a day has no date.
     pub fn observe_all(&self, days: &[SurfaceDay]) -> Result<(), Error> {
+        self.observe_all_by(days, Calendar::default())
+    }
+
+    /// As [`HistoryStore::observe_all`], of markets with other trading days.
+    ///
+    /// # Errors
+    /// As [`HistoryStore::observe_all`].
+    pub fn observe_all_by(&self, days: &[SurfaceDay], calendar: Calendar) -> Result<(), Error> {
         for day in days {
             let Some(date) = day.date else { return Err(self.error("a day without a date; nothing is stored")) };
-            if let Some(reason) = no_trading_day(date) {
+            if let Some(reason) = calendar.no_trading_day(date) {
                 return Err(self.error(&format!("date {date} {reason}; nothing is stored")));
             }
         }

@@ -12,7 +12,6 @@ use crate::config::settings::Config;
 use crate::error::Error;
 use crate::io::files::io_error;
 use crate::store::history::HistoryStore;
-use crate::surface::calendar::is_weekend;
 use crate::surface::columns::NOT_A_SURFACE;
 use crate::surface::day::{N_DAILY, SurfaceDay};
 use crate::surface::history::{NO_USABLE_DAY, Reading, SurfaceHistory, read_history_as, read_history_on};
@@ -70,8 +69,8 @@ struct Found {
 /// them in one transaction, or none.
 ///
 /// A file with a `Date` column gives each of its days. An undated snapshot is of the day `date`, else of the one in its
-/// name (`tsla_2024-03-04.csv`). Of a folder, what is no CSV file of a surface, has no date or is of a weekend is left
-/// out and listed; a wrong row, or a day that stands in two files, is an error.
+/// name (`tsla_2024-03-04.csv`). Of a folder, what is no CSV file of a surface, has no date or is of no trading day is
+/// left out and listed; a wrong row, or a day that stands in two files, is an error.
 ///
 /// # Errors
 /// [`Error::Io`] or [`Error::Surface`] when a file is wrong, has no date or another one than `date`, [`Error::Symbol`]
@@ -98,13 +97,15 @@ pub fn observe(config: &Config, path: &Path, date: Option<Date>) -> Result<Obser
 /// As [`observe`], and when a day would be replaced that must not be.
 pub fn observe_as(config: &Config, path: &Path, date: Option<Date>, how: &Observing) -> Result<Observed, Error> {
     let mut said = Said::default();
+    let calendar = how.reading.calendar.unwrap_or(config.calendar);
+    let reading = &Reading { calendar: Some(calendar), ..how.reading.clone() };
     let found = if path.is_dir() {
         if date.is_some() {
             return Err(refuse(path, "is a folder, its files carry their dates; leave --date out"));
         }
-        folder(path, &how.reading, &mut said)?
+        folder(path, reading, &mut said)?
     } else {
-        days_of(path, read_history_on(path, &how.reading, date)?, date, &mut said)?
+        days_of(path, read_history_on(path, reading, date)?, date, &mut said)?
     };
     check_twice(&found)?;
     if let Some(parent) = config.history_path.parent() {
@@ -129,7 +130,7 @@ pub fn observe_as(config: &Config, path: &Path, date: Option<Date>, how: &Observ
         );
         return Err(Error::History { path: config.history_path.clone(), reason });
     }
-    store.observe_all(&days)?;
+    store.observe_all_by(&days, calendar)?;
     Ok(Observed { symbols: summary(&store, &found, &replaced)?, skipped: said.skipped, notes: said.notes })
 }
 
@@ -248,8 +249,10 @@ fn candidate(path: &Path, reading: &Reading) -> Result<Result<SurfaceHistory, St
     }
     match date_in_name(path)? {
         None => is("a snapshot without a date in its rows or its name"),
-        Some(date) if is_weekend(date) => Ok(Err(format!("{date}: a Saturday or Sunday"))),
-        Some(_) => Ok(Ok(history)),
+        Some(date) => Ok(match reading.calendar.unwrap_or_default().closed(date) {
+            Some(reason) => Err(format!("{date}: {reason}")),
+            None => Ok(history),
+        }),
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use crate::chain::read::{self, Chain, is_chain};
 use crate::chain::reading::ChainReading;
 use crate::error::Error;
-use crate::surface::calendar::is_weekend;
+use crate::surface::calendar::Calendar;
 use crate::surface::columns::{Kind, Shape, Unit};
 use crate::surface::day::{N_DAILY, SurfaceDay};
 use crate::surface::features::{CALL, NO_VOLUME, PUT, Quote, daily_features};
@@ -27,7 +27,6 @@ const RECENT: usize = 10;
 /// A day with less than a tenth of the usual quotes, which are so many at least, was cut off.
 const FEW: f64 = 10.0;
 const USUAL: f64 = 20.0;
-const WEEKEND: &str = "a Saturday or Sunday";
 const NO_CLEAN: &str =
     "no expiry has 3 strikes with a clean implied volatility (0.01 to 5, as a decimal) near the money";
 
@@ -51,9 +50,11 @@ pub struct Reading {
     pub symbol: Option<String>,
     /// Read what is drastic (units that change, an index that may be a price) and note it.
     pub accept: bool,
+    /// Which days are trading days; `None`: as the config says, else weekdays.
+    pub calendar: Option<Calendar>,
 }
 
-/// Reads a plain or gzip table: the engine's snapshot, the same with dates, the old script's, or an index history
+/// Reads a table, plain or packed by gzip or zstd: the engine's snapshot, the same with dates, the old script's, or an index history
 /// (`date`, `close` in percent), in the spellings that spreadsheets and vendors use.
 ///
 /// # Errors
@@ -91,10 +92,12 @@ pub fn read_history_as(path: &Path, reading: &Reading) -> Result<SurfaceHistory,
 
 /// As [`read_history_as`]; `date` is the day of a chain that does not say it.
 pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>) -> Result<SurfaceHistory, Error> {
+    let calendar = reading.calendar.unwrap_or_default();
     if is_chain(path) {
         let symbol = reading.symbol.clone();
-        let reading = ChainReading { symbol, date, accept: reading.accept, ..ChainReading::default() };
-        return of_chain(path, &read::read(path, &reading)?, reading.accept);
+        let weekends = calendar.has_weekends();
+        let asked = ChainReading { symbol, date, accept: reading.accept, weekends, ..ChainReading::default() };
+        return of_chain(path, &read::read(path, &asked)?, calendar, reading.accept);
     }
     let file = SurfaceFile::open(path, reading.symbol.as_deref())?;
     let mut rows = Rows::of(&file)?;
@@ -102,6 +105,8 @@ pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>
         path,
         index: file.shape().kind_of_file == Kind::Index,
         judgement: Judgement::new(path, file.shape().moneyness_unit),
+        calendar,
+        seen: Vec::new(),
         kept: Vec::new(),
         dropped: Vec::new(),
         previous: Vec::new(),
@@ -127,11 +132,13 @@ pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>
 }
 
 /// The surface days of a chain, judged as those of a surface file are.
-fn of_chain(path: &Path, chain: &Chain, accept: bool) -> Result<SurfaceHistory, Error> {
+fn of_chain(path: &Path, chain: &Chain, calendar: Calendar, accept: bool) -> Result<SurfaceHistory, Error> {
     let mut days = Days {
         path,
         index: false,
         judgement: Judgement::new(path, Unit::Plain),
+        calendar,
+        seen: Vec::new(),
         kept: Vec::new(),
         dropped: Vec::new(),
         previous: Vec::new(),
@@ -170,6 +177,8 @@ struct Days<'a> {
     path: &'a Path,
     index: bool,
     judgement: Judgement,
+    calendar: Calendar,
+    seen: Vec<Date>,
     kept: Vec<(Option<Date>, [f64; N_DAILY])>,
     dropped: Vec<String>,
     previous: Vec<Mark>,
@@ -179,8 +188,9 @@ impl Days<'_> {
     fn add(&mut self, rows: &mut [Row]) -> Result<(), Error> {
         let date = rows.first().and_then(|row| row.date);
         let mut outcome = if self.index { Ok(self.index_day(rows)?) } else { self.surface_day(date, rows)? };
-        if date.is_some_and(is_weekend) {
-            outcome = Err(WEEKEND.to_owned());
+        self.seen.extend(date);
+        if let Some(reason) = date.and_then(|date| self.calendar.closed(date)) {
+            outcome = Err(reason);
         }
         match outcome.and_then(|features| self.whole(features)) {
             Ok(features) => self.kept.push((date, features)),
@@ -206,7 +216,8 @@ impl Days<'_> {
             return Err(Error::Surface { path: self.path.to_path_buf(), reason });
         }
         let levels: Vec<_> = self.kept.iter().map(|(date, features)| (*date, features[0])).collect();
-        let notes = self.judgement.notes(&levels, not_compared, left_out, shape, accept)?;
+        let mut notes = self.judgement.notes(&levels, not_compared, left_out, shape, accept)?;
+        notes.extend(self.calendar.not_judged(self.seen.into_iter()));
         let day = |(date, features)| SurfaceDay { date, symbol: symbol.to_owned(), features };
         Ok(SurfaceHistory { days: self.kept.into_iter().map(day).collect(), dropped: self.dropped, notes })
     }
@@ -249,7 +260,7 @@ impl Days<'_> {
             self.judgement.unusable(rows);
             return Ok(Err(NO_CLEAN.to_owned()));
         };
-        if !date.is_some_and(is_weekend) {
+        if date.and_then(|date| self.calendar.closed(date)).is_none() {
             match not_observed(&quotes, &self.previous) {
                 Some((true, reason)) => return Ok(Err(reason)),
                 Some((false, doubt)) => self.judgement.doubtful(date, &doubt),

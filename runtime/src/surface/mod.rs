@@ -24,6 +24,7 @@ pub(crate) mod symbol;
 #[cfg(feature = "files")]
 pub(crate) mod table;
 
+pub use calendar::Calendar;
 pub use day::{DAILY_FEATURES, N_DAILY, SurfaceDay};
 #[cfg(feature = "files")]
 pub use history::{Reading, SurfaceHistory, read_history, read_history_as, read_surface};

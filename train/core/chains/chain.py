@@ -69,6 +69,7 @@ def read_chain(
     rate: float = 0.0,
     accept: bool = False,
     model_iv: str | None = None,
+    weekends: bool = False,
 ) -> Chain:
     """Read a chain file of any vendor.
 
@@ -79,6 +80,7 @@ def read_chain(
         rate: interest a year, for expiries whose discount the chain does not tell.
         accept: use what is drastic and note it.
         model_iv: a column that becomes `model` of the quotes.
+        weekends: whether Saturdays and Sundays are trading days, as they are for a coin.
 
     Raises:
         PipelineError: it is no chain, or symbol, day or units are not known; names what to add.
@@ -91,7 +93,7 @@ def read_chain(
     adjusted = adjusted[mine]
     read = len(table)
     _units(quotes, table)
-    left_out, keep = leave_out(table, adjusted, weekends=quotes.coin)
+    left_out, keep = leave_out(table, adjusted, weekends=weekends or quotes.coin)
     columns = ["day", "expiry", "root", "side", "strike", "bid", "ask", "middle", "iv", "volume", "interest", "spot"]
     columns += ["model"] if model_iv else []
     order = np.flatnonzero(keep)

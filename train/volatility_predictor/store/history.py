@@ -16,7 +16,7 @@ from train.core import cli
 from train.core.errors import PipelineError
 from train.volatility_predictor.contract import DAILY_FEATURES, DAILY_NAMES
 from train.volatility_predictor.store.observe import FoundDay, Reading, changes, find_days
-from train.volatility_predictor.surfaces.file_name import checked_symbol, no_trading_day
+from train.volatility_predictor.surfaces.file_name import checked_symbol
 from train.volatility_predictor.surfaces.surface_days import COPY_QUOTES, SurfaceHistory
 
 DEFAULT_STORE = Path("data/vol_history.sqlite")
@@ -79,12 +79,13 @@ class HistoryStore:
             The days stored, a line for each that was left out, and notes, the last of them on what was replaced.
 
         Raises:
-            PipelineError: as `find_days`; a date is a Saturday, a Sunday, before 1970 or in the future; the store
+            PipelineError: as `find_days`; a date is no trading day, before 1970 or in the future; the store
                 cannot be written.
         """
+        reading = reading or Reading()
         found, skipped, notes = find_days(path, date, reading)
         for day in found:
-            if reason := no_trading_day(day.date):
+            if reason := reading.calendar.no_trading_day(day.date):
                 raise PipelineError(f"history store {self.path}: date {day.date} {reason}; nothing is stored")
         marks = ", ".join("?" * (2 + len(DAILY_FEATURES)))
         rows = [
@@ -92,7 +93,7 @@ class HistoryStore:
             for day in found
         ]
         for drastic, line in changes(found, self._known(found)):
-            if drastic and not (reading and reading.accept):
+            if drastic and not reading.accept:
                 raise PipelineError(
                     f"history store {self.path}: {line} If it is right, add --accept; nothing is stored"
                 )

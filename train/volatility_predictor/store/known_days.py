@@ -2,7 +2,7 @@
 
 The rules and words of `runtime/src/models/volatility_predictor/days.rs`. A snapshot without dates is of the day that is
 given, else of the one in its name, else of its modification time by New York's clock without summer time (UTC-5), whose
-midnight no trading session crosses; a Saturday or a Sunday then counts as the Friday before.
+midnight no trading session crosses; a day that is no trading day then counts as the last one before it.
 """
 
 import datetime as dt
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
+from train.core.tables.calendar import BY_WEEKDAYS, Calendar
 from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.store.history import HistoryStore
 from train.volatility_predictor.surfaces.chain_rows import is_chain
@@ -22,7 +23,6 @@ from train.volatility_predictor.surfaces.file_name import (
     checked_symbol,
     date_in_name,
     name_in_file,
-    no_trading_day,
     symbol_of,
 )
 from train.volatility_predictor.surfaces.plausible.levels import LONGEST_GAP, level_change, quotes_change
@@ -57,7 +57,13 @@ class KnownDays:
 
 
 def days_of_symbol(
-    symbol: str, *, store: Path, data_dir: Path, date: dt.date | None = None, accept: bool = False
+    symbol: str,
+    *,
+    store: Path,
+    data_dir: Path,
+    date: dt.date | None = None,
+    accept: bool = False,
+    calendar: Calendar = BY_WEEKDAYS,
 ) -> KnownDays:
     """The days of `symbol`: the store's, and on top of them `<data_dir>/<symbol in lower case>_vol_surface.csv`.
 
@@ -67,6 +73,7 @@ def days_of_symbol(
         data_dir: where the engine writes its surfaces.
         date: the day of the undated snapshot there.
         accept: use what is drastic and say so.
+        calendar: which days are trading days.
 
     Raises:
         PipelineError: a file or the store is wrong, or the snapshot does not fit on top of the days observed.
@@ -76,7 +83,7 @@ def days_of_symbol(
     days, warnings, place = _stored(store, symbol), [], f"symbol {symbol}"
     notes: tuple[str, ...] = ()
     if file.exists():
-        found = read_days(file, accept=accept)
+        found = read_days(file, accept=accept, calendar=calendar)
         notes = found.notes
         if found.symbol.upper() not in (symbol, symbol_of(file)):
             raise PipelineError(f"{file}: its rows are of {found.symbol.upper()}, not of {symbol}")
@@ -87,7 +94,7 @@ def days_of_symbol(
         else:
             if not days:
                 place = f"{file}: a snapshot without a date (no history)"
-            older = _add_newest(days, found, file, date)
+            older = _add_newest(days, found, file, date, calendar=calendar)
             if older and date is not None:
                 raise PipelineError(f"{file}: {older}; name the day it shows with --date")
             if older:
@@ -107,7 +114,13 @@ def days_of_symbol(
 
 
 def days_of_file(
-    path: Path, *, store: Path, date: dt.date | None = None, symbol: str | None = None, accept: bool = False
+    path: Path,
+    *,
+    store: Path,
+    date: dt.date | None = None,
+    symbol: str | None = None,
+    accept: bool = False,
+    calendar: Calendar = BY_WEEKDAYS,
 ) -> KnownDays:
     """The days of a dated file; or an undated snapshot on top of what the store holds of its symbol.
 
@@ -117,12 +130,13 @@ def days_of_file(
         date: the day of an undated snapshot.
         symbol: the one to read of a file that holds several.
         accept: use what is drastic and say so.
+        calendar: which days are trading days.
 
     Raises:
         PipelineError: as `days_of_symbol`.
     """
     chain = is_chain(path)
-    found = read_days(path, date=date if chain else None, symbol=symbol, accept=accept)
+    found = read_days(path, date=date if chain else None, symbol=symbol, accept=accept, calendar=calendar)
     symbol = checked_symbol(found.symbol)
     if chain and len(found.dates) == 1:
         date = found.dates[0]
@@ -133,7 +147,7 @@ def days_of_file(
         return replace(known, notes=found.notes)
     days = _stored(store, symbol)
     place = f"{path} and the days observed" if days else f"{path}: a snapshot without a date (no history)"
-    older = _add_newest(days, found, path, date)
+    older = _add_newest(days, found, path, date, calendar=calendar)
     if older:
         raise PipelineError(f"{path}: {older}; name the day it shows with --date")
     known = _known(symbol, days, place, _todo(path, symbol), [], accept)
@@ -152,12 +166,14 @@ def _dated(history: SurfaceHistory) -> _Days:
     return {date: features for date, features in rows if date is not None}
 
 
-def _add_newest(days: _Days, found: SurfaceHistory, path: Path, date: dt.date | None) -> str | None:
+def _add_newest(
+    days: _Days, found: SurfaceHistory, path: Path, date: dt.date | None, *, calendar: Calendar
+) -> str | None:
     """Put the snapshot on top, in place of a day of the same date; the reason when it is older than the newest."""
     named = None if date else date_in_name(path)
-    own = date or named or _modified(path)
+    own = date or named or _modified(path, calendar)
     source = "--date" if date else "in its name" if named else "its modification time"
-    if reason := no_trading_day(own):
+    if reason := calendar.no_trading_day(own):
         raise PipelineError(f"{path}: {own} ({source}) {reason}")
     last = max(days, default=own)
     if own < last:
@@ -166,11 +182,13 @@ def _add_newest(days: _Days, found: SurfaceHistory, path: Path, date: dt.date | 
     return None
 
 
-def _modified(path: Path) -> dt.date:
+def _modified(path: Path, calendar: Calendar) -> dt.date:
     with explain_os_errors(path, "read"):
         time = path.stat().st_mtime
     date = dt.datetime.fromtimestamp(time, CLOCK).date()
-    return date - dt.timedelta(days=max(date.weekday() - 4, 0))
+    while calendar.closed(date):
+        date -= dt.timedelta(days=1)
+    return date
 
 
 def _no_date_wanted(path: Path, date: dt.date | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from train.core.chains.documents import NOT_A_CHAIN
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
+from train.core.tables.calendar import BY_WEEKDAYS, Calendar
 from train.volatility_predictor.surfaces.chain_rows import is_chain
 from train.volatility_predictor.surfaces.columns import NOT_A_SURFACE
 from train.volatility_predictor.surfaces.file_name import UNKNOWN_SYMBOL, checked_symbol, date_in_name
@@ -30,10 +31,11 @@ class FoundDay:
 
 @dataclass(frozen=True)
 class Reading:
-    """What to read of a file that needs a word: one symbol of several, or what is not plausible."""
+    """What to read of a file that needs a word: one symbol of several, what is not plausible, which days count."""
 
     symbol: str | None = None
     accept: bool = False
+    calendar: Calendar = BY_WEEKDAYS
 
 
 @dataclass
@@ -50,8 +52,8 @@ def find_days(
     """The days of a surface file or of a folder of them, a line for each that was left out, and notes on the rest.
 
     A file with a `Date` column gives each of its days. An undated snapshot is of the day `date`, else of the one in its
-    name (`tsla_2024-03-04.csv`). Of a folder, what is no CSV file of a surface, has no date or is of a weekend is left
-    out; a wrong row, or a day that stands in two files, is an error.
+    name (`tsla_2024-03-04.csv`). Of a folder, what is no CSV file of a surface, has no date or is of no trading day is
+    left out; a wrong row, or a day that stands in two files, is an error.
 
     Raises:
         PipelineError: a file is wrong, has no date, or another one than `date`; it names no symbol; no day was found.
@@ -59,7 +61,9 @@ def find_days(
     reading, said = reading or Reading(), Said()
     if not path.is_dir():
         of_chain = date if is_chain(path) else None
-        history = read_days(path, date=of_chain, symbol=reading.symbol, accept=reading.accept)
+        history = read_days(
+            path, date=of_chain, symbol=reading.symbol, accept=reading.accept, calendar=reading.calendar
+        )
         found = _days_of(path, history, date, said)
     elif date is not None:
         raise PipelineError(f"{path}: is a folder, its files carry their dates; leave --date out")
@@ -123,7 +127,7 @@ def _candidate(path: Path, reading: Reading) -> SurfaceHistory | str:
     if not path.name.lower().endswith(_ENDS):
         return "neither .csv, .json nor .parquet (packed: .gz, .zst)"
     try:
-        history = read_days(path, symbol=reading.symbol, accept=reading.accept)
+        history = read_days(path, symbol=reading.symbol, accept=reading.accept, calendar=reading.calendar)
     except PipelineError as error:
         reason = str(error).removeprefix(f"{path}: ")
         if reason.startswith((NOT_A_SURFACE, NOT_A_CHAIN)):
@@ -136,7 +140,8 @@ def _candidate(path: Path, reading: Reading) -> SurfaceHistory | str:
     named = date_in_name(path)
     if named is None:
         return "a snapshot without a date in its rows or its name"
-    return f"{named}: a Saturday or Sunday" if named.weekday() >= 5 else history
+    closed = reading.calendar.closed(named)
+    return f"{named}: {closed}" if closed else history
 
 
 def _days_of(path: Path, history: SurfaceHistory, date: dt.date | None, said: Said) -> list[FoundDay]:

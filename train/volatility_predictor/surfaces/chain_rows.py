@@ -30,11 +30,13 @@ class ChainFile:
             yield day.date, _rows(self.chain.symbol, day)
 
 
-def open_chain(path: Path, *, symbol: str | None, date: dt.date | None, accept: bool) -> ChainFile | None:
+def open_chain(
+    path: Path, *, symbol: str | None, date: dt.date | None, accept: bool, weekends: bool = False
+) -> ChainFile | None:
     """The chain in a file; None where it is none, or a surface file without prices."""
     if not is_chain(path):
         return None
-    return ChainFile(read_chain(path, symbol=symbol, date=date, accept=accept))
+    return ChainFile(read_chain(path, symbol=symbol, date=date, accept=accept, weekends=weekends))
 
 
 def is_chain(path: Path) -> bool:

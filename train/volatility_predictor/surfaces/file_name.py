@@ -6,8 +6,6 @@ from pathlib import Path
 
 from train.core.errors import PipelineError
 
-FIRST_DAY = dt.date(1970, 1, 1)
-"""No date lies before it: what does is a mistake of the clock or of the format."""
 UNKNOWN_SYMBOL = "UNKNOWN"
 _DATE = re.compile(r"(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _SYMBOL = re.compile(r"[A-Za-z0-9._^=$/&-]{1,16}")
@@ -86,17 +84,3 @@ def checked_symbol(symbol: str) -> str:
 def name_in_file(symbol: str) -> str:
     """What a symbol is called in the name of a file: in lower case, a hyphen for the slash that would be a folder."""
     return symbol.lower().replace("/", "-")
-
-
-def latest_day() -> dt.date:
-    """Today, or tomorrow: it is tomorrow somewhere already."""
-    return dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
-
-
-def no_trading_day(date: dt.date) -> str | None:
-    """Why nothing can have been observed on that day; None for a day on which something can."""
-    if date < FIRST_DAY:
-        return f"lies before {FIRST_DAY}"
-    if date.weekday() >= 5:
-        return "is a Saturday or Sunday, no trading day"
-    return "lies in the future" if date > latest_day() else None

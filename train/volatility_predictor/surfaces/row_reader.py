@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from train.core.cells import read_number
 from train.core.errors import PipelineError
+from train.core.tables.calendar import FIRST_DAY, latest_day
 from train.core.tables.dates import DateColumn
 from train.volatility_predictor.surfaces.columns import INDEX, Shape
 from train.volatility_predictor.surfaces.daily_features import CALL, IV_BOUNDS, NO_TENOR, NO_VOLUME, PUT, UNKNOWN, Quote
-from train.volatility_predictor.surfaces.file_name import FIRST_DAY, latest_day
 
 NO_IV, EXPIRED, NO_LEVEL = "without an implied volatility", "of an expiry that has passed", "without a level"
 _KINDS = dict.fromkeys(("call", "c", "calls", "ce"), CALL) | dict.fromkeys(("put", "p", "puts", "pe"), PUT)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
+from train.core.tables.calendar import BY_WEEKDAYS, Calendar
 from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.surfaces.chain_rows import ChainFile, open_chain
 from train.volatility_predictor.surfaces.csv_reader import SurfaceFile
@@ -27,7 +28,6 @@ SPOT_DRIFT = 0.005
 """Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries."""
 MOST_ROWS = 250_000
 """Of one day; the largest real chain has a tenth of it."""
-WEEKEND = "a Saturday or Sunday"
 RECENT = 10
 """Days that say how many quotes are usual."""
 FEW, USUAL = 10, 20
@@ -55,7 +55,12 @@ class SurfaceHistory:
 
 
 def read_days(
-    path: Path, *, date: dt.date | None = None, symbol: str | None = None, accept: bool = False
+    path: Path,
+    *,
+    date: dt.date | None = None,
+    symbol: str | None = None,
+    accept: bool = False,
+    calendar: Calendar = BY_WEEKDAYS,
 ) -> SurfaceHistory:
     """Read a surface file of any shape (see `train.volatility_predictor.surfaces.csv_reader`), or an option chain.
 
@@ -64,19 +69,20 @@ def read_days(
         date: the day of an undated snapshot or chain; a dated file must not be given another.
         symbol: the one to read of a file that holds several.
         accept: read what is drastic (units that change, an index that may be a price) and note it.
+        calendar: which days are trading days; the others are left out.
 
     Raises:
         PipelineError: the file cannot be read, a row is wrong, no day is usable, or what it holds is not plausible;
             names row and column.
     """
-    chain = open_chain(path, symbol=symbol, date=date, accept=accept)
+    chain = open_chain(path, symbol=symbol, date=date, accept=accept, weekends=calendar.has_weekends)
     if chain is not None:
-        return _chain_history(path, chain, accept)
+        return _chain_history(path, chain, calendar, accept=accept)
     file = SurfaceFile(path, symbol)
     shape = file.shape.name
     if date is not None and shape != "snapshot":
         raise PipelineError(f"{path}: the file has dates of its own; leave the date out")
-    days = _Days(path, file.shape.moneyness_unit, index=shape == "index")
+    days = _Days(path, file.shape.moneyness_unit, calendar, index=shape == "index")
     found: str | None = None
     for day, group in groupby(file.rows(), key=lambda row: row.date):
         same_day = list(_limited(group, path))
@@ -85,8 +91,8 @@ def read_days(
     return days.history(found or symbol_of(path), file, accept)
 
 
-def _chain_history(path: Path, file: ChainFile, accept: bool) -> SurfaceHistory:
-    days = _Days(path, "moneyness", index=False)
+def _chain_history(path: Path, file: ChainFile, calendar: Calendar, *, accept: bool) -> SurfaceHistory:
+    days = _Days(path, "moneyness", calendar, index=False)
     for day, rows in file.days():
         days.add(day, rows)
     try:
@@ -106,8 +112,10 @@ def _limited(rows: Iterator[Row], path: Path) -> Iterator[Row]:
 class _Days:
     """Collects the days of one file."""
 
-    def __init__(self, path: Path, moneyness_unit: str, *, index: bool) -> None:
+    def __init__(self, path: Path, moneyness_unit: str, calendar: Calendar, *, index: bool) -> None:
         self._path = path
+        self._calendar = calendar
+        self._seen: list[dt.date] = []
         self._index = index
         self._judgement = Judgement(path, moneyness_unit)
         self._dates: list[dt.date | None] = []
@@ -118,8 +126,11 @@ class _Days:
 
     def add(self, date: dt.date | None, rows: list[Row]) -> None:
         day = self._index_day(rows) if self._index else self._surface_day(date, rows)
-        if date is not None and date.weekday() >= 5:
-            day = WEEKEND
+        closed = None if date is None else self._calendar.closed(date)
+        if date is not None:
+            self._seen.append(date)
+        if closed is not None:
+            day = closed
         elif not isinstance(day, str):
             day = self._cut_off(day) or day
         if isinstance(day, str):
@@ -138,6 +149,8 @@ class _Days:
         features = np.array(self._features, dtype=np.float64).reshape(-1, len(DAILY_FEATURES))
         levels = [(date, row[0]) for date, row in zip(self._dates, self._features, strict=True)]
         notes = self._judgement.notes(levels, file, index=self._index, accept=accept)
+        if not_judged := self._calendar.not_judged(self._seen):
+            notes.append(not_judged)
         grids = np.array(self._grids, dtype=np.float64)
         return SurfaceHistory(symbol, tuple(self._dates), features, tuple(self._dropped), grids, tuple(notes))
 
@@ -159,7 +172,7 @@ class _Days:
         if day is None:
             self._judgement.unusable(rows)
             return _NO_CLEAN
-        if date is None or date.weekday() < 5:
+        if date is None or self._calendar.closed(date) is None:
             doubt = not_observed(quotes, self._previous)
             if doubt is not None and doubt[0]:
                 return doubt[1]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use dollarbill_ml::EngineChoice;
+use dollarbill_ml::surface::Calendar;
 use jiff::civil::Date;
 
 const EXAMPLES: &str = r#"Examples:
@@ -51,6 +52,9 @@ pub(crate) struct Arguments {
     /// The engine, whatever the config says: auto, native or onnxruntime
     #[arg(long, global = true, value_name = "ENGINE", value_parser = engine)]
     pub(crate) engine: Option<EngineChoice>,
+    /// Which days are trading days, whatever the config says: weekdays, 24/7 or the code (MIC) of an exchange, as XNYS
+    #[arg(long, global = true, value_name = "CALENDAR", value_parser = calendar)]
+    pub(crate) calendar: Option<Calendar>,
     /// Say on stderr what is going on
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
@@ -60,6 +64,10 @@ pub(crate) struct Arguments {
 
 fn engine(word: &str) -> Result<EngineChoice, String> {
     EngineChoice::of_word(word).ok_or_else(|| format!("must be one of {}", EngineChoice::WORDS.join(", ")))
+}
+
+fn calendar(name: &str) -> Result<Calendar, String> {
+    Calendar::of_name(name)
 }
 
 #[derive(Debug, Subcommand)]
@@ -73,7 +81,7 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Signals from a CSV or NDJSON file, plain or gzip: the same rows with `confidence`, `recommendation`, `source`, `warnings`
+    /// Signals from a CSV or NDJSON file, plain or packed (gzip, zstd): the same rows with `confidence`, `recommendation`, `source`, `warnings`
     ClassifyBatch {
         /// The file; `-` reads stdin
         file: PathBuf,
@@ -106,8 +114,8 @@ pub(crate) enum Command {
         /// A symbol: its file in the data folder and the days observed; with a file, the one to read of several in it
         #[arg(long)]
         symbol: Option<String>,
-        /// The trading day that a snapshot without a date shows [default: the day of its modification time, a Saturday or
-        /// Sunday being the Friday before]
+        /// The trading day that a snapshot without a date shows [default: the day of its modification time, or the
+        /// last trading day before it]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
         date: Option<Date>,
         /// Print everything that is known
@@ -121,7 +129,7 @@ pub(crate) enum Command {
     /// `classify-batch -` takes
     #[command(after_help = SIGNALS_EXAMPLES)]
     Signals {
-        /// The chain: CSV or JSON, plain or gzip
+        /// The chain: CSV or JSON, plain or packed (gzip, zstd)
         chain: PathBuf,
         /// Write here, whole or not at all, instead of to stdout; .ndjson and .json make it JSON, .gz packs
         #[arg(long, short, value_name = "FILE")]
@@ -137,7 +145,7 @@ pub(crate) enum Command {
     },
     /// An option chain as a dated surface file, on stdout
     Surface {
-        /// The chain: CSV or JSON, plain or gzip
+        /// The chain: CSV or JSON, plain or packed (gzip, zstd)
         chain: PathBuf,
         /// Write here, whole or not at all, instead of to stdout
         #[arg(long, short, value_name = "FILE")]

@@ -57,7 +57,7 @@ fn forecast(config: &Config, asked: &Asked) -> Result<VolatilityForecast, Error>
     let (path, reading) = (&asked.file, &asked.reading);
     let todo = "give the model's volatility with --model-iv NUMBER or --model-iv COLUMN";
     let service = MlService::open_volatility(config)?;
-    let wanted = Reading { symbol: reading.symbol.clone(), accept: reading.accept };
+    let wanted = Reading { symbol: reading.symbol.clone(), accept: reading.accept, calendar: None };
     let forecast = service.forecast_file_as(path, reading.date, &wanted).map_err(|error| match error {
         Error::Days { place, needed, known, todo: more } => {
             Error::Days { place, needed, known, todo: format!("{todo}, or {more}") }

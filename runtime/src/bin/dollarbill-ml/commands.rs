@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use dollarbill_ml::artifact::Place;
 use dollarbill_ml::chain::ChainReading;
-use dollarbill_ml::surface::Reading;
+use dollarbill_ml::surface::{Calendar, Reading};
 use dollarbill_ml::{Config, Error, MlService, Observing, TradeSignal, Warning, batch};
 use jiff::civil::Date;
 
@@ -33,7 +33,7 @@ impl Done {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
-    let (named, engine) = (arguments.config.as_deref(), arguments.engine);
+    let (named, engine, calendar) = (arguments.config.as_deref(), arguments.engine, arguments.calendar);
     let place = |place: Place| engine.into_iter().fold(place, Place::engine);
     let config = || -> Result<Config, Error> {
         let mut config = Config::find(named)?;
@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
         // One process, one thread: more sessions would only cost start-up time.
         config.lanes = 1;
         config.engine = engine.unwrap_or(config.engine);
+        config.calendar = calendar.unwrap_or(config.calendar);
         // It answers and ends: golden cases are replayed, and `check` holds the engines against each other.
         config.cross_check = false;
         Ok(config)
@@ -49,19 +50,21 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
         Command::Classify { signal, json } => return classify(&config()?, &signal, json),
         Command::ClassifyBatch { file, output } => classify_batch(&config()?, &file, output.as_deref()),
         Command::Observe { surface, date, symbol, accept, no_replace } => {
-            let how = Observing { reading: Reading { symbol, accept }, no_replace };
+            let how = Observing { reading: Reading { symbol, accept, calendar }, no_replace };
             store::observe(&config()?, &surface, date, &how)
         }
         Command::Days { symbol } => store::days(&config()?, symbol.as_deref()),
         Command::Forget { symbol, date } => store::forget(&config()?, &symbol, date),
         Command::Predict { surface, symbol, date, json, accept } => {
-            return predict(&config()?, surface.as_deref(), &Reading { symbol, accept }, date, json);
+            return predict(&config()?, surface.as_deref(), &Reading { symbol, accept, calendar }, date, json);
         }
         Command::Signals { chain: file, output, model_iv, json, what } => {
-            let asked = chain::Asked { file, output, model_iv, json, reading: reading_of(what) };
+            let asked = chain::Asked { file, output, model_iv, json, reading: reading_of(what, calendar) };
             chain::signals(config, &asked)
         }
-        Command::Surface { chain: file, output, what } => chain::surface(&file, output.as_deref(), &reading_of(what)),
+        Command::Surface { chain: file, output, what } => {
+            chain::surface(&file, output.as_deref(), &reading_of(what, calendar))
+        }
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
             let place = place(Place::find(named)?).cross_check(false);
@@ -80,9 +83,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
     .map(|()| Done::Well)
 }
 
-fn reading_of(what: ChainArguments) -> ChainReading {
+fn reading_of(what: ChainArguments, calendar: Option<Calendar>) -> ChainReading {
     let ChainArguments { rate, symbol, date, accept } = what;
-    ChainReading { symbol, date, rate, accept, model_iv: None }
+    let weekends = calendar.is_some_and(|calendar| calendar.name() == "24/7");
+    ChainReading { symbol, date, rate, accept, weekends, model_iv: None }
 }
 
 fn classify(config: &Config, signal: &str, json: bool) -> Result<Done, Error> {

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::io::files::io_error;
 use crate::models::volatility_predictor::known::KnownDays;
 use crate::store::day_cache::{DayCache, Stored};
-use crate::surface::calendar::{is_weekend, no_trading_day};
+use crate::surface::calendar::Calendar;
 use crate::surface::day::SurfaceDay;
 use crate::surface::history::{Reading, SurfaceHistory, read_history_as, read_history_on};
 use crate::surface::name::{date_in_name, symbol_of};
@@ -39,14 +39,20 @@ pub(crate) fn of_symbol(
     // A folder that may not be entered is an error, not a file that is not there.
     let is_there = file.try_exists().map_err(io_error("look for", &file))?;
     if is_there {
-        let found = read_history_as(&file, &Reading { symbol: None, accept })?;
+        let found = read_history_as(&file, &Reading { symbol: None, accept, calendar: Some(config.calendar) })?;
         check_symbol(&file, &found.days, &symbol)?;
         notes.clone_from(&found.notes);
         if let [snapshot @ SurfaceDay { date: None, .. }] = found.days.as_slice() {
             if days.is_empty() {
                 place = format!("{}: a snapshot without a date (no history)", file.display());
             }
-            let late = add_newest(&mut days, SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() }, &file, date);
+            let late = add_newest(
+                &mut days,
+                SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() },
+                &file,
+                date,
+                config.calendar,
+            );
             match late {
                 // The store knows more than a file that nobody renewed; a date that was asked for must not be ignored.
                 Err(Refusal::Older(reason)) if date.is_none() => {
@@ -78,6 +84,8 @@ pub(crate) fn of_file(
     reading: &Reading,
 ) -> Result<KnownDays, Error> {
     let chain = is_chain(path);
+    let calendar = reading.calendar.unwrap_or(config.calendar);
+    let reading = &Reading { calendar: Some(calendar), ..reading.clone() };
     let mut found = read_history_on(path, reading, if chain { date } else { None })?;
     let mut date = date;
     if let (true, [day]) = (chain, found.days.as_mut_slice()) {
@@ -102,7 +110,7 @@ pub(crate) fn of_file(
     } else {
         " and the days observed"
     };
-    add_newest(&mut days, SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() }, path, date)
+    add_newest(&mut days, SurfaceDay { symbol: symbol.clone(), ..snapshot.clone() }, path, date, calendar)
         .map_err(|refusal| refusal.error(path))?;
     let known = KnownDays::new(days, place, todo(Some(path), &symbol), Vec::new(), reading.accept)?;
     Ok(KnownDays { notes: found.notes, ..known })
@@ -143,15 +151,21 @@ impl Refusal {
 }
 
 /// Puts an undated snapshot on top of the days observed; one of the same date gives way.
-fn add_newest(days: &mut Stored, day: SurfaceDay, path: &Path, date: Option<Date>) -> Result<(), Refusal> {
+fn add_newest(
+    days: &mut Stored,
+    day: SurfaceDay,
+    path: &Path,
+    date: Option<Date>,
+    calendar: Calendar,
+) -> Result<(), Refusal> {
     let (own, source) = match date {
         Some(date) => (date, "--date"),
         None => match date_in_name(path).map_err(Refusal::Wrong)? {
             Some(date) => (date, "in its name"),
-            None => (modified(path).map_err(Refusal::Wrong)?, "its modification time"),
+            None => (modified(path, calendar).map_err(Refusal::Wrong)?, "its modification time"),
         },
     };
-    if let Some(reason) = no_trading_day(own) {
+    if let Some(reason) = calendar.no_trading_day(own) {
         return Err(Refusal::Wrong(refuse(path, &format!("{own} ({source}) {reason}"))));
     }
     if let Some((last, _)) = days.last_key_value().filter(|(last, _)| own < **last) {
@@ -161,12 +175,12 @@ fn add_newest(days: &mut Stored, day: SurfaceDay, path: &Path, date: Option<Date
     Ok(())
 }
 
-/// The trading day of a file's modification time: a Saturday and a Sunday count as the Friday before.
-fn modified(path: &Path) -> Result<Date, Error> {
+/// The trading day of a file's modification time: any other day counts as the last one before it.
+fn modified(path: &Path, calendar: Calendar) -> Result<Date, Error> {
     let time = std::fs::metadata(path).and_then(|found| found.modified()).map_err(io_error("read", path))?;
     let stamp = Timestamp::try_from(time).map_err(|_| refuse(path, "its modification time is no date; add --date"))?;
     let mut date = stamp.to_zoned(tz::TimeZone::fixed(CLOCK)).date();
-    while is_weekend(date) {
+    while calendar.closed(date).is_some() {
         date = date.checked_sub(1.day()).map_err(|_| refuse(path, "its modification time is no date; add --date"))?;
     }
     Ok(date)

@@ -142,7 +142,7 @@ impl MlService {
     /// # }
     /// ```
     pub fn forecast_days(&self, days: &[SurfaceDay]) -> Result<VolatilityForecast, Error> {
-        self.forecast_known(|| KnownDays::of_memory(days))
+        self.forecast_known(|| KnownDays::of_memory(days, self.inner().config.calendar))
     }
 
     /// A fake reads nothing: what it is asked for is as it was told.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 
 use crate::error::Error;
-use crate::surface::calendar::no_trading_day;
+use crate::surface::calendar::Calendar;
 use crate::surface::day::{N_DAILY, SurfaceDay, is_copy};
 use crate::surface::plausible::levels::{level_change, quotes_change};
 
@@ -85,12 +85,12 @@ impl KnownDays {
     }
 
     /// Days that the caller holds: all of one symbol, each with its date, oldest first.
-    pub(crate) fn of_memory(days: &[SurfaceDay]) -> Result<Self, Error> {
+    pub(crate) fn of_memory(days: &[SurfaceDay], calendar: Calendar) -> Result<Self, Error> {
         let mut by_date = BTreeMap::new();
         for (index, day) in days.iter().enumerate() {
             let refuse = |reason: String| Error::Input { place: format!("day {index}"), reason };
             let date = day.date.ok_or_else(|| refuse("has no date".to_owned()))?;
-            if let Some(reason) = no_trading_day(date) {
+            if let Some(reason) = calendar.no_trading_day(date) {
                 return Err(refuse(format!("{date} {reason}")));
             }
             if !days[0].symbol.eq_ignore_ascii_case(&day.symbol) {
