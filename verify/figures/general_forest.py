@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     stock = to_onnx(forest, X[:1].astype(np.float32), options={"zipmap": False}, name="stock", target_opset=STOCK_OPSET)
     write_atomic(folder / "stock.onnx", stock.SerializeToString())
     original = folder / "forest.skops"
-    save_skops(original, forest)
+    save_skops(forest, original)
     write_artifact(folder.resolve(), draft_of_file(original, name="ours", rows=X[:1000]))
     cli.show(f"{folder}: written")
     return cli.EXIT_GOOD
