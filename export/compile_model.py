@@ -12,7 +12,7 @@ from export.artifact.manifest import ParityEntry, TensorEntry, tensor_entry
 from export.artifact.version_folder import Draft
 from train.core.contract import Tensor
 from train.core.errors import PipelineError
-from train.core.record import TrainingRecord, read_record
+from train.core.records.record import TrainingRecord, read_record
 from train.model import FittedModel, Model
 
 DTYPES: dict[str, type[Any]] = {"float64": np.float64, "float32": np.float32, "int64": np.int64, "string": object}

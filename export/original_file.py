@@ -15,11 +15,11 @@ import onnx
 from export.artifact.manifest import LONGEST_AXIS, MODEL_NAME, ParityEntry, tensor_entry
 from export.artifact.version_folder import Draft
 from export.grade import Grade
+from train.core.columns.model_table import table_of
 from train.core.contract import Column, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
-from train.core.model_table import table_of
-from train.core.record import DataRecord, TrainingRecord, library_versions
+from train.core.records.record import DataRecord, TrainingRecord, library_versions
 from train.core.sklearn_answers import has_classes
 from train.core.skops_files import load_skops
 from train.model import Library

@@ -8,7 +8,7 @@ from pathlib import Path
 from train.config import DEFAULT_CONFIG, load_config
 from train.core import cli
 from train.core.errors import PipelineError
-from train.core.record import TrainingRecord, read_record, write_record
+from train.core.records.record import TrainingRecord, read_record, write_record
 from train.model import Model, TrainingRequest
 from train.provenance import age, is_due, provenance_of
 from train.registry import models

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from train.core.config_sections import MlIntegration, ModelSection, Training
 from train.core.contract import Task, Tensor
 from train.core.errors import PipelineError
-from train.core.record import QualityRow, TrainingRecord
-from train.core.skill import SeriesSkill
-from train.core.window import Window
+from train.core.records.record import QualityRow, TrainingRecord
+from train.core.records.skill import SeriesSkill
+from train.core.records.window import Window
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -183,7 +183,7 @@ class Model(ABC):
         return []
 
     def window_inputs(self, window: Window, settings: Mapping[str, Any]) -> Tensors:
-        """The inputs of the gate's window (`train.core.window`), a row for each of its `moments`.
+        """The inputs of the gate's window (`train.core.records.window`), a row for each of its `moments`.
 
         Args:
             window: as training wrote it.

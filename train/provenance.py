@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from train.core.record import Provenance, TrainingRecord
+from train.core.records.record import Provenance, TrainingRecord
 from train.model import TrainingRequest
 
 COMPUTING = ("numpy", "scipy", "scikit-learn", "pandas", "skops", "tensorflow", "keras", "onnx", "threadpoolctl")

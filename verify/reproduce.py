@@ -14,7 +14,7 @@ from train.config import config_type
 from train.core import cli
 from train.core.config_sections import Training
 from train.core.errors import PipelineError
-from train.core.record import Provenance, write_record
+from train.core.records.record import Provenance, write_record
 from train.model import Model, TrainingRequest
 from train.provenance import provenance_of
 from train.registry import models

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from train.core.contract import Column, Dtype, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import json_bytes, read_bytes, read_json, sha256_hex
-from train.core.record import DataRecord, Novelty, Provenance, QualityRow
+from train.core.records.record import DataRecord, Novelty, Provenance, QualityRow
 
 FORMAT_VERSION = 2
 MODEL_NAME = r"^[a-z][a-z0-9_]{0,63}$"

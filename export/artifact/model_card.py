@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from export.artifact.manifest import Manifest
-from train.core.record import QualityRow, TrainingRecord
+from train.core.records.record import QualityRow, TrainingRecord
 
 
 def model_card(manifest: Manifest, version: str, record: TrainingRecord, more: Sequence[str] = ()) -> str:

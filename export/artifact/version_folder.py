@@ -43,7 +43,7 @@ from train.core.files import (
     sync_folder,
     write_atomic,
 )
-from train.core.record import TrainingRecord
+from train.core.records.record import TrainingRecord
 
 CURRENT = "current.json"
 CANDIDATE = "candidate.json"

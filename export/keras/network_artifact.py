@@ -16,7 +16,7 @@ from export.keras.seeded_batch import families, has_softmax, words_of
 from train.core.contract import Column, Dtype, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
-from train.core.record import DataRecord, TrainingRecord, library_versions
+from train.core.records.record import DataRecord, TrainingRecord, library_versions
 
 Array = npt.NDArray[Any]
 GOLDEN_ROWS = 64

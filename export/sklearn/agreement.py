@@ -13,8 +13,8 @@ from export.sklearn.compile import is_bit_exact
 from export.sklearn.graph_inputs import as_taken, feeds
 from export.sklearn.outputs import LABEL
 from export.sklearn.sample_rows import starting_rows
+from train.core.columns.model_table import table_of
 from train.core.errors import PipelineError
-from train.core.model_table import table_of
 from train.core.sklearn_answers import answers, labels
 
 Floats = npt.NDArray[np.float64]

@@ -25,8 +25,8 @@ from export.sklearn.estimators.registry import (
 from export.sklearn.graph_inputs import TABLE, Layout, NumberType, graph_inputs
 from export.sklearn.outputs import all_exact, confidence_of, outputs_of
 from export.sklearn.smooth import table as _smooth
+from train.core.columns.model_table import table_of
 from train.core.errors import PipelineError
-from train.core.model_table import table_of
 
 __all__ = ["CLASSIFIERS", "REGRESSORS", "compile_sklearn", "is_bit_exact", "lower_classifier", "lower_value"]
 __all__ += ["INPUT", "unwrapped"]

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.graph import ML_DOMAIN, GraphBuilder, tensor
 from export.sklearn.columns.refusal import refuse
+from train.core.columns.model_table import UNKNOWN, TableColumn, decode_words
 from train.core.errors import PipelineError
-from train.core.model_table import UNKNOWN, TableColumn, decode_words
 
 Floats = npt.NDArray[np.float64]
 Layout = Literal["table", "columns"]

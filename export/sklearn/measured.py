@@ -23,8 +23,8 @@ from export.sklearn.estimators.stock import answers_rows
 from export.sklearn.graph_inputs import Layout, NumberType, as_taken, feeds
 from export.sklearn.outputs import LABEL
 from export.sklearn.sample_rows import starting_rows
+from train.core.columns.model_table import table_of
 from train.core.errors import PipelineError
-from train.core.model_table import table_of
 from train.core.sklearn_answers import has_classes, labels
 
 Floats = npt.NDArray[np.float64]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from train.core.model_table import UNKNOWN, TableColumn, table_of
+from train.core.columns.model_table import UNKNOWN, TableColumn, table_of
 
 Floats = npt.NDArray[np.float64]
 Accepts = Callable[[Floats], bool]

@@ -15,7 +15,7 @@ from export.versions.skill import findings_of_skill
 from train.core.config_sections import Gate
 from train.core.errors import PipelineError
 from train.core.files import read_json
-from train.core.window import Window, read_window
+from train.core.records.window import Window, read_window
 from train.model import Model, Tensors
 
 

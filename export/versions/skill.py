@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from export.versions.finding import Finding, number
-from train.core.window import Floats, Window
+from train.core.records.window import Floats, Window
 
 RESAMPLES = 4000
 _CHUNK = 1 << 24

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.core.column_expressions import (
+from train.core.columns.column_expressions import (
     Expression,
     absolute,
     column,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tests.support.places import ROOT
 from train.core.novelty import fit_novelty, squared_distance
-from train.core.record import Novelty
+from train.core.records.record import Novelty
 from train.signal_classifier.simulator.market import simulate
 
 CASES = json.loads((ROOT / "tests/data" / "novelty.json").read_text())

@@ -13,7 +13,7 @@ from export.artifact.version_folder import CANDIDATE, CURRENT, Draft, set_versio
 from export.graph import GraphBuilder, finish, tensor
 from train.core.errors import PipelineError
 from train.core.files import json_bytes
-from train.core.record import DataRecord, QualityRow, TrainingRecord
+from train.core.records.record import DataRecord, QualityRow, TrainingRecord
 from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_INPUT, SIGNAL_OUTPUT
 
 

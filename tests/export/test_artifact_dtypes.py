@@ -15,7 +15,7 @@ from export.graph import GraphBuilder, finish, tensor
 from tests.support.places import ROOT
 from train.core.contract import Column, Tensor
 from train.core.errors import PipelineError
-from train.core.record import DataRecord, TrainingRecord
+from train.core.records.record import DataRecord, TrainingRecord
 from verify.runtimes.open import BINARY, onnxruntime_environment
 
 PLACE = Tensor("place", ("batch",), (Column("place", meaning="where"),), dtype="string")

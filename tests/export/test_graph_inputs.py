@@ -25,8 +25,8 @@ from export.graph import to_bytes
 from export.sklearn.agreement import check_sklearn
 from export.sklearn.compile import compile_sklearn
 from export.sklearn.graph_inputs import LAYOUTS, NUMBER_TYPES
+from train.core.columns.model_table import encode_words, table_of
 from train.core.errors import PipelineError
-from train.core.model_table import encode_words, table_of
 from verify.__main__ import main as verify_main
 from verify.compare.onnx_file import open_foreign
 

@@ -33,7 +33,7 @@ from export.graph import GraphBuilder, finish, tensor
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import input_columns, transform_columns
 from tests.support.compiled import adversarial, answer, compiled, run, same_bits
-from train.core.column_expressions import (
+from train.core.columns.column_expressions import (
     absolute,
     column,
     const,

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from export.sklearn.columns.thresholds import as_is, chain_of, fold, from_key, to_float32, to_key
-from train.core.column_expressions import (
+from train.core.columns.column_expressions import (
     absolute,
     column,
     const,

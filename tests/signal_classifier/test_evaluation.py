@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 from statsmodels.stats.proportion import proportion_confint
 
-from train.core.record import DataRecord
+from train.core.records.record import DataRecord
 from train.signal_classifier.contract import SIGNAL_NAMES
 from train.signal_classifier.engineered_features import FOR_TREES
 from train.signal_classifier.evaluation import plots

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.data.make_trades import broken, history
 from tests.support.places import ROOT
 from train.core.errors import PipelineError
-from train.core.record import DataRecord
+from train.core.records.record import DataRecord
 from train.signal_classifier.contract import SIGNAL_NAMES
 from train.signal_classifier.history.history_file import open_history
 from train.signal_classifier.history.labelled_signals import Labelled, folds, hold_out, read_history

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from tests.support.places import ROOT
 from train.core.errors import PipelineError
-from train.core.record import DataRecord, TrainingRecord, read_record
+from train.core.records.record import DataRecord, TrainingRecord, read_record
 from train.core.skops_files import load_skops
 from train.signal_classifier.contract import SIGNAL_FEATURES, SIGNAL_NAMES, TRUSTED_TYPES
 from train.signal_classifier.engineered_features import FOR_TREES, FORMULAS, SCORE, TradeFeatures

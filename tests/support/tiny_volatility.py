@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from train.core.record import TrainingRecord
+from train.core.records.record import TrainingRecord
 from train.volatility_predictor.fitting import Budget
 from train.volatility_predictor.original import load_original
 from train.volatility_predictor.surfaces.simulator import simulate_surfaces

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from export.artifact.version_folder import Draft, write_artifact
 from export.compile_model import draft_of
 from train.core import cli
-from train.core.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
+from train.core.records.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
 from train.core.skops_files import save_skops
 from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_INPUT, SIGNAL_NAMES
 from train.signal_classifier.model import MODEL

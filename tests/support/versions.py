@@ -19,9 +19,9 @@ from export.artifact.version_folder import write_artifact
 from export.compile_model import draft_of
 from tests.support.verified import RANGES, Ended, signals
 from train.core import cli
-from train.core.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
+from train.core.records.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
+from train.core.records.window import Measures, Window, write_window
 from train.core.skops_files import save_skops
-from train.core.window import Measures, Window, write_window
 from train.signal_classifier.contract import BRIER, OUTCOME, SIGNAL_CLASSIFIER, SIGNAL_INPUT
 from train.signal_classifier.model import MODEL
 from verify.check.check_model import check_model

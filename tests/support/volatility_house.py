@@ -8,7 +8,7 @@ from typing import Any
 from export.artifact.version_folder import write_artifact
 from export.compile_model import draft_of
 from tests.support.tiny_volatility import loud_keras, tiny_keras, tiny_model
-from train.core.record import read_record, write_record
+from train.core.records.record import read_record, write_record
 from train.volatility_predictor.model import MODEL
 from train.volatility_predictor.original import MODEL_FILE
 

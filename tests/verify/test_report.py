@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.places import ROOT
 from tests.support.verified import build_house, run_verify
-from train.core.evidence import Evidence, Forecasts, Reliability, read_evidence, write_evidence
-from train.core.record import QualityRow
+from train.core.records.evidence import Evidence, Forecasts, Reliability, read_evidence, write_evidence
+from train.core.records.record import QualityRow
 from train.signal_classifier.contract import SIGNAL_CLASSIFIER
 from verify.check.check_model import Checked, check_model
 from verify.compare.pair_report import Comparison

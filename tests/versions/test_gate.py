@@ -14,7 +14,7 @@ from export.versions.gate import contract_differences
 from export.versions.skill import bootstrap_bound, by_moment, diebold_mariano_bound, findings_of_skill
 from tests.support.places import ROOT
 from train.core.errors import PipelineError
-from train.core.window import WINDOW_FILE, Measures, Window, read_window, write_window
+from train.core.records.window import WINDOW_FILE, Measures, Window, read_window, write_window
 from train.signal_classifier.training import train
 
 MANY = 400

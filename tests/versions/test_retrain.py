@@ -20,7 +20,7 @@ from export.compile_model import draft_of
 from tests.support.places import ROOT
 from tests.support.verified import Ended, run_verify
 from train.core.files import json_bytes
-from train.core.record import read_record, write_record
+from train.core.records.record import read_record, write_record
 from train.provenance import age, is_due, machine, source_commit
 from train.signal_classifier.contract import SIGNAL_CLASSIFIER
 from train.signal_classifier.model import MODEL

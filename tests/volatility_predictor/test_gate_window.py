@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.tiny_volatility import tiny_keras, tiny_model
-from train.core.window import read_window
+from train.core.records.window import read_window
 from train.volatility_predictor.contract import DAILY_FEATURES, HORIZONS, VOLATILITY_INPUT
 from train.volatility_predictor.evaluation.gate_window import gate_window, losses
 from train.volatility_predictor.evaluation.rivals import PERSISTENCE

@@ -1,6 +1,6 @@
 """What the summary shows of many figures."""
 
-from train.core.record import QualityRow
+from train.core.records.record import QualityRow
 from train.volatility_predictor.model import MODEL
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.places import ROOT
 from tests.support.tiny_volatility import TINY, simulated_windows, tiny_keras, tiny_model
 from train.core.errors import PipelineError
-from train.core.record import read_record
+from train.core.records.record import read_record
 from train.volatility_predictor.contract import DAILY_NAMES, HORIZONS
 from train.volatility_predictor.network import pool
 from train.volatility_predictor.network.pool import SeriesFile

@@ -14,7 +14,7 @@ never varied has the variance 1. A row is novel when d2 is above `threshold`, th
 import numpy as np
 import numpy.typing as npt
 
-from train.core.record import Novelty
+from train.core.records.record import Novelty
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
-from train.core.model_table import TableColumn, decoded, table_of
+from train.core.columns.model_table import TableColumn, decoded, table_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,8 +34,8 @@ def original_input(estimator: Any, rows: Any) -> Any:
 
     Args:
         estimator: fitted.
-        rows: float64 or float32 [row, column], text as codes (see `train.core.model_table`); anything else is handed
-            on as it is, under the estimator's column names.
+        rows: float64 or float32 [row, column], text as codes (see `train.core.columns.model_table`); anything else
+            is handed on as it is, under the estimator's column names.
     """
     names = getattr(estimator, "feature_names_in_", None)
     coded = isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype.kind == "f"

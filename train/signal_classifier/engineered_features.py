@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from train.core.column_expressions import (
+from train.core.columns.column_expressions import (
     Expression,
     absolute,
     column,

@@ -11,8 +11,8 @@ import numpy as np
 from train.core.config_sections import MlIntegration, ModelSection
 from train.core.errors import PipelineError
 from train.core.files import read_json
-from train.core.record import TrainingRecord
-from train.core.window import Window
+from train.core.records.record import TrainingRecord
+from train.core.records.window import Window
 from train.model import FittedModel, Floats, Model, Tensors, TrainingRequest
 from train.signal_classifier.contract import (
     BRIER,

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from train.core.evidence import Evidence, write_evidence
 from train.core.files import explain_os_errors, json_bytes, write_atomic
 from train.core.novelty import fit_novelty
-from train.core.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.core.records.evidence import Evidence, write_evidence
+from train.core.records.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.core.records.window import Measures, Window, write_window
 from train.core.skops_files import save_skops
-from train.core.window import Measures, Window, write_window
 from train.signal_classifier.contract import (
     BRIER,
     MODEL_FILE,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from train.core.errors import PipelineError
-from train.core.record import QualityRow, TrainingRecord
-from train.core.skill import SeriesSkill
-from train.core.window import Window
+from train.core.records.record import QualityRow, TrainingRecord
+from train.core.records.skill import SeriesSkill
+from train.core.records.window import Window
 from train.model import FittedModel, Floats, Model, Tensors, TrainingRequest
 from train.volatility_predictor.contract import VOLATILITY_INPUT, VOLATILITY_OUTPUTS, VOLATILITY_PREDICTOR
 from train.volatility_predictor.settings import VolatilityPredictorSection

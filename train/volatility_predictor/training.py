@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.core.evidence import Evidence, write_evidence
 from train.core.files import read_bytes, write_atomic
-from train.core.record import DataRecord, TrainingRecord, library_versions, write_record
-from train.core.window import write_window
+from train.core.records.evidence import Evidence, write_evidence
+from train.core.records.record import DataRecord, TrainingRecord, library_versions, write_record
+from train.core.records.window import write_window
 from train.volatility_predictor.contract import (
     GRID_MONEYNESS,
     GRID_TENOR_DAYS,

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import onnx
 
 from export.sklearn.columns.preprocess import input_width
+from train.core.columns.model_table import encoded, table_of
 from train.core.errors import PipelineError
-from train.core.model_table import encoded, table_of
 from train.core.sklearn_answers import has_classes
 from verify.compare.compare_files import same_answers
 from verify.compare.compare_model import ROWS_WITH_CAUSE, FamilyResult, Wrong, compare_rows, far_first

@@ -13,9 +13,9 @@ from rich.table import Table
 from export.keras.model_file import is_keras_file
 from export.sklearn.columns.preprocess import input_width
 from train.core import cli
+from train.core.columns.model_table import table_of
 from train.core.errors import PipelineError
 from train.core.files import write_atomic
-from train.core.model_table import table_of
 from train.core.sklearn_answers import has_classes
 from verify.compare.compare_model import PairResult, compare_pair
 from verify.compare.data_rows import data_rows

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from export.sklearn.columns.preprocess import input_width
+from train.core.columns.model_table import TableColumn, encode_words, table_of
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
-from train.core.model_table import TableColumn, encode_words, table_of
 from verify.compare.npz_rows import npz_chunks
 from verify.proof.probes import CHUNK_ROWS
 
@@ -28,7 +28,7 @@ class DataRows:
     Attributes:
         path: the file; its ending says what it is.
         names: of the model's columns; None when it does not know any.
-        columns: the model's table; text is coded, see `train.core.model_table`, an empty cell of it is missing.
+        columns: the model's table; text is coded, see `train.core.columns.model_table`, an empty cell of it is missing.
     """
 
     path: Path

@@ -10,8 +10,8 @@ import onnxruntime as ort
 
 from export.grade import Grade, grade_in
 from export.sklearn.graph_inputs import feeds
+from train.core.columns.model_table import TableColumn
 from train.core.errors import PipelineError
-from train.core.model_table import TableColumn
 from verify.runtimes.onnxruntime_session import open_session
 
 Floats = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from train.core.evidence import Forecasts, Reliability
+from train.core.records.evidence import Forecasts, Reliability
 from verify.report.facts import ModelReport
 
 INK, GRID, FAINT = "#010203", "#010204", "#010205"

@@ -10,8 +10,8 @@ from typing import Literal
 import onnxruntime as ort
 from pydantic import BaseModel, ConfigDict
 
-from train.core.evidence import Evidence, read_evidence
-from train.core.record import QualityRow
+from train.core.records.evidence import Evidence, read_evidence
+from train.core.records.record import QualityRow
 from verify.check.check_model import Checked
 from verify.comparison.parity import NOT_A_NUMBER_APART, SIZES, ParityResult
 from verify.proof.split_evidence import Count

@@ -20,7 +20,7 @@ from export.artifact.version_folder import CURRENT, version_folder
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, write_atomic
-from train.core.skill import OURS, SIGNIFICANT, SeriesSkill
+from train.core.records.skill import OURS, SIGNIFICANT, SeriesSkill
 from train.model import Model
 from train.registry import model_named, models
 from verify.report.tables import console

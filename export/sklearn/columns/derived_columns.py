@@ -12,7 +12,7 @@ import numpy as np
 
 from export.sklearn.columns.graph_columns import ColumnScope, folded, is_long_sum, terms_of
 from export.sklearn.columns.operators import ELEMENTWISE
-from train.core.column_expressions import Expression
+from train.core.columns.column_expressions import Expression
 
 WIDEST = 16
 """With more input columns than this, computing them all for the sake of one is no bargain."""

@@ -8,8 +8,8 @@ from export.graph import GraphBuilder
 from export.sklearn.columns import operators
 from export.sklearn.columns.operators import ELEMENTWISE
 from export.sklearn.columns.refusal import refuse
-from train.core.column_expressions import Expression, columns_of, const, evaluate
-from train.core.column_operations import OPERATIONS
+from train.core.columns.column_expressions import Expression, columns_of, const, evaluate
+from train.core.columns.column_operations import OPERATIONS
 from train.core.errors import PipelineError
 
 _LONG_SUM = 4

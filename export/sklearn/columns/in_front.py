@@ -7,8 +7,8 @@ from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import maker_of, refuse
 from export.sklearn.columns.stock import exactly, measuring, short
 from export.sklearn.columns.thresholds import chain_of
-from train.core.column_expressions import column, columns_of, operations_of
-from train.core.column_operations import EXACT
+from train.core.columns.column_expressions import column, columns_of, operations_of
+from train.core.columns.column_operations import EXACT
 from train.core.errors import PipelineError
 
 

@@ -13,7 +13,7 @@ from export.errors import NoExactForm
 from export.sklearn.columns.refusal import inside, refuse
 from export.sklearn.columns.stock import measuring
 from export.sklearn.columns.transformers import bins, encode, expand, function, impute, project, scale, select
-from train.core.column_expressions import (
+from train.core.columns.column_expressions import (
     DescribesColumns,
     Expression,
     column,
@@ -22,9 +22,9 @@ from train.core.column_expressions import (
     operations_of,
     substitute_all,
 )
-from train.core.column_operations import INEXACT
+from train.core.columns.column_operations import INEXACT
+from train.core.columns.model_table import table_of
 from train.core.errors import PipelineError
-from train.core.model_table import table_of
 from train.core.sklearn_answers import original_input
 
 __all__ = ["Columns", "input_columns", "input_width", "inside", "refuse", "supported_transformers", "transform_columns"]

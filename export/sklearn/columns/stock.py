@@ -17,7 +17,7 @@ from onnx import TensorProto, compose, inliner
 from export.errors import NoExactForm
 from export.graph import ML_DOMAIN, OPSET, GraphBuilder
 from export.sklearn.columns.graph_columns import ColumnScope
-from train.core.column_expressions import Expression, column, substitute_all
+from train.core.columns.column_expressions import Expression, column, substitute_all
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import has_classes, one_job, original_input
 

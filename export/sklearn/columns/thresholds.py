@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from export.sklearn.columns.refusal import refuse
-from train.core.column_expressions import Expression, column, evaluate, operations_of
-from train.core.column_operations import EXACT, MONOTONE
+from train.core.columns.column_expressions import Expression, column, evaluate, operations_of
+from train.core.columns.column_operations import EXACT, MONOTONE
 
 Floats = npt.NDArray[np.float64]
 Cast = Callable[[Floats], npt.NDArray[np.floating]]

@@ -11,7 +11,7 @@ from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.classifier import ClassifierGraph
 from export.sklearn.estimators.registry import lower_classifier, lower_value, value_is_exact
-from train.core.column_expressions import const
+from train.core.columns.column_expressions import const
 
 
 def constant_column(scope: ColumnScope, value: float) -> str:

@@ -17,7 +17,7 @@ from export.sklearn.estimators.registry import (
     value_is_exact,
     value_width,
 )
-from train.core.column_expressions import column
+from train.core.columns.column_expressions import column
 
 
 def widened(scope: ColumnScope, tensors: list[tuple[str, int, bool]], *, in_front: bool = False) -> ColumnScope:

@@ -15,7 +15,7 @@ from export.graph import GraphBuilder
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import transform_columns
 from export.sklearn.estimators.forest import Tree
-from train.core.column_expressions import Expression, column
+from train.core.columns.column_expressions import Expression, column
 
 Bools = npt.NDArray[np.bool_]
 CODES = 256

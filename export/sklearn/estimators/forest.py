@@ -21,7 +21,7 @@ from export.sklearn.columns.in_front import before_trees
 from export.sklearn.columns.thresholds import Cast, Chain, chain_of, fold, to_float32
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.estimators.registry import SeveralOutputs, lower_classifier
-from train.core.column_expressions import Expression, column
+from train.core.columns.column_expressions import Expression, column
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

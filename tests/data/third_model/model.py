@@ -8,7 +8,7 @@ import numpy as np
 
 from train.core.contract import Column, Tensor
 from train.core.errors import PipelineError
-from train.core.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
+from train.core.records.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
 from train.model import FittedModel, Model, Tensors, TrainingRequest
 
 MODEL_FILE = "model.skops"

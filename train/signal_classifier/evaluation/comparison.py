@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from train.core.record import QualityRow
+from train.core.records.record import QualityRow
 from train.signal_classifier.evaluation.baselines import BASE_RATE, BASELINES, MUST_BEAT, fit_baseline
 from train.signal_classifier.evaluation.metrics import (
     METRICS,

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from train.core.evidence import Reliability
 from train.core.files import write_atomic
+from train.core.records.evidence import Reliability
 from train.signal_classifier.evaluation.metrics import BINS, wilson
 from train.signal_classifier.history.labelled_signals import Floats, Index
 

@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from train.core.errors import PipelineError
 from train.core.files import sha256_hex
-from train.core.record import DataRecord
+from train.core.records.record import DataRecord
 from train.signal_classifier.contract import HISTORY_OPTIONAL, SIGNAL_FEATURES, SIGNAL_NAMES
 from train.signal_classifier.history.history_file import open_history
 from train.signal_classifier.history.plausible_trades import check_history

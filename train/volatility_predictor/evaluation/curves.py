@@ -1,6 +1,6 @@
 """The last days of one unseen series for the report: forecast, interval and what came, a curve for each horizon."""
 
-from train.core.evidence import MOST_DAYS, Forecasts
+from train.core.records.evidence import MOST_DAYS, Forecasts
 from train.volatility_predictor.contract import HORIZONS
 from train.volatility_predictor.evaluation.forecasts import NETWORK, Evaluated
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from train.core.record import QualityRow
+from train.core.records.record import QualityRow
 from train.volatility_predictor.contract import HORIZONS
 from train.volatility_predictor.evaluation.rivals import PERSISTENCE
 from train.volatility_predictor.evaluation.surfaces import surface_rows

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from train.core.window import Measures, Window
+from train.core.records.window import Measures, Window
 from train.volatility_predictor.contract import HORIZONS
 from train.volatility_predictor.evaluation.rivals import PERSISTENCE
 from train.volatility_predictor.network.windows import Ends, Series, every_end, windows

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
-from train.core.skill import OURS, SeriesSkill, SkillRow
+from train.core.records.skill import OURS, SeriesSkill, SkillRow
 from train.volatility_predictor.contract import VOLATILITY_INPUT
 from train.volatility_predictor.evaluation.forecasts import Evaluated, diebold_mariano
 from train.volatility_predictor.evaluation.rivals import PERSISTENCE

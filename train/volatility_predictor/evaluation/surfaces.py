@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from train.core.record import QualityRow
+from train.core.records.record import QualityRow
 from train.volatility_predictor.contract import GRID_TENOR_DAYS, HORIZONS
 from train.volatility_predictor.network.windows import Ends, Series, grids_ahead
 

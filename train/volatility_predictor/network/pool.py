@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
-from train.core.record import DataRecord
+from train.core.records.record import DataRecord
 from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.network.combination import Source
 from train.volatility_predictor.network.gaps import WINDOW_DAYS

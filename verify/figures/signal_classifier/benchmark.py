@@ -13,7 +13,7 @@ from typing import Any
 
 from train.core import cli
 from train.core.files import json_bytes, write_atomic
-from train.core.record import DataRecord
+from train.core.records.record import DataRecord
 from train.signal_classifier.engineered_features import FOR_TREES
 from train.signal_classifier.estimators import ESTIMATORS, EstimatorName, make_estimator
 from train.signal_classifier.evaluation.baselines import BASELINES, LOGISTIC, OLD_RECIPE

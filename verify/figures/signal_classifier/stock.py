@@ -17,7 +17,7 @@ from export.graph import GraphBuilder
 from export.sklearn.columns.derived_columns import beside_input
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import input_columns
-from train.core.column_expressions import DescribesColumns
+from train.core.columns.column_expressions import DescribesColumns
 from train.core.errors import PipelineError
 from train.core.skops_files import load_skops
 from train.signal_classifier.contract import MODEL_FILE, SIGNAL_CLASSIFIER, SIGNAL_INPUT, TRUSTED_TYPES

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from train.core import cli
 from train.core.errors import PipelineError
-from train.core.record import DataRecord
+from train.core.records.record import DataRecord
 from train.volatility_predictor.contract import HORIZONS
 from train.volatility_predictor.evaluation.forecasts import NETWORK, Evaluated, diebold_mariano
 from train.volatility_predictor.evaluation.rivals import PERSISTENCE, baseline_forecasts

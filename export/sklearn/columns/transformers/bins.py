@@ -8,7 +8,7 @@ from sklearn.preprocessing import KBinsDiscretizer, PowerTransformer, QuantileTr
 from export.sklearn.columns.transformers.common import Columns, Lower
 from export.sklearn.columns.transformers.encode import TRANSFORMERS as ENCODERS
 from export.sklearn.columns.transformers.scale import TRANSFORMERS as SCALERS
-from train.core.column_expressions import operation, substitute_all
+from train.core.columns.column_expressions import operation, substitute_all
 
 
 def _bins(binner: Any, columns: Columns) -> Columns:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from export.sklearn.columns.refusal import refuse
-from train.core.column_expressions import Expression, const, maximum, minimum, operation
+from train.core.columns.column_expressions import Expression, const, maximum, minimum, operation
 
 Columns = tuple[Expression, ...]
 Lower = Callable[[Any, Columns], Columns]

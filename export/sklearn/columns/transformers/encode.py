@@ -15,8 +15,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from export.sklearn.columns.refusal import refuse
 from export.sklearn.columns.transformers.common import Columns, Lower, equal
-from train.core.column_expressions import Expression, const, operation
-from train.core.model_table import UNKNOWN, TableColumn
+from train.core.columns.column_expressions import Expression, const, operation
+from train.core.columns.model_table import UNKNOWN, TableColumn
 from train.core.sklearn_answers import typed_columns
 
 Floats = npt.NDArray[np.float64]

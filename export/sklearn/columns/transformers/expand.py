@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.preprocessing import Normalizer, PolynomialFeatures
 
 from export.sklearn.columns.transformers.common import Columns, Lower, weighted
-from train.core.column_expressions import Expression, absolute, const, maximum, operation, sqrt
+from train.core.columns.column_expressions import Expression, absolute, const, maximum, operation, sqrt
 
 
 def _polynomial(expander: Any, columns: Columns) -> Columns:

@@ -9,7 +9,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from export.sklearn.columns.refusal import refuse
 from export.sklearn.columns.transformers.common import Columns, Lower
-from train.core.column_expressions import Expression, const, fill, maximum, minimum, operation
+from train.core.columns.column_expressions import Expression, const, fill, maximum, minimum, operation
 
 _ONE = const(1.0)
 

@@ -7,7 +7,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 
 from export.sklearn.columns.refusal import refuse
 from export.sklearn.columns.transformers.common import Columns, Lower, equal
-from train.core.column_expressions import Expression, const, fill, operation
+from train.core.columns.column_expressions import Expression, const, fill, operation
 
 
 def _imputer(imputer: Any, columns: Columns) -> Columns:

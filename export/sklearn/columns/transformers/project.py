@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA, FactorAnalysis, FastICA, IncrementalPCA, 
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 
 from export.sklearn.columns.transformers.common import Columns, Lower, weighted
-from train.core.column_expressions import Expression, const
+from train.core.columns.column_expressions import Expression, const
 
 
 def _centred(columns: Columns, middle: Any) -> Columns:

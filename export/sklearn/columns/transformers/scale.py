@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from export.sklearn.columns.transformers.common import Columns, Lower, clip, each
-from train.core.column_expressions import operation
+from train.core.columns.column_expressions import operation
 
 
 def _standard(scaler: Any, columns: Columns) -> Columns:

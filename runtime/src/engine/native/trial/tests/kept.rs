@@ -1,5 +1,5 @@
-//! Small graphs that are committed with the bits of their answers (`tests/fixtures/make_native.py`): the same on every
-//! processor, without a library. The trees' depend on the order of their sums.
+//! Small graphs that are committed with the bits of their answers (`runtime/tests/fixtures/make_native.py`): the same on
+//! every processor, without a library. The trees' depend on the order of their sums.
 
 use std::fs;
 use std::path::Path;

@@ -85,8 +85,8 @@ class TrainingRecord(_Strict):
 
     `sample` holds inputs on the model's own scale (tensor name -> nested lists; None for NaN) from which `export` makes
     the golden cases; `feature_ranges` the smallest and largest value of each input column seen in training. `window` is
-    the SHA-256 of the gate's window (`train.core.window`), `trained_at` a time in UTC, which nothing but a look at the
-    model's age reads.
+    the SHA-256 of the gate's window (`train.core.records.window`), `trained_at` a time in UTC, which nothing but a look
+    at the model's age reads.
     """
 
     model: str

@@ -10,7 +10,7 @@ A transformer that engineers features offers `column_expressions()`, one express
   evaluated by NumPy itself, and must give a number on the whole real line (write `log1p(maximum(x, const(0)))`), or on
   all numbers from a bound on (write `log(nan_below(x, 0.0))`).
 
-What the operations compute stands in `train.core.column_operations`.
+What the operations compute stands in `train.core.columns.column_operations`.
 
 Example:
     >>> moneyness = column(0) / maximum(absolute(column(1)), const(1e-9))
@@ -28,7 +28,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from train.core.column_operations import OPERATIONS
+from train.core.columns.column_operations import OPERATIONS
 from train.core.errors import PipelineError
 
 Floats = npt.NDArray[np.float64]
@@ -151,7 +151,7 @@ def signed_log1p(x: Expression) -> Expression:
 
 
 def operation(op: str, *args: Expression, table: Iterable[Iterable[float]] = ()) -> Expression:
-    """Any operation of `train.core.column_operations` by its name."""
+    """Any operation of `train.core.columns.column_operations` by its name."""
     return Expression(op, args, table=tuple(tuple(float(value) for value in row) for row in table))
 
 

@@ -1,0 +1,1 @@
+"""Columns of tables as expressions of the model's input, and which columns a model takes."""
