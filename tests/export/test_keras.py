@@ -106,7 +106,7 @@ def test_the_lstm_is_one_operator_and_no_shape_is_computed(compiled: onnx.ModelP
     kinds = [node.op_type for node in compiled.graph.node]
     assert kinds.count("LSTM") == 1
     assert not {"Loop", "Scan", "Shape", "Expand", "ConstantOfShape"} & set(kinds)
-    assert len(kinds) <= 210
+    assert len(kinds) <= 255
 
 
 def test_inputs_and_outputs_are_doubles_with_a_free_batch_axis(compiled: onnx.ModelProto) -> None:
@@ -124,7 +124,7 @@ def test_compiling_twice_gives_the_same_bytes(compiled: onnx.ModelProto) -> None
 def test_one_wrong_weight_is_seen(session: ort.InferenceSession, compiled: onnx.ModelProto) -> None:
     changed = onnx.ModelProto()
     changed.CopyFrom(compiled)
-    weight = next(i for i in changed.graph.initializer if list(i.dims) == [24, 3])
+    weight = next(i for i in changed.graph.initializer if list(i.dims) == [16, 3])
     values = onnx.numpy_helper.to_array(weight).copy()
     values[4, 0] += 1e-3
     weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))

@@ -108,7 +108,7 @@ def test_missing_values_go_the_way_that_was_learned() -> None:
 def test_trees_that_are_weighted_are_not_given_shares() -> None:
     model = AdaBoostClassifier(n_estimators=5, random_state=0).fit(X, Y)
     original = sklearn_original(model, name="m")
-    assert ["no shares" in line for line in moved_lines(original, X[0], NAMES, X[:8])] == [True]
+    assert ["no trees whose shares sum" in line for line in moved_lines(original, X[0], NAMES, X[:8])] == [True]
 
 
 def test_columns_that_were_scaled_keep_their_names_and_made_ones_say_of_what() -> None:

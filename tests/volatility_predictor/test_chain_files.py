@@ -10,7 +10,7 @@ import pytest
 from tests.data.chain_truth import World
 from tests.data.make_chains import FORMATS, HERE, SPY, table
 from train.core.errors import PipelineError
-from train.volatility_predictor.network.pool import read_pool
+from train.volatility_predictor.network.pool import SeriesFile, read_pool
 from train.volatility_predictor.store.history import HistoryStore
 from train.volatility_predictor.store.known_days import days_of_file
 from train.volatility_predictor.surfaces.chain_rows import open_chain
@@ -80,10 +80,11 @@ def test_chains_of_one_symbol_are_one_history_to_train_on(tmp_path: Path) -> Non
     for path, world in zip(paths, made, strict=True):
         write(path, world)
     with pytest.raises(PipelineError, match="at least 300 dated days, found 4"):
-        read_pool(paths, lambda _: None)
-    write(tmp_path / f"again_{made[0].day}.csv", made[0])
+        read_pool([SeriesFile(path) for path in paths], lambda _: None)
+    again = tmp_path / f"again_{made[0].day}.csv"
+    write(again, made[0])
     with pytest.raises(PipelineError, match="stands in another file, too"):
-        read_pool([*paths, tmp_path / f"again_{made[0].day}.csv"], lambda _: None)
+        read_pool([SeriesFile(path) for path in [*paths, again]], lambda _: None)
 
 
 def test_moneyness_is_over_the_spot_not_over_the_forward(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from export.artifact.manifest import Manifest
 from train.core.errors import PipelineError
 from train.core.files import write_atomic
 from train.core.novelty import squared_distance
+from verify.proof.trees import Group
 from verify.report.attribution import Attribution, attribute, seen_names
 from verify.report.charts import drawn
 from verify.runtimes.flat_rows import tensor_shape
@@ -32,8 +33,12 @@ def attributions(original: Original, row: Floats) -> list[Attribution]:
     """
     answers = original.answer(row[None, :])[0]
     output = 1 if original.second_class_only else int(np.argmax(answers)) if len(answers) > 1 else 0
-    known = [group for group in original.groups if np.isfinite(group.trees[0].cover).all()]
-    return [attribute(group, row, output=output) for group in known]
+    return [attribute(group, row, output=output) for group in weighed_groups(original)]
+
+
+def weighed_groups(original: Original) -> list[Group]:
+    """Groups of trees that know how many training rows came through each node; dumps of boosters do not say it."""
+    return [group for group in original.groups if np.isfinite(group.trees[0].cover).all()]
 
 
 def moved_lines(original: Original, row: Floats, names: list[str], base: Floats) -> list[str]:
@@ -47,7 +52,7 @@ def moved_lines(original: Original, row: Floats, names: list[str], base: Floats)
     """
     lines = []
     answers = original.answer(row[None, :])[0]
-    for group, found in zip(original.groups, attributions(original, row), strict=True):
+    for group, found in zip(weighed_groups(original), attributions(original, row), strict=True):
         if not found.sums:
             lines.append(f"{found.name}: its trees are weighted: no shares that sum to its answer")
             continue
@@ -63,7 +68,7 @@ def moved_lines(original: Original, row: Floats, names: list[str], base: Floats)
         lines.append(f"  in all: {found.base + found.shares.sum():.6g}, its {found.scale} {found.value:.6g}")
         if not np.isclose(answers, found.value, rtol=1e-9, atol=1e-12).any():
             lines.append(f"  what follows the trees makes {', '.join(f'{a:.6g}' for a in answers)} of it")
-    return lines
+    return lines or [f"{original.name}: no trees whose shares sum to its answer (none, weighted ones, or a booster's)"]
 
 
 def _raw(row: Floats, names: list[str], called: str, seen: float) -> str:
@@ -134,7 +139,7 @@ def draw_moved(path: Path, original: Original, row: Floats, names: list[str], ba
     kind = path.suffix.lower().removeprefix(".")
     if kind not in ("png", "svg"):
         raise PipelineError(f"{path}: --picture names a .png or .svg file")
-    drawable = [(g, a) for g, a in zip(original.groups, attributions(original, row), strict=True) if a.sums]
+    drawable = [(g, a) for g, a in zip(weighed_groups(original), attributions(original, row), strict=True) if a.sums]
     if not drawable:
         raise PipelineError(f"{path}: {original.name} has no trees whose shares could be drawn; leave out --picture")
     figure = Figure(
