@@ -204,9 +204,6 @@ REFUSED = {
     "GradientBoostingClassifier.*init is a LogisticRegression": gradient(init=LogisticRegression()),
     "CalibratedClassifierCV.*temperature": CalibratedClassifierCV(forest(), method="temperature"),
     "SVC.*slope": CalibratedClassifierCV(scaled(SVC(C=100.0)), method="isotonic", ensemble=False),
-    "HistGradientBoostingClassifier.*column 1 is categorical": HistGradientBoostingClassifier(
-        max_iter=2, categorical_features=[1]
-    ),
 }
 
 

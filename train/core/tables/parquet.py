@@ -46,7 +46,8 @@ def parquet_records(path: Path) -> Iterator[tuple[int, list[str]]]:
                     for cells in zip(*columns, strict=True):
                         number += 1
                         yield number, list(cells)
-        except (pyarrow.ArrowException, OSError) as error:
+        # A name or a text that is no UTF-8 is found where Python takes it over.
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             if isinstance(error, OSError) and error.errno:
                 raise
             reason = " ".join(str(error).split())[:120]
