@@ -42,6 +42,7 @@ def parquet_records(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield 1, list(schema.names)
                 number = 1
                 for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
+                    batch.validate(full=True)  # a damaged place in a dictionary would read another text
                     columns = [_cells(path, column) for column in batch.columns]
                     for cells in zip(*columns, strict=True):
                         number += 1
