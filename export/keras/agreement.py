@@ -17,6 +17,7 @@ import onnx
 from export.graph import to_bytes
 from export.keras.answers import double_answers, keras_answers
 from export.keras.seeded_batch import has_softmax, seeded_batch
+from export.onnx_session import open_session
 from train.core.errors import PipelineError
 
 Array = npt.NDArray[Any]
@@ -75,11 +76,11 @@ def graph_answers(graph: onnx.ModelProto, batch: Mapping[str, Array]) -> dict[st
     """
     import onnxruntime as ort
 
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
     try:
-        session = ort.InferenceSession(to_bytes(graph), options, providers=["CPUExecutionProvider"])
+        session = open_session(to_bytes(graph), where=f"graph {graph.graph.name}")
+    except PipelineError as error:
+        raise Disagreement(str(error)) from error
+    try:
         names = [output.name for output in session.get_outputs()]
         kinds = {entry.name: np.int64 if entry.type == "tensor(int64)" else None for entry in session.get_inputs()}
         feeds = {name: values.astype(kinds[name] or values.dtype) for name, values in batch.items() if name in kinds}

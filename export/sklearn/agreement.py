@@ -1,5 +1,6 @@
 """No graph of an estimator is written before it has answered as the estimator on rows made for it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,14 @@ import numpy.typing as npt
 import onnx
 
 from export.graph import to_bytes
+from export.onnx_session import open_session
 from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.compile import is_bit_exact
 from export.sklearn.graph_inputs import as_taken, feeds
 from export.sklearn.outputs import LABEL
 from export.sklearn.sample_rows import starting_rows
-from train.core.columns.model_table import table_of
+from train.core.columns.model_table import TableColumn, table_of
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import answers, labels
 
@@ -35,26 +37,14 @@ def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = 
     Raises:
         PipelineError: they differ; the first row is shown with both answers.
     """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    try:
-        session = ort.InferenceSession(to_bytes(graph), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exception types have no common public base
-        reason = str(error).strip().splitlines()[0]
-        raise PipelineError(f"graph {graph.graph.name}: onnxruntime cannot load it: {reason}") from error
+    session = open_session(to_bytes(graph), where=f"graph {graph.graph.name}")
     bound = 0.0 if is_bit_exact(estimator) else closeness(estimator)
     columns = table_of(estimator, input_width(estimator))
     for some in rows_to_compare(estimator, rows):
         some, expected = answered_rows(estimator, as_taken(session.get_inputs(), some))
         if not len(some):
             continue
-        tensors = session.run(None, feeds(session.get_inputs(), columns, some))
-        by_name = dict(zip([output.name for output in session.get_outputs()], tensors, strict=True))
-        given = by_name.pop(LABEL, None)
-        found = np.concatenate([np.asarray(t).reshape(len(some), -1) for t in by_name.values()], axis=1)
+        found, named = graph_answers(session, columns, some)
         if found.shape != expected.shape:
             raise PipelineError(
                 f"{type(estimator).__name__}: the graph answers {found.shape[1]} numbers a row, the original "
@@ -63,8 +53,8 @@ def check_sklearn(estimator: Any, graph: onnx.ModelProto, rows: Floats | None = 
         with np.errstate(all="ignore"):
             near = np.abs(found - expected) <= bound + bound * np.abs(expected) + _rounding(some, expected, bound)
         right = (near | (found == expected) | (np.isnan(found) & np.isnan(expected))).all(axis=1)
-        if given is not None:
-            right &= _same_labels(np.asarray(given), labels(estimator, some))
+        if named is not None:
+            right &= same_labels(named, labels(estimator, some))
         if not right.all():
             first = int(np.flatnonzero(~right)[0])
             raise PipelineError(
@@ -87,7 +77,16 @@ def _rounding(rows: Floats, expected: Floats, bound: float) -> Floats:
     return terms[:, None]
 
 
-def _same_labels(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def graph_answers(session: Any, columns: Sequence[TableColumn], rows: Floats) -> tuple[Floats, npt.NDArray[Any] | None]:
+    """What a compiled graph answers to coded rows: its numbers side by side, [row, number], and its labels if any."""
+    tensors = session.run(None, feeds(session.get_inputs(), columns, rows))
+    by_name = dict(zip([output.name for output in session.get_outputs()], tensors, strict=True))
+    named = by_name.pop(LABEL, None)
+    found = np.concatenate([np.asarray(t).reshape(len(rows), -1) for t in by_name.values()], axis=1)
+    return found, None if named is None else np.asarray(named)
+
+
+def same_labels(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Row by row; text is compared as text."""
     if found.dtype == object:
         found, expected = found.astype(str), expected.astype(str)

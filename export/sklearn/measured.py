@@ -13,15 +13,15 @@ import onnx
 from export.errors import NoExactForm
 from export.grade import Grade, stamped
 from export.graph import to_bytes
-from export.sklearn.agreement import answered_rows, check_sklearn, rows_to_compare
+from export.onnx_session import open_session
+from export.sklearn.agreement import answered_rows, check_sklearn, graph_answers, rows_to_compare, same_labels
 from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.columns.stock import holds_trees, measuring_parts, short
 from export.sklearn.compile import compile_sklearn, is_bit_exact
 from export.sklearn.estimators.registry import innermost
 from export.sklearn.estimators.stock import answers_rows
-from export.sklearn.graph_inputs import Layout, NumberType, as_taken, feeds
-from export.sklearn.outputs import LABEL
+from export.sklearn.graph_inputs import Layout, NumberType, as_taken
 from export.sklearn.sample_rows import starting_rows
 from train.core.columns.model_table import table_of
 from train.core.errors import PipelineError
@@ -155,19 +155,11 @@ def _differences(estimator: Any, model: onnx.ModelProto, rows: Floats | None) ->
     Raises:
         PipelineError: NaN is not the original's; or the graph does not run.
     """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
     kind = type(estimator).__name__
     columns = table_of(estimator, input_width(estimator))
     given = starting_rows(estimator, len(columns)) if rows is None else rows
     sizes, parts = [np.zeros(0)], [np.zeros(0)]
-    try:
-        session = ort.InferenceSession(to_bytes(model), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exception types have no common public base
-        raise PipelineError(f"{kind}: the graph with skl2onnx's parts cannot be loaded: {short(error)}") from error
+    session = open_session(to_bytes(model), where=f"{kind}: the graph with skl2onnx's parts")
     given = given[~np.isinf(given).any(axis=1)]
     plain = all(column.kind != "text" and not column.values for column in columns)
     extreme = [_extreme(given)] if plain and len(given) else []
@@ -176,12 +168,9 @@ def _differences(estimator: Any, model: onnx.ModelProto, rows: Floats | None) ->
         if not len(asked):
             continue
         try:
-            tensors = session.run(None, feeds(session.get_inputs(), columns, asked))
-        except Exception as error:  # as above
+            found, named = graph_answers(session, columns, asked)
+        except Exception as error:  # onnxruntime's own exception types have no common public base
             raise PipelineError(f"{kind}: the graph with skl2onnx's parts does not run: {short(error)}") from error
-        by_name = dict(zip([output.name for output in session.get_outputs()], tensors, strict=True))
-        named = by_name.pop(LABEL, None)
-        found = np.concatenate([np.asarray(t).reshape(len(asked), -1) for t in by_name.values()], axis=1)
         if found.shape != expected.shape or not np.array_equal(np.isnan(found), np.isnan(expected)):
             raise PipelineError(
                 f"{kind}: the graph by skl2onnx has NaN or columns where the original has none: refused"
@@ -205,8 +194,6 @@ def _flipped(
     clear = (top[:, -1] - top[:, -2] > MARGIN * far) & (far <= LARGEST_BOUND)
     off = expected.argmax(axis=1) != found.argmax(axis=1)
     if named is not None:
-        wanted = labels(estimator, rows)
-        same = named.astype(str) == wanted.astype(str) if named.dtype == object else named == wanted
-        off = ~same.reshape(len(rows), -1).all(axis=1)
+        off = ~same_labels(named, labels(estimator, rows))
     flipped: npt.NDArray[np.bool_] = clear & off
     return flipped

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from export.artifact.manifest import GRAPH_FILE, Manifest, read_manifest
+from export.onnx_session import open_session
 from train.core.errors import PipelineError
 from train.core.files import read_bytes
 from train.model import Tensors
@@ -24,20 +25,11 @@ class Served:
     """
 
     def __init__(self, folder: Path) -> None:
-        import onnxruntime
-
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = self.manifest.session.intra_op_num_threads
-        options.use_deterministic_compute = True
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                read_bytes(folder / GRAPH_FILE), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own exception types have no common public base
-            raise PipelineError(f"{folder / GRAPH_FILE}: onnxruntime cannot load it: {str(error)[:200]}") from error
+        graph = folder / GRAPH_FILE
+        threads = self.manifest.session.intra_op_num_threads
+        self._session = open_session(read_bytes(graph), threads=threads, where=str(graph))
         self._outputs = [tensor.name for tensor in self.manifest.outputs]
 
     def answer(self, inputs: Tensors) -> Tensors:

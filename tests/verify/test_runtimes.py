@@ -14,6 +14,7 @@ from export.__main__ import main as export
 from export.artifact.manifest import GRAPH_FILE, read_manifest, version_of
 from export.artifact.version_folder import CANDIDATE, version_folder
 from export.graph import to_bytes
+from export.onnx_session import open_session
 from export.sklearn.compile import compile_sklearn
 from tests.support.faults import FAULTS, with_fault
 from tests.support.places import ROOT
@@ -26,7 +27,6 @@ from verify.report.runtimes import share
 from verify.runtimes import install, places
 from verify.runtimes import open as opening
 from verify.runtimes.not_run import NotRunError
-from verify.runtimes.onnxruntime_session import open_session
 from verify.runtimes.open import asked_runtimes, known_runtimes, open_runtimes, required_runtimes
 from verify.runtimes.process import ProcessRuntime, Program, known_version, open_process
 from verify.runtimes.reference import ReferenceRuntime

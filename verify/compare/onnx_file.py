@@ -9,10 +9,10 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from export.grade import Grade, grade_in
+from export.onnx_session import open_session
 from export.sklearn.graph_inputs import feeds
 from train.core.columns.model_table import TableColumn
 from train.core.errors import PipelineError
-from verify.runtimes.onnxruntime_session import open_session
 
 Floats = npt.NDArray[np.float64]
 NUMBERS = ("tensor(float)", "tensor(double)")

@@ -4,13 +4,9 @@ Classifiers, regressors, outlier detectors and transformers are fitted with thei
 data, compiled and compared; a transformer stands in front of a linear model.
 """
 
-import argparse
-import json
-import sys
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,13 +25,14 @@ from train.core import cli
 from train.core.errors import PipelineError
 from verify.compare.compare_model import compare_pair
 from verify.compare.onnx_file import open_foreign
-from verify.report.tables import console
+from verify.figures.grade_table import WRONG, print_grades
 from verify.runtimes.original import sklearn_original
 
 BENCH: tuple[str, ...] = ()
 ROWS = 2000
 BITS, CLOSE, MEASURED = "exact to the bit", "exact within 1e-12", "measured"
-REFUSED, WRONG, NOT_FITTED = "refused", "wrong", "not fitted"
+REFUSED, NOT_FITTED = "refused", "not fitted"
+GRADES = (BITS, CLOSE, MEASURED, REFUSED, WRONG, NOT_FITTED)
 KINDS = ("classifier", "regressor", "outlier_detector", "transformer")
 Data = tuple[npt.NDArray[np.float64], Any]
 
@@ -189,23 +186,12 @@ def _first_line(error: Exception) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table (or JSON); exit code 1 when one that is compiled answers otherwise than the original."""
-    command = argparse.ArgumentParser(prog="python -m verify.figures estimators", description=__doc__)
-    command.add_argument("--rows", type=int, default=ROWS, help="random rows a model, besides its probes")
-    command.add_argument("--kind", choices=KINDS, action="append", help="only these; may be repeated")
-    command.add_argument("--only", default="", help="only names that contain this")
-    command.add_argument("--json", action="store_true", help="JSON in place of the table")
-    options = command.parse_args(arguments)
-    rows = list(grades(options.kind or KINDS, rows=options.rows, only=options.only, show=True))
-    if options.json:
-        totals = {kind: dict(Counter(r.grade for r in rows if r.kind == kind)) for kind in KINDS}
-        json.dump({"rows": [asdict(row) for row in rows], "totals": totals}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
-    else:
-        _print(rows)
-    return cli.EXIT_NOT_IN_PARITY if any(row.grade == WRONG for row in rows) else cli.EXIT_GOOD
+    return print_grades(
+        arguments, grades, _table, name="estimators", about=__doc__, kinds=KINDS, rows=ROWS, order=GRADES
+    )
 
 
-def _print(rows: Sequence[Row]) -> None:
+def _table(rows: Sequence[Row]) -> Table:
     table = Table(title="each fitted with its defaults, compiled and compared", title_justify="left")
     for heading in ("estimator", "kind", "grade", "rows", "largest difference", "reason"):
         table.add_column(heading, justify="right" if heading in ("rows", "largest difference") else "left")
@@ -213,9 +199,4 @@ def _print(rows: Sequence[Row]) -> None:
         compared = row.rows > 0
         largest = f"{row.largest:.2g}" if compared else "-"
         table.add_row(row.name, row.kind, row.grade, f"{row.rows:,}" if compared else "-", largest, row.reason[:160])
-    out = console()
-    out.print(table)
-    for kind in dict.fromkeys(row.kind for row in rows):
-        counted = Counter(row.grade for row in rows if row.kind == kind)
-        parts = ", ".join(f"{name} {counted[name]}" for name in (BITS, CLOSE, MEASURED, REFUSED, WRONG, NOT_FITTED))
-        out.print(f"{kind}: {sum(counted.values())} classes: {parts}")
+    return table

@@ -6,13 +6,9 @@ Differences are parts of the largest answer of the row, or of 1 (of the largest 
 that are shut leave answers of 1e-9, where float32 has no digits to compare.
 """
 
-import argparse
-import json
-import sys
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,10 +18,10 @@ from rich.table import Table
 
 from train.core import cli
 from train.core.errors import PipelineError
+from verify.figures.grade_table import WRONG, print_grades
 from verify.figures.layer_specimens import CODE, NO_LAYER, layers, made, network
-from verify.report.tables import console
 
-EXACT, MEASURED, REFUSED, WRONG, NO_NETWORK = "exact", "measured", "refused", "wrong", "no layer of a network"
+EXACT, MEASURED, REFUSED, NO_NETWORK = "exact", "measured", "refused", "no layer of a network"
 GRADES = (EXACT, MEASURED, REFUSED, WRONG, NO_NETWORK)
 KINDS = ("layer", "activation")
 ROWS, SEED = 60, 31
@@ -58,6 +54,9 @@ class Row:
 
 def grades(kinds: Sequence[str] = KINDS, *, rows: int = ROWS, only: str = "", show: bool = False) -> Iterator[Row]:
     """One row for each class and function; `only`: names that contain it."""
+    from train.core.tensorflow_start import start_tensorflow
+
+    start_tensorflow()
     found = [(kind, name) for kind in kinds for name in _names(kind) if only in name]
     for kind, name in track(found, "layers", console=cli.console, transient=True, disable=not show):
         yield grade_of(kind, name, rows=rows)
@@ -157,26 +156,10 @@ def _first_line(error: Exception) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table (or JSON); exit code 1 when one that is compiled answers otherwise than Keras."""
-    command = argparse.ArgumentParser(prog="python -m verify.figures layers", description=__doc__)
-    command.add_argument("--rows", type=int, default=ROWS, help="rows of each kind")
-    command.add_argument("--kind", choices=KINDS, action="append", help="only these; may be repeated")
-    command.add_argument("--only", default="", help="only names that contain this")
-    command.add_argument("--json", action="store_true", help="JSON in place of the table")
-    options = command.parse_args(arguments)
-    from train.core.tensorflow_start import start_tensorflow
-
-    start_tensorflow()
-    rows = list(grades(options.kind or KINDS, rows=options.rows, only=options.only, show=True))
-    if options.json:
-        totals = {kind: dict(Counter(r.grade for r in rows if r.kind == kind)) for kind in KINDS}
-        json.dump({"rows": [asdict(row) for row in rows], "totals": totals}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
-    else:
-        _print(rows)
-    return cli.EXIT_NOT_IN_PARITY if any(row.grade == WRONG for row in rows) else cli.EXIT_GOOD
+    return print_grades(arguments, grades, _table, name="layers", about=__doc__, kinds=KINDS, rows=ROWS, order=GRADES)
 
 
-def _print(rows: Sequence[Row]) -> None:
+def _table(rows: Sequence[Row]) -> Table:
     table = Table(title="each in a network of its own, compiled and compared", title_justify="left")
     columns = ("layer", "grade", "rows", "from Keras", "tolerance", "ours from float64", "Keras from float64", "reason")
     for heading in columns:
@@ -185,8 +168,4 @@ def _print(rows: Sequence[Row]) -> None:
         figures = [row.largest if row.rows else None, row.tolerance, row.ours, row.keras]
         shown = ["-" if figure is None else f"{figure:.1e}" for figure in figures]
         table.add_row(row.name, row.grade, f"{row.rows:,}" if row.rows else "-", *shown, row.reason[:160])
-    out = console()
-    out.print(table)
-    for kind in dict.fromkeys(row.kind for row in rows):
-        counted = Counter(row.grade for row in rows if row.kind == kind)
-        out.print(f"{kind}: {sum(counted.values())}: {', '.join(f'{name} {counted[name]}' for name in GRADES)}")
+    return table

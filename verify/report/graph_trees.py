@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from verify.runtimes.onnxruntime_session import open_session
+from export.onnx_session import open_session
 
 Floats = npt.NDArray[np.float64]
 TREE_OPERATORS = ("TreeEnsemble", "TreeEnsembleRegressor", "TreeEnsembleClassifier")

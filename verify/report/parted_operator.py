@@ -9,9 +9,9 @@ from onnx.reference import ReferenceEvaluator
 
 from export.artifact.manifest import Manifest
 from export.graph import to_bytes
+from export.onnx_session import open_session
 from verify.comparison.parity import Tolerance, agreement
 from verify.runtimes.flat_rows import split_rows, tensor_shape
-from verify.runtimes.onnxruntime_session import open_session
 
 Floats = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[Any]]

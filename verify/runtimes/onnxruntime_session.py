@@ -1,48 +1,19 @@
-"""The one place that opens onnxruntime in Python, with the options that make its answers repeatable to the bit."""
+"""A session of onnxruntime as one function from flat rows to flat answers."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from export.onnx_session import open_session
 from train.core.errors import PipelineError
 from verify.runtimes.flat_rows import TensorLike, split_rows, tensor_shape
 
 Floats = npt.NDArray[np.float64]
-
-
-def session_options(threads: int = 1) -> Any:
-    """Options of every session that verify opens: sequential, deterministic, `threads` inside an operator.
-
-    One thread is what the manifest prescribes: with more, onnxruntime sums trees per thread, and the last bits move.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.use_deterministic_compute = True
-    options.log_severity_level = 3
-    return options
-
-
-def open_session(graph: bytes | Path, *, threads: int = 1) -> ort.InferenceSession:
-    """A CPU session on the bytes of a graph, or on a file.
-
-    Raises:
-        PipelineError: onnxruntime cannot load the graph; quotes its reason.
-    """
-    source = graph if isinstance(graph, bytes) else str(graph)
-    try:
-        return ort.InferenceSession(source, session_options(threads), providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exception types have no common public base
-        where = "graph" if isinstance(graph, bytes) else str(graph)
-        reason = str(error).strip().splitlines()[0]
-        raise PipelineError(f"{where}: onnxruntime {ort.__version__} cannot load it: {reason}") from error
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.artifact.manifest import GRAPH_FILE, Manifest, read_manifest
+from export.onnx_session import open_session
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.files import read_bytes
@@ -26,7 +27,6 @@ from verify.check.golden import golden_rows
 from verify.check.promote import version_to_check
 from verify.figures.volatility_predictor.float64_network import forecast64, weights_of
 from verify.figures.volatility_predictor.round_trip import confirmed_original
-from verify.runtimes.onnxruntime_session import open_session
 
 Floats = npt.NDArray[np.float64]
 Answer = Callable[[Floats], dict[str, Floats]]
