@@ -82,8 +82,8 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A golden case gives another answer on this onnxruntime than the original model gave.
-    #[error("{}: not in parity on this onnxruntime: {reason}", path.display())]
+    /// A golden case gives another answer on the engine that would serve than the original model gave.
+    #[error("{}: not in parity with the original: {reason}", path.display())]
     Parity {
         /// The version folder.
         path: PathBuf,

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -120,6 +120,8 @@ def test_parquet_that_is_cut_or_damaged_is_refused_in_one_line(tmp_path: Path) -
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 3000), st.sampled_from(["gzip", "zstd", "parquet"]))
+@example(b"\x80", 14644, "parquet")  # a name that is no UTF-8
+@example(b"\x18", 224, "parquet")  # a place beyond the dictionary
 def test_no_damage_is_more_than_a_refusal(
     tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: int, how: str
 ) -> None:

@@ -81,7 +81,7 @@ pub struct Inner {
     current: ArcSwap<Ready>,
 }
 
-/// A compiled model of any kind, proven on this onnxruntime, for any number of threads; a clone is another handle to it.
+/// A compiled model of any kind, proven on the engine that serves it, for any number of threads; a clone is another handle to it.
 ///
 /// # Examples
 /// ```
