@@ -29,6 +29,7 @@ from train.core.columns.model_table import encode_words, table_of
 from train.core.errors import PipelineError
 from verify.__main__ import main as verify_main
 from verify.compare.onnx_file import open_foreign
+from verify.proof.trees import tree_groups
 
 RANDOM = np.random.default_rng(3)
 N = 400
@@ -180,3 +181,28 @@ def test_a_stock_graph_of_one_input_a_column_is_asked_too():
     np.testing.assert_allclose(graph(coded), model.predict_proba(chosen), atol=1e-5)
     with pytest.raises(PipelineError, match="expected one table"):
         open_foreign(stock.SerializeToString(), table_of(model, 2)[:1])
+
+
+def test_inputs_in_another_order_are_fed_by_their_names():
+    rows = FRAME[["spot price", "days"]].astype(np.float64)
+    model = RandomForestClassifier(5, random_state=0).fit(rows, Y)
+    graph = compile_sklearn(model, name="model", inputs="columns")
+    turned = list(graph.graph.input)[::-1]
+    del graph.graph.input[:]
+    graph.graph.input.extend(turned)
+
+    asked = open_foreign(to_bytes(graph), table_of(model, 2))
+
+    assert np.array_equal(asked(rows.to_numpy()), model.predict_proba(rows))
+
+
+def test_of_rows_that_an_encoder_refuses_the_trees_see_nothing():
+    codes = RANDOM.integers(0, 4, (200, 2)).astype(np.float64)
+    model = make_pipeline(OneHotEncoder(), RandomForestClassifier(3, random_state=0)).fit(codes, codes[:, 0] > 1)
+    (group,) = tree_groups(model)
+    strange = np.array([[9.0, 0.0], [0.0, 9.0]])
+
+    assert group.transform(strange).shape == (2, 8)
+    assert np.isnan(group.transform(strange)).all()
+    mixed = group.transform(np.concatenate([codes[:2], strange]))
+    assert np.isnan(mixed).all(axis=1).tolist() == [False, False, True, True]
