@@ -232,7 +232,14 @@ def start(files, folder, *more):
     """The command in a process of its own, which gets a real signal."""
     command = [sys.executable, "-m", "verify", "compare", "--original", files / "model.skops", *more]
     command += ["--rows", "2_000_000_000", "--report", folder / "r.json", "--save-mismatches", folder / "off.csv"]
-    return subprocess.Popen([str(word) for word in command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [str(word) for word in command],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell starts what runs in the background without Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train.core.sklearn_answers import has_classes, one_job, original_input
-from verify.compare.on_cores import on_all_cores, whole
+from verify.compare.on_cores import on_all_cores, stoppable
 from verify.compare.onnx_file import ForeignGraph
 from verify.compare.pair_probes import pair_probes, tolerance_of
 from verify.comparison.causes import Cause, name_causes
@@ -194,8 +195,8 @@ def _compare_all(
         return compare_rows(original, graph, rows, found.tolerance, off), off, len(rows)
 
     taken: Counter[str] = Counter()
-    for name, (result, off, rows) in on_all_cores(compared, chunks):
-        with whole():
+    with stoppable() as stop_if_asked, closing(on_all_cores(compared, chunks)) as pieces:
+        for name, (result, off, rows) in pieces:
             found.families[name] = found.families.get(name, FamilyResult()) + result
             for inputs, expected, answers in off:
                 watch.differ(name, inputs, expected, answers)
@@ -204,6 +205,7 @@ def _compare_all(
                 if len(kept):
                     wrong.append((inputs[kept], expected[kept], answers[kept]))
             watch.compared(rows)
+            stop_if_asked()
 
 
 def far_first(expected: Floats, answers: Floats) -> npt.NDArray[np.intp]:

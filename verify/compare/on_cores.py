@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -15,7 +15,7 @@ AHEAD = 2
 """Pieces a core that may wait."""
 
 
-def on_all_cores(work: Callable[[T], R], pieces: Iterable[tuple[str, T]]) -> Iterator[tuple[str, R]]:
+def on_all_cores(work: Callable[[T], R], pieces: Iterable[tuple[str, T]]) -> Generator[tuple[str, R]]:
     """(name, result) of each piece, in order. Threads are enough: trees and onnxruntime release the interpreter's lock.
 
     Raises:
@@ -38,16 +38,34 @@ def on_all_cores(work: Callable[[T], R], pieces: Iterable[tuple[str, T]]) -> Ite
 
 
 @contextmanager
-def whole() -> Iterator[None]:
-    """Ctrl-C waits until the block is done, so that what it keeps stays in step; other threads get no Ctrl-C anyway."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def stoppable() -> Iterator[Callable[[], None]]:
+    """Ctrl-C waits until the block asks, by the function that it is given; a second one does not wait.
+
+    An interrupt that may come anywhere can come inside a lock that the threads share, which is then never let go.
+    Other threads than the main one get no Ctrl-C anyway, and who was started without it goes without it.
+
+    Raises:
+        KeyboardInterrupt: by the function, and at the end of the block.
+    """
     pressed: list[bool] = []
-    before = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+
+    def asked() -> None:
+        if pressed:
+            pressed.clear()
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
+        yield asked
+        return
+
+    def press(*_: object) -> None:
+        pressed.append(True)
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, press)
     try:
-        yield
+        yield asked
     finally:
         signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt
+    asked()
