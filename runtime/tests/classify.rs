@@ -77,6 +77,12 @@ fn an_answer_says_whether_its_model_has_ever_seen_a_real_trade() {
         let answer: serde_json::Value =
             serde_json::from_str(house.run(&["classify", "--json", SIGNAL]).good()).unwrap();
         assert_eq!(answer["trained_on"], wanted);
+        let told = house.run_with_input(&["classify-batch", "-"], SIGNAL.as_bytes());
+        let row: serde_json::Value = serde_json::from_str(told.good()).unwrap();
+        assert_eq!(row["trained_on"], wanted);
+        house.write("signals.csv", format!("{HEADER}\n{}\n", rows(1)[0]));
+        let told = house.run(&["classify-batch", "signals.csv"]);
+        assert!(told.good().trim_end().ends_with(&format!(",{wanted}")), "{}", told.stdout);
     }
 }
 
@@ -134,7 +140,7 @@ fn a_batch_keeps_every_row_and_its_order_and_agrees_with_single_signals() {
     let done = house.run(&["classify-batch", "signals.csv"]);
     let lines: Vec<_> = done.good().lines().collect();
     assert_eq!(lines.len(), 9001);
-    assert_eq!(lines[0], format!("symbol,{HEADER},confidence,recommendation,source,warnings"));
+    assert_eq!(lines[0], format!("symbol,{HEADER},confidence,recommendation,source,warnings,trained_on"));
     for (index, row) in rows.iter().enumerate().step_by(1500) {
         let rest = lines[index + 1].strip_prefix(&format!("\"A,B\",{row},")).expect("the row is kept as it was");
         let (confidence, _) = rest.split_once(',').unwrap();
@@ -153,7 +159,9 @@ fn ndjson_gives_the_same_answers_as_csv() {
     let json = house.run_with_input(&["classify-batch", "-"], lines.join("\n").as_bytes());
     for ((csv, json), line) in csv.good().lines().skip(1).zip(json.good().lines()).zip(&lines) {
         let answer: serde_json::Value = serde_json::from_str(json).unwrap();
-        let expected: Vec<_> = csv.rsplit(',').take(4).collect();
+        let expected: Vec<_> = csv.rsplit(',').take(5).collect();
+        assert_eq!(answer["trained_on"].as_str().unwrap_or_default(), expected[0]);
+        let expected = &expected[1..];
         let warnings: Vec<_> = expected[0].split("; ").filter(|text| !text.is_empty()).collect();
         assert_eq!(answer["warnings"], serde_json::json!(warnings));
         let expected = &expected[1..];

@@ -126,6 +126,13 @@ def test_every_estimator_learns_and_survives_its_file(name: str, tmp_path: Path,
     assert (confidence(load_skops(tmp_path / "model.skops", trusted=TRUSTED_TYPES), signals.features) == answer).all()
 
 
+def test_a_vote_is_calibrated_as_a_whole(known: Labelled) -> None:
+    fitted = fit(known.take(np.arange(400)), estimator="voting", random_state=1, cv_folds=2)
+    assert sorted(fitted.brier) == ["isotonic", "sigmoid"]
+    assert fitted.calibration in fitted.brier
+    assert isinstance(fitted.model, CalibratedClassifierCV)
+
+
 @pytest.mark.parametrize("name", ["random_forest", "gradient_boosting", "svm"])
 def test_a_calibration_costs_no_fits_and_equals_scikit_learns(name: str, known: Labelled) -> None:
     rows, outcome = known.features[:400], known.profitable[:400]

@@ -166,6 +166,10 @@ def fit(known: Labelled, *, estimator: EstimatorName, random_state: int, cv_fold
     # The compiler knows a support vector machine's score to 7e-13 only, and a steep isotonic curve would
     # magnify this beyond its promise of 1e-12; the scores of trees are exact or nearly so.
     gentle = estimator in ("svm", "voting")
+    if estimator == "voting":
+        # A mean of calibrated probabilities is drawn to the middle, so its own are not calibrated (Ranjan and Gneiting
+        # 2010, "Combining probability forecasts"); what a few thousand rows say against it is chance.
+        plain = np.full(len(rows), np.nan)
     by_method = _calibration_scores(scores, plain, outcome, parts, gentle=gentle)
     chosen = min(by_method, key=lambda method: by_method[method])
     show(f"fitting {estimator} on {len(rows):,} rows, calibration: {chosen}")

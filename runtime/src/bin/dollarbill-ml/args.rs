@@ -81,7 +81,7 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Signals from a CSV or NDJSON file, plain or packed (gzip, zstd): the same rows with `confidence`, `recommendation`, `source`, `warnings`
+    /// Signals from a CSV or NDJSON file, plain or packed (gzip, zstd): the same rows with `confidence`, `recommendation`, `source`, `warnings`, `trained_on`
     ClassifyBatch {
         /// The file; `-` reads stdin
         file: PathBuf,

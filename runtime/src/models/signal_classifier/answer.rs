@@ -41,6 +41,17 @@ pub enum TrainedOn {
     History,
 }
 
+impl TrainedOn {
+    /// `simulator` or `history`, as in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Simulator => "simulator",
+            Self::History => "history",
+        }
+    }
+}
+
 /// Something a trader should know about an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_FIELDS};
 use crate::models::signal_classifier::raw_signal::missing;
 
 /// What an answer adds to a row.
-pub(crate) const ADDED: [&str; 4] = ["confidence", "recommendation", "source", "warnings"];
+pub(crate) const ADDED: [&str; 5] = ["confidence", "recommendation", "source", "warnings", "trained_on"];
 
 /// The place of each field; the error names the header at fault.
 pub(crate) fn columns_of<'a>(header: impl Iterator<Item = &'a str>) -> Result<[usize; N_FIELDS], String> {

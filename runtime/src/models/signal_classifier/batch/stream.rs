@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 use crate::error::Error;
 use crate::io::decoded::decoded;
 use crate::io::guard::Guard;
-use crate::models::signal_classifier::answer::Classification;
+use crate::models::signal_classifier::answer::{Classification, TrainedOn};
 use crate::models::signal_classifier::batch::columns::check_other;
 use crate::models::signal_classifier::batch::columns::{ADDED, columns_of};
 use crate::models::signal_classifier::batch::summary::Summary;
@@ -19,8 +19,9 @@ const CHUNK: usize = 4096;
 /// The longest row that is read, in bytes.
 const LONGEST_ROW: usize = 1 << 20;
 
-/// Answers a file of signals: the same rows in the same order, with `confidence`, `recommendation`, `source` and
-/// `warnings` added; in CSV the warnings of a row are texts joined by `; `, in NDJSON a list.
+/// Answers a file of signals: the same rows in the same order, with `confidence`, `recommendation`, `source`, `warnings`
+/// and `trained_on` added; in CSV the warnings of a row are texts joined by `; ` and what does not apply is empty, in
+/// NDJSON they are a list and it is null.
 ///
 /// CSV or NDJSON is recognised by the first character, gzip by its first bytes; a byte order mark is passed over. A CSV
 /// header may spell the fields in another case, with spaces or hyphens. Whatever else a row holds passes through
@@ -130,7 +131,9 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
                 let confidence = format!("{:?}", answer.confidence);
                 let warnings: Vec<_> = answer.warnings.iter().map(|warning| warning.to_string()).collect();
                 let warnings = warnings.join("; ");
-                let added = [confidence.as_str(), answer.recommendation.as_str(), answer.source.as_str(), &warnings];
+                let trained_on = answer.trained_on.map_or("", TrainedOn::as_str);
+                let (word, source) = (answer.recommendation.as_str(), answer.source.as_str());
+                let added = [confidence.as_str(), word, source, &warnings, trained_on];
                 let fields = record.iter().chain(added);
                 writer.write_record(fields).map_err(|error| csv_error(&name, None, &error))?;
             }
@@ -182,10 +185,11 @@ impl<W: Write, P: FnMut(u64)> Stream<'_, W, P> {
                 // Texts of our own, without a character that JSON would escape.
                 let warnings: Vec<_> = answer.warnings.iter().map(|warning| format!("\"{warning}\"")).collect();
                 let warnings = warnings.join(", ");
+                let trained_on = answer.trained_on.map_or("null".to_owned(), |on| format!("\"{}\"", on.as_str()));
                 let _ = writeln!(
                     text,
                     "{open}, \"confidence\": {confidence:?}, \"recommendation\": \"{word}\", \"source\": \"{source}\", \
-                     \"warnings\": [{warnings}]}}"
+                     \"warnings\": [{warnings}], \"trained_on\": {trained_on}}}"
                 );
             }
             self.count(&signals);
