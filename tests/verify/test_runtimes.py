@@ -283,7 +283,21 @@ def test_locks_hold_hashes_and_no_address() -> None:
     for lock in places.LOCKS.iterdir():
         assert "://" not in lock.read_text(), lock
     assert all(len(sha256) == 64 for sha256, _ in places.java_packages())
-    assert places.releases()
+    assert {places.release_of(name)[0] for name in places.releases()} == set(places.LANGUAGES)
+
+
+def test_other_releases_are_named_after_their_language_and_have_their_own_files() -> None:
+    assert places.release_of("node") == ("node", "")
+    assert places.release_of("node-1.26.0") == ("node", "1.26.0")
+    assert places.release_of("node-0.0.1") == ("node-0.0.1", "")
+    newest = [package for _, package in places.java_packages()]
+    (other,) = [name for name in places.releases() if name == "java-1.26.0"]
+    older = [package for _, package in places.java_packages(places.release_of(other)[1])]
+    assert (len(newest), len(older)) == (2, 2)
+    assert [package.startswith(places.JAVA_RUNTIME) for package in older] == [True, False]
+    assert older[0].endswith(":1.26.0")
+    assert newest[0] != older[0]
+    assert newest[1] == older[1]
 
 
 def test_a_jar_with_another_hash_is_removed(monkeypatch, tmp_path) -> None:

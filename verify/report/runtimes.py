@@ -15,7 +15,7 @@ from verify.report.tables import console
 from verify.runtimes.install import install
 from verify.runtimes.not_run import NotRunError
 from verify.runtimes.open import ABOUT, known_runtimes
-from verify.runtimes.places import command_of
+from verify.runtimes.places import command_of, release_of
 from verify.runtimes.process import Program
 from verify.runtimes.reference import ReferenceRuntime
 from verify.runtimes.rust_binary import RUST_ENGINES, open_rust
@@ -51,7 +51,7 @@ def run_runtimes(options: argparse.Namespace) -> int:
         except NotRunError as error:
             lacking += 1
             version = f"{NOT_RUN}: {failed.get(name, str(error).removeprefix(f'{name}: '))}"
-        table.add_row(name, ABOUT.get(name, "another release of onnxruntime for Python"), version)
+        table.add_row(name, ABOUT.get(name) or f"another release of {ABOUT[release_of(name)[0]]}", version)
     console().print(table, markup=False)
     return cli.EXIT_COULD_NOT if options.runtime and lacking else cli.EXIT_GOOD
 

@@ -14,11 +14,11 @@ from verify.runtimes.places import (
     ADAPTERS,
     INSTALLED,
     LOCKS,
-    RELEASE,
+    NODE,
     command_of,
     jar_of,
     java_packages,
-    releases,
+    release_of,
 )
 
 TIME_LIMIT_SECONDS = 900
@@ -48,12 +48,13 @@ def install(names: Sequence[str]) -> dict[str, str]:
 
 
 def _step(name: str) -> Callable[[], None] | None:
-    if name in ("node", "wasm", "browser"):
+    language, release = release_of(name)
+    if language in NODE:
         return _node
-    if name == "java":
-        return _java
-    if name.startswith(RELEASE) and name.removeprefix(RELEASE) in releases():
-        return lambda: _python(name.removeprefix(RELEASE))
+    if language == "java":
+        return lambda: _java(release)
+    if language == "python" and release:
+        return lambda: _python(name, release)
     return None  # comes with this project
 
 
@@ -66,23 +67,24 @@ def _node() -> None:
     _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder))
 
 
-def _java() -> None:
+def _java(release: str) -> None:
     folder = INSTALLED / "java"
     folder.mkdir(parents=True, exist_ok=True)
-    for wanted, package in java_packages():
+    for wanted, package in java_packages(release):
         jar = jar_of(package)
-        _run("mvn", "-q", "-B", COPY, f"-Dartifact={package}", f"-DoutputDirectory={folder.resolve()}")
+        if not jar.is_file():
+            _run("mvn", "-q", "-B", COPY, f"-Dartifact={package}", f"-DoutputDirectory={folder.resolve()}")
         found = hashlib.sha256(jar.read_bytes()).hexdigest()
         if found != wanted:
             jar.unlink()
             raise PipelineError(f"{jar}: SHA-256 is {found}, {LOCKS / 'java.lock'} says {wanted}; it was removed")
     classes = folder / "classes"
-    jars = ":".join(str(jar_of(package)) for _, package in java_packages())
+    jars = ":".join(str(jar_of(package)) for _, package in java_packages(release))
     _run("javac", "-cp", jars, "-d", str(classes), str(ADAPTERS / "Answer.java"))
 
 
-def _python(release: str) -> None:
-    folder = INSTALLED / f"{RELEASE}{release}"
+def _python(name: str, release: str) -> None:
+    folder = INSTALLED / name
     _run(sys.executable, "-m", "venv", "--without-pip", str(folder))
     lock = str(LOCKS / f"onnxruntime-{release}.lock")
     python = str(folder / "bin" / "python")

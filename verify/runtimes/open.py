@@ -15,7 +15,7 @@ from verify.comparison.runtime import Runtime
 from verify.runtimes.flat_rows import tensor_shape
 from verify.runtimes.not_run import NotRunError
 from verify.runtimes.onnxruntime_session import flat_session
-from verify.runtimes.places import RELEASE, command_of, releases
+from verify.runtimes.places import command_of, releases
 from verify.runtimes.process import known_version, open_process
 from verify.runtimes.reference import ReferenceRuntime
 from verify.runtimes.rust_binary import BINARY as BINARY
@@ -59,7 +59,7 @@ class PythonRuntime:
 
 def known_runtimes() -> list[str]:
     """Every name that `--runtime` takes, but the older name of `rust-ort`."""
-    return [*ABOUT, *(f"{RELEASE}{release}" for release in releases())]
+    return [*ABOUT, *releases()]
 
 
 def asked_runtimes(text: str) -> tuple[str, ...]:

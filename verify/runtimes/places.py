@@ -1,5 +1,6 @@
 """Where the runtimes of other languages and releases are installed, and how each is started."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,20 +11,50 @@ LOCKS = ADAPTERS / "locks"
 INSTALLED = Path("build/runtimes")
 HOW = "run `python -m verify runtimes --install`"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-RELEASE = "python-"
-"""Before the number of another release of onnxruntime for Python."""
+NODE = {"node": "onnxruntime-node", "wasm": "onnxruntime-web", "browser": "onnxruntime-web"}
+"""What runs in Node or in a browser -> its package."""
+JAVA_RUNTIME = "com.microsoft.onnxruntime:onnxruntime:"
+LANGUAGES = ("python", "node", "wasm", "java")
+"""Of these other releases can be asked too, by names like python-1.31.1: each that stands in the locks."""
 
 
 def releases() -> list[str]:
-    """Releases of onnxruntime for Python that have a lock, the newest first."""
-    names = [path.stem.removeprefix("onnxruntime-") for path in LOCKS.glob("onnxruntime-*.lock")]
-    return sorted(names, key=lambda name: [int(part) for part in name.split(".")], reverse=True)
+    """Other releases that stand in the locks, as names of runtimes: by language, the newest first."""
+    found = []
+    for language in LANGUAGES:
+        numbers = _locked(language)
+        found += [f"{language}-{number}" for number in sorted(numbers, key=_order, reverse=True)]
+    return found
 
 
-def java_packages() -> list[tuple[str, str]]:
-    """(SHA-256, group:artifact:version) of every jar."""
-    lines = (LOCKS / "java.lock").read_text(encoding="utf-8").splitlines()
-    return [(line.split()[0], line.split()[1]) for line in lines]
+def release_of(name: str) -> tuple[str, str]:
+    """Language and release of a name like python-1.31.1; the release is empty for the one that stands first."""
+    language, _, release = name.partition("-")
+    return (language, release) if name in releases() else (name, "")
+
+
+def java_packages(release: str = "") -> list[tuple[str, str]]:
+    """(SHA-256, group:artifact:version) of every jar for a release; without one for the first of the lock."""
+    lines = [line.split() for line in (LOCKS / "java.lock").read_text(encoding="utf-8").splitlines()]
+    runtimes = [package for _, package in lines if package.startswith(JAVA_RUNTIME)]
+    wanted = JAVA_RUNTIME + release if release else runtimes[0]
+    return [(sha, package) for sha, package in lines if package == wanted or package not in runtimes]
+
+
+def _locked(language: str) -> list[str]:
+    if language == "python":
+        return [path.stem.removeprefix("onnxruntime-") for path in LOCKS.glob("onnxruntime-*.lock")]
+    if language == "java":
+        lines = (LOCKS / "java.lock").read_text(encoding="utf-8").splitlines()
+        numbers = [line.rpartition(":")[2] for line in lines if JAVA_RUNTIME in line]
+        return numbers[1:]
+    packages = json.loads((LOCKS / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    before = f"{NODE[language]}-"
+    return [name.removeprefix(before) for name in packages if name.startswith(before)]
+
+
+def _order(release: str) -> list[int]:
+    return [int(part) for part in release.split(".")]
 
 
 def jar_of(package: str) -> Path:
@@ -38,19 +69,20 @@ def command_of(name: str) -> tuple[str, ...]:
     Raises:
         NotRunError: it is not installed.
     """
-    if name.startswith(RELEASE):
+    language, release = release_of(name)
+    if language == "python":
         python = INSTALLED / name / "bin" / "python"
         return (str(_present(name, python)), str(ADAPTERS / "release.py"))
-    if name == "java":
-        jars = [_present(name, jar_of(package)) for _, package in java_packages()]
+    if language == "java":
+        jars = [_present(name, jar_of(package)) for _, package in java_packages(release)]
         classes = _present(name, INSTALLED / "java" / "classes")
         return (_program(name, "java"), "-cp", ":".join(str(path) for path in (*jars, classes)), "Answer")
     node, modules = _program(name, "node"), INSTALLED / "node"
-    packages = {"node": "onnxruntime-node", "wasm": "onnxruntime-web", "browser": "onnxruntime-web"}
-    _present(name, modules / "node_modules" / packages[name])
-    if name == "browser":
+    package = f"{NODE[language]}-{release}" if release else NODE[language]
+    _present(name, modules / "node_modules" / package)
+    if language == "browser":
         return (node, str(ADAPTERS / "browser.mjs"), str(modules.resolve()), browser())
-    return (node, str(ADAPTERS / "answer.mjs"), str(modules.resolve()), packages[name])
+    return (node, str(ADAPTERS / "answer.mjs"), str(modules.resolve()), package)
 
 
 def browser() -> str:

@@ -25,7 +25,7 @@ const sessions = new Map();
 async function opened(graph) {
   if (!sessions.has(graph)) {
     const session = await ort.InferenceSession.create(new Uint8Array(readFileSync(graph)), {
-      executionProviders: [packageName === "onnxruntime-node" ? "cpu" : "wasm"],
+      executionProviders: [packageName.startsWith("onnxruntime-node") ? "cpu" : "wasm"],
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
       executionMode: "sequential",
