@@ -93,16 +93,16 @@ def normal_quantile(build: GraphBuilder, share: str) -> str:
     """The inverse of the normal distribution function, float64, for shares from 1e-10 to 1 - 1e-10."""
     away = build.node("Sub", share, build.constant(0.5))
     near = build.node("Sub", build.constant(0.180625), build.node("Mul", away, away))
-    middle = build.node("Mul", away, _ratio(build, near, _MIDDLE))
+    middle = build.node("Mul", away, ratio(build, near, _MIDDLE))
     less = build.node("Min", share, build.node("Sub", build.constant(1.0), share))
     root = build.node("Sqrt", build.node("Neg", build.node("Log", less)))
-    tail = _ratio(build, build.node("Sub", root, build.constant(1.6)), _TAIL)
+    tail = ratio(build, build.node("Sub", root, build.constant(1.6)), _TAIL)
     tail = build.node("Mul", build.node("Sign", away), tail)
     inner = build.node("LessOrEqual", build.node("Abs", away), build.constant(0.425))
     return build.node("Where", inner, middle, tail)
 
 
-def _ratio(build: GraphBuilder, x: str, parts: tuple[str, str]) -> str:
+def ratio(build: GraphBuilder, x: str, parts: tuple[str, str]) -> str:
     """One polynomial over another, coefficients from the constant upwards."""
     values = []
     for part in parts:
