@@ -20,7 +20,7 @@ from train.core.contract import Column, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.core.records.record import DataRecord, TrainingRecord, library_versions
-from train.core.sklearn_answers import has_classes
+from train.core.sklearn_answers import gives_probabilities, has_classes
 from train.core.skops_files import load_skops
 from train.model import Library
 from train.registry import trusted_types
@@ -219,7 +219,7 @@ def _draft_of_estimator(estimator: Any, path: Path, name: str, rows: Floats | No
         settings={},
         sample={},
     )
-    method = "predict_proba(X)" if hasattr(estimator, "predict_proba") else "predict(X)"
+    method = "predict_proba(X)" if gives_probabilities(estimator) else "predict(X)"
     measured = f", {grade.says}" if grade.kind == "measured" else ""
     return Draft(
         record=record,
@@ -287,7 +287,7 @@ def _answer(estimator: Any, width: int) -> tuple[Task, Tensor]:
     classes = [str(label) for label in np.asarray(estimator.classes_).tolist()]
     if len(set(classes)) < len(classes):
         raise PipelineError(f"two classes have one name: {', '.join(classes)}; use labels that read differently")
-    soft = hasattr(estimator, "predict_proba")
+    soft = gives_probabilities(estimator)
     columns = tuple(
         Column(label, "probability", 0.0, 1.0, meaning=f"P(class {label})")
         if soft

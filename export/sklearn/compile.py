@@ -23,6 +23,7 @@ from export.sklearn.estimators.registry import (
     unwrapped,
 )
 from export.sklearn.graph_inputs import TABLE, Layout, NumberType, graph_inputs
+from export.sklearn.maps import table as _maps
 from export.sklearn.outputs import all_exact, confidence_of, outputs_of
 from export.sklearn.smooth import table as _smooth
 from train.core.columns.model_table import table_of
@@ -34,7 +35,7 @@ __all__ += ["INPUT", "unwrapped"]
 INPUT = TABLE
 """Name of the one input, float64 [batch, n_features_in_], where it is one."""
 
-for _room in (_estimators, _ensembles, _smooth):
+for _room in (_estimators, _ensembles, _smooth, _maps):
     _room.fill()
 
 

@@ -7,6 +7,7 @@ from sklearn import datasets
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
+    BaggingRegressor,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -19,13 +20,15 @@ from sklearn.ensemble import (
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from export.sklearn.compile import compile_sklearn, is_bit_exact
+from export.sklearn.measured import compile_graded
 from tests.support.compiled import adversarial, answer, compiled, run, same_bits
 from train.core.errors import PipelineError
 
@@ -66,6 +69,14 @@ PROBABILISTIC = {
     "isotonic forest": CalibratedClassifierCV(forest(), method="isotonic", ensemble=False),
     "isotonic boosting": scaled(CalibratedClassifierCV(gradient(), method="isotonic", ensemble=False)),
     "sigmoid pipeline per fold": CalibratedClassifierCV(scaled(forest()), cv=3),
+    "tempered forest": CalibratedClassifierCV(forest(), method="temperature", ensemble=False),
+    "tempered forests per fold": CalibratedClassifierCV(forest(), method="temperature", cv=3),
+    "tempered logistic": scaled(CalibratedClassifierCV(LogisticRegression(), method="temperature", cv=3)),
+    "tempered svm": scaled(CalibratedClassifierCV(SVC(), method="temperature", ensemble=False)),
+    "tempered boosting": CalibratedClassifierCV(gradient(), method="temperature", cv=3),
+    "boosting from a forest": scaled(gradient(init=forest())),
+    "boosting from a tree, exponential": gradient(init=DecisionTreeClassifier(max_depth=2), loss="log_loss"),
+    "boosting from boosting": gradient(init=VotingClassifier([("a", forest()), ("b", forest())], voting="soft")),
     "soft vote": VotingClassifier(members(), voting="soft"),
     "weighted soft vote": VotingClassifier(members(), voting="soft", weights=[2, 1, 0.3]),
 }
@@ -198,11 +209,43 @@ def test_regression_agrees_relative_to_its_size(estimator):
     np.testing.assert_allclose(run(model, rows), answer(pipeline, rows), rtol=tolerance, atol=0)
 
 
+def test_boosting_from_another_model_adds_its_trees_to_that_answer_bit_by_bit():
+    X, y = datasets.load_diabetes(return_X_y=True)
+    options = {"n_estimators": 15, "random_state": 0}
+    for init in (
+        DecisionTreeRegressor(max_depth=3),
+        RandomForestRegressor(7, max_depth=3, random_state=0),
+        GradientBoostingRegressor(n_estimators=5, init=DecisionTreeRegressor(max_depth=2)),
+        HistGradientBoostingRegressor(max_iter=4),
+        BaggingRegressor(DecisionTreeRegressor(max_depth=3), 4, random_state=0),
+    ):
+        for loss in ("squared_error", "absolute_error", "huber", "quantile"):
+            estimator = scaled(GradientBoostingRegressor(init=init, loss=loss, **options)).fit(X, y)
+
+            model = compiled(estimator)
+
+            rows = adversarial(model, X)
+            assert is_bit_exact(estimator)
+            assert same_bits(run(model, rows), estimator.predict(rows)[:, None])
+
+
+def test_boosting_from_a_linear_model_is_measured_since_the_original_computes_it_in_float32():
+    X, y = datasets.load_diabetes(return_X_y=True)
+    for init in (LinearRegression(), make_pipeline(StandardScaler(), Ridge())):
+        estimator = GradientBoostingRegressor(n_estimators=5, init=init).fit(X, y)
+
+        model, grade = compile_graded(estimator, name="model")
+
+        assert grade.kind == "measured"
+        assert 1e-9 < grade.absolute < 1e-3
+        np.testing.assert_allclose(run(model, X)[:, 0], estimator.predict(X), rtol=grade.relative)
+
+
 REFUSED = {
     "KNeighborsClassifier": scaled(KNeighborsClassifier()),
     "SVC.*kernel": scaled(SVC(kernel=lambda a, b: a @ b.T)),
-    "GradientBoostingClassifier.*init is a LogisticRegression": gradient(init=LogisticRegression()),
-    "CalibratedClassifierCV.*temperature": CalibratedClassifierCV(forest(), method="temperature"),
+    "GradientBoostingClassifier.*a LogisticRegression, computes in float32": gradient(init=LogisticRegression()),
+    "GaussianNB.*slope": CalibratedClassifierCV(GaussianNB(), method="temperature"),
     "SVC.*slope": CalibratedClassifierCV(scaled(SVC(C=100.0)), method="isotonic", ensemble=False),
 }
 
@@ -283,6 +326,14 @@ REFERENCE = {
     "svm": scaled(SVC()),
     "sigmoid svm": scaled(CalibratedClassifierCV(SVC(), ensemble=False)),
     "isotonic forest": CalibratedClassifierCV(forest(), method="isotonic", ensemble=False),
+    "tempered forest": CalibratedClassifierCV(forest(), method="temperature", ensemble=False),
+    "tempered forests per fold": CalibratedClassifierCV(forest(), method="temperature", cv=3),
+    "tempered logistic": scaled(CalibratedClassifierCV(LogisticRegression(), method="temperature", cv=3)),
+    "tempered svm": scaled(CalibratedClassifierCV(SVC(), method="temperature", ensemble=False)),
+    "tempered boosting": CalibratedClassifierCV(gradient(), method="temperature", cv=3),
+    "boosting from a forest": scaled(gradient(init=forest())),
+    "boosting from a tree, exponential": gradient(init=DecisionTreeClassifier(max_depth=2), loss="log_loss"),
+    "boosting from boosting": gradient(init=VotingClassifier([("a", forest()), ("b", forest())], voting="soft")),
     "soft vote": VotingClassifier(members(), voting="soft"),
     "hard vote": VotingClassifier(members()),
 }

@@ -13,13 +13,14 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import LabelSpreading
 
 from export.graph import to_bytes
 from export.sklearn.agreement import check_sklearn
 from export.sklearn.compile import CLASSIFIERS, REGRESSORS, compile_sklearn
 from export.sklearn.smooth.accounted import WHILE_FITTING
 from train.core.errors import PipelineError
-from train.core.sklearn_answers import one_job
+from train.core.sklearn_answers import gives_probabilities, one_job
 from train.core.skops_files import load_skops, save_skops
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -62,7 +63,7 @@ def hostile(X):
     return np.concatenate([*(X * scale for scale in SCALES), np.zeros_like(X[:1]), X[:3] + 1e6])
 
 
-sgd = linear_model.SGDClassifier
+sgd, gpc = linear_model.SGDClassifier, GaussianProcessClassifier
 CLASSIFYING = {
     "logistic": linear_model.LogisticRegression(),
     "logistic without intercept": linear_model.LogisticRegression(fit_intercept=False),
@@ -98,6 +99,10 @@ CLASSIFYING = {
     "svc of pairs": svm.SVC(decision_function_shape="ovo"),
     "svc without ties": svm.SVC(break_ties=True, C=10.0),
     "nu svc": svm.NuSVC(nu=0.2),
+    "process": gpc(optimizer=None),
+    "process one against one": gpc(kernels.RBF(3.0), optimizer=None, multi_class="one_vs_one"),
+    "process of a sum": gpc(2.0 * kernels.Matern(3.0, nu=1.5) + kernels.WhiteKernel(0.5), optimizer=None),
+    "process of products": gpc(kernels.DotProduct(0.5) ** 2 * kernels.RationalQuadratic(3.0), optimizer=None),
     **{f"dummy {how}": DummyClassifier(strategy=how) for how in ("prior", "most_frequent")},
     "calibrated linear svc": CalibratedClassifierCV(svm.LinearSVC(), cv=3),
     "calibrated linear svc, one": CalibratedClassifierCV(svm.LinearSVC(), cv=3, ensemble=False),
@@ -116,7 +121,7 @@ def test_a_classifier_answers_as_the_original(name, data, tmp_path):
 
     with one_job():
         expected = estimator.predict(rows)
-        if hasattr(estimator, "predict_proba"):
+        if gives_probabilities(estimator):
             close(table, estimator.predict_proba(rows))
         else:
             assert np.array_equal(table, expected[:, None] == estimator.classes_)
@@ -330,7 +335,7 @@ def test_no_scaler_is_needed_for_columns_of_any_size(estimator, scale):
 REFUSED = {
     "strategy='uniform' draws random": DummyClassifier(strategy="uniform"),
     "rounding leaves": NearestCentroid(),
-    "no exact form": GaussianProcessClassifier(),
+    "no exact form": LabelSpreading(),
     "float32": linear_model.LogisticRegression(),
 }
 

@@ -55,6 +55,15 @@ def has_classes(estimator: Any) -> bool:
     return classes is not None and len(classes) > 0
 
 
+def gives_probabilities(estimator: Any) -> bool:
+    """Whether `predict_proba` answers; of Gaussian processes that stand one against one it only raises."""
+    final = estimator
+    while hasattr(final, "steps"):
+        final = final.steps[-1][1]
+    one_against_one = getattr(final, "multi_class", "") == "one_vs_one" and getattr(final, "n_classes_", 0) > 2
+    return hasattr(estimator, "predict_proba") and not one_against_one
+
+
 def typed_columns(columns: Sequence[TableColumn], rows: Floats, names: Sequence[str] | None) -> Any:
     """Coded rows as a DataFrame of these names, each column of its own dtype; without names as an array."""
     parts = decoded(columns, rows)
@@ -81,7 +90,7 @@ def answers(estimator: Any, rows: Floats) -> Floats:
     """
     with one_job(), _refusing():
         seen = original_input(estimator, rows)
-        if hasattr(estimator, "predict_proba"):
+        if gives_probabilities(estimator):
             found = estimator.predict_proba(seen)
             found = np.concatenate(found, axis=1) if isinstance(found, list) else found
         elif has_classes(estimator):

@@ -96,6 +96,9 @@ class ColumnScope:
         if op == "dot":
             weights = np.array([expression.table[0] for expression in same]).T
             return build.node("MatMul", self.matrix(same[0].args), build.constant(weights))
+        if same[0].owner is not None:
+            whole = same[0].owner.lower(self.replaced(same[0].args))  # type: ignore[attr-defined]
+            return build.node("Gather", whole, build.constant([int(e.value) for e in same], np.int64), axis=1)
         arguments = [self._operand([e.args[k] for e in same]) for k in range(len(same[0].args))]
         if op in ELEMENTWISE:
             return build.node(ELEMENTWISE[op], *arguments)
@@ -129,6 +132,8 @@ def _group(expression: Expression, position: int) -> object:
         return "sum", position
     if expression.op == "dot":
         return "dot", expression.args
+    if expression.owner is not None:
+        return expression.owner, expression.args
     return (expression.op, position) if expression.table else expression.op
 
 

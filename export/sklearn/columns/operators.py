@@ -6,7 +6,7 @@ import numpy as np
 from onnx import TensorProto
 
 from export.graph import GraphBuilder
-from export.sklearn.columns.refusal import refuse
+from export.sklearn.columns.quantiles import quantile
 
 Table = tuple[tuple[float, ...], ...]
 
@@ -177,40 +177,6 @@ def _bent(build: GraphBuilder, logarithm: str, exponent: float) -> str:
         return logarithm
     power = build.node("Mul", logarithm, build.constant(exponent))
     return build.node("Div", expm1(build, power), build.constant(exponent))
-
-
-def quantile(build: GraphBuilder, x: str, table: Table) -> str:
-    """Linear between quantiles and their references, the mean of both ends where quantiles repeat.
-
-    Raises:
-        NoExactForm: the normal distribution is asked for, whose quantile function has no operator.
-    """
-    if table[2][0]:
-        raise refuse(
-            "QuantileTransformer", "ONNX has no normal quantile function", supported="it in front of trees; uniform"
-        )
-    edges, heights = np.array(table[0]), np.array(table[1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slopes = np.diff(heights) / np.diff(edges)
-    slopes[~np.isfinite(slopes)] = 0.0
-    # Segment 0 lies before the first edge, segment k between edges k - 1 and k; the last one stands still too.
-    starts = np.array([edges[0], *edges])
-    levels = np.array([heights[0], *heights])
-    rises = np.array([0.0, *slopes, 0.0])
-
-    def side(comparison: str) -> str:
-        passed = as_double(build, build.node(comparison, x, build.constant(edges)))
-        count = build.node("ReduceSum", passed, build.constant([1], np.int64), keepdims=1)
-        place = build.node("Cast", count, to=TensorProto.INT64)
-        start, level, rise = (
-            build.node("Gather", build.constant(part), place, axis=0) for part in (starts, levels, rises)
-        )
-        inside = build.node("Min", build.node("Max", x, build.constant(edges[0])), build.constant(edges[-1]))
-        return build.node("Add", level, build.node("Mul", rise, build.node("Sub", inside, start)))
-
-    both = build.node("Add", side("GreaterOrEqual"), side("Greater"))
-    middle = build.node("Mul", both, build.constant(0.5))
-    return build.node("Where", build.node("IsNaN", x), x, middle)
 
 
 WITH_TABLE: dict[str, Callable[[GraphBuilder, str, Table], str]] = {

@@ -10,6 +10,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from export.errors import NoExactForm
+from export.sklearn.columns.joint import JOINTS, joint_columns
 from export.sklearn.columns.refusal import inside, refuse
 from export.sklearn.columns.stock import measuring
 from export.sklearn.columns.transformers import bins, encode, expand, function, impute, project, scale, select
@@ -95,6 +96,10 @@ def _own(transformer: Any, lower: Callable[[Any, Columns], Columns] | None, give
         if not takes_text and any(x.words is not None for x in given):
             raise refuse(transformer, "it is given text", supported="numbers; an encoder in front of it")
         own = lower(transformer, given)
+    elif type(transformer) in JOINTS:
+        if any(x.words is not None for x in given):
+            raise refuse(transformer, "it is given text", supported="numbers; an encoder in front of it")
+        return joint_columns(transformer, given)
     elif isinstance(transformer, DescribesColumns):
         own = tuple(transformer.column_expressions())
     else:
@@ -106,7 +111,7 @@ def _own(transformer: Any, lower: Callable[[Any, Columns], Columns] | None, give
 
 def supported_transformers() -> str:
     """Names of the transformers that can stand in front of an estimator."""
-    names = sorted(kind.__name__ for kind in [*_TRANSFORMERS, *_AROUND])
+    names = sorted(kind.__name__ for kind in [*_TRANSFORMERS, *_AROUND, *JOINTS])
     return ", ".join(names) + ", and transformers with column_expressions()"
 
 

@@ -92,7 +92,7 @@ def _answer(owner: Any, member: Any, graph: ClassifierGraph, method: str) -> tup
     return decision, 1, graph.exact_decision
 
 
-def _stacked(estimator: Any, scope: ColumnScope) -> ColumnScope:
+def stacked(estimator: Any, scope: ColumnScope) -> ColumnScope:
     """What the final estimator sees: the members' answers, then the columns if they are passed through."""
     tensors: list[tuple[str, int, bool]] = []
     classes = getattr(estimator, "classes_", None)
@@ -128,7 +128,7 @@ class Stack(ClassifierGraph):
         final = estimator.final_estimator_
         if not hasattr(innermost(final), "classes_") or len(final.classes_) != self.n_classes:
             raise refuse(estimator, "its final estimator has not seen every class", supported="a classifier that has")
-        self.final = inside(estimator, "its final estimator", partial(lower, final, _stacked(estimator, scope)))
+        self.final = inside(estimator, "its final estimator", partial(lower, final, stacked(estimator, scope)))
         self.exact_probabilities, self.exact_decision = self.final.exact_probabilities, self.final.exact_decision
 
     @property
@@ -155,7 +155,7 @@ class Stack(ClassifierGraph):
 
 def stacked_value(estimator: Any, scope: ColumnScope) -> str:
     """`predict` of a StackingRegressor, float64 [batch, output]."""
-    seen = _stacked(estimator, scope)
+    seen = stacked(estimator, scope)
     return inside(estimator, "its final estimator", partial(lower_value, estimator.final_estimator_, seen))
 
 

@@ -1,10 +1,10 @@
 """Gradient and histogram gradient boosting: raw scores to the last bit, the link function to 1e-12."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn._loss.link import HalfLogitLink, IdentityLink, LogitLink, LogLink
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from typing_extensions import override
 
@@ -13,6 +13,7 @@ from export.sklearn.columns.preprocess import refuse
 from export.sklearn.columns.thresholds import as_is, to_float32
 from export.sklearn.estimators.category_sets import by_category_sets
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
+from export.sklearn.estimators.first_guess import first_guess_is_exact, started, starts_from_model
 from export.sklearn.estimators.forest import Floats, Term, Tree, sklearn_tree, sum_of_trees
 
 _HISTOGRAM = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
@@ -21,6 +22,8 @@ _HISTOGRAM = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 def raw_scores(estimator: Any, scope: ColumnScope) -> str:
     """The sum of start value and trees in scikit-learn's order, float64 [batch, 1] or [batch, class]; the same bits."""
     histogram = isinstance(estimator, _HISTOGRAM)
+    if not histogram and starts_from_model(estimator):
+        return started(estimator, _grown(estimator), scope)
     if histogram:
         start, grown, scope = _histogram_trees(estimator, scope)
     else:
@@ -33,18 +36,17 @@ def raw_scores(estimator: Any, scope: ColumnScope) -> str:
 
 
 def _gradient_trees(estimator: Any) -> tuple[Floats, list[Tree]]:
-    if not (isinstance(estimator.init_, str) or type(estimator.init_) in (DummyClassifier, DummyRegressor)):
-        name = type(estimator.init_).__name__
-        raise refuse(estimator, f"init is a {name}", supported="init=None, 'zero', DummyClassifier or DummyRegressor")
     if getattr(estimator.init_, "strategy", "") in ("stratified", "uniform"):
         raise refuse(estimator, "init draws random numbers", supported="DummyClassifier(strategy='prior')")
     start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_)))[0]
+    return np.asarray(start, dtype=np.float64), _grown(estimator)
+
+
+def _grown(estimator: Any) -> list[Tree]:
+    """The trees, their values times the learning rate."""
     rate = float(estimator.learning_rate)
-    trees = []
-    for member in estimator.estimators_.ravel():
-        tree = sklearn_tree(member)
-        trees.append(Tree(tree.feature, tree.threshold, tree.true, tree.false, tree.missing_true, rate * tree.value))
-    return np.asarray(start, dtype=np.float64), trees
+    trees = (sklearn_tree(member) for member in estimator.estimators_.ravel())
+    return [replace(tree, value=rate * tree.value) for tree in trees]
 
 
 def _histogram_trees(estimator: Any, scope: ColumnScope) -> tuple[Floats, list[Tree], ColumnScope]:
@@ -76,17 +78,17 @@ def _constant(value: float) -> Tree:
 class BoostedClassifier(ClassifierGraph):
     """Both boosting classifiers; the label comes from the raw score, whose bits are scikit-learn's."""
 
-    exact_decision = True
-
     def __init__(self, estimator: Any, scope: ColumnScope, lower: Lower) -> None:
         super().__init__(estimator, scope, lower)
+        # The link of a first guess by another model is a logarithm.
+        self.exact_decision = isinstance(estimator, _HISTOGRAM) or not starts_from_model(estimator)
         if self.n_classes < 2:
             raise refuse(estimator, "it has seen one class only", supported="two classes or more")
 
     @property
     @override
     def exact_label(self) -> bool:
-        return True
+        return self.exact_decision
 
     @override
     def decision(self) -> str:
@@ -131,5 +133,7 @@ def boosted_value(estimator: Any, scope: ColumnScope) -> str:
 
 
 def has_identity_link(estimator: Any) -> bool:
-    """Whether a boosting regressor answers with its raw score."""
-    return not isinstance(estimator, _HISTOGRAM) or isinstance(estimator._loss.link, IdentityLink)
+    """Whether a boosting regressor answers with its raw score, in the original's bits."""
+    if isinstance(estimator, _HISTOGRAM):
+        return isinstance(estimator._loss.link, IdentityLink)
+    return not starts_from_model(estimator) or first_guess_is_exact(estimator)

@@ -1,10 +1,10 @@
-"""Calibrated classifiers: sigmoid to 1e-12, isotonic to the last bit of what it is given."""
+"""Calibrated classifiers: sigmoid and temperature to 1e-12, isotonic to the last bit of what it is given."""
 
 from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.calibration import _SigmoidCalibration
+from sklearn.calibration import _SigmoidCalibration, _TemperatureScaling
 from sklearn.isotonic import IsotonicRegression
 from typing_extensions import override
 
@@ -15,22 +15,26 @@ from export.sklearn.columns.stock import measuring
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.estimators.forest import Floats, Tree, merge_equal_leaves, pack
 from export.sklearn.estimators.logistic import sigmoid
+from export.sklearn.estimators.temperature import magnification, tempered
 
 TOLERANCE = 1e-12
 """The largest difference in a probability that we answer for where bits cannot be equal."""
 
 
 class CalibratedClassifier(ClassifierGraph):
-    """CalibratedClassifierCV, sigmoid or isotonic: the mean over its folds of calibrated scores."""
+    """CalibratedClassifierCV: the mean over its folds of calibrated scores."""
 
     def __init__(self, estimator: Any, scope: ColumnScope, lower: Lower) -> None:
         super().__init__(estimator, scope, lower)
-        if estimator.method not in ("sigmoid", "isotonic"):
-            raise refuse(estimator, f"method={estimator.method!r}", supported="method='sigmoid' or 'isotonic'")
+        if estimator.method not in ("sigmoid", "isotonic", "temperature"):
+            raise refuse(estimator, f"method={estimator.method!r}", supported="'sigmoid', 'isotonic', 'temperature'")
         folds = estimator.calibrated_classifiers_
         self.members = [inside(estimator, "its estimator", partial(lower, fold.estimator, scope)) for fold in folds]
         for fold in estimator.calibrated_classifiers_:
-            if not np.array_equal(fold.estimator.classes_, estimator.classes_):
+            known = estimator.classes_
+            if estimator.method == "temperature" and not np.array_equal(fold.estimator.classes_, known):
+                known = np.arange(len(known))  # its estimators may be fitted on the numbers of the classes
+            if not np.array_equal(fold.estimator.classes_, known):
                 raise refuse(estimator, "a fold has not seen every class", supported="stratified folds")
         given = all(member.decision_error == 0.0 for member in self.members)
         self.exact_probabilities = given and estimator.method == "isotonic" and self.n_classes == 2
@@ -44,18 +48,23 @@ class CalibratedClassifier(ClassifierGraph):
 
     @override
     def positive(self) -> str:
+        if self.estimator.method == "temperature":
+            return super().positive()
         return self._mean([self._fold(k)[0] for k in range(len(self.members))])
 
     @override
     def probabilities(self) -> str:
         build = self.build
+        if self.estimator.method == "temperature":
+            folds = zip(self.members, self.estimator.calibrated_classifiers_, strict=True)
+            return self._mean([tempered(member, fold.calibrators[0]) for member, fold in folds])
         if self.n_classes == 2:
             one = build.constant(1.0)
-            folds = []
-            for number in range(len(self.members)):
+            tables = []
+            for number in self._numbers():
                 limited, plain = self._fold(number)
-                folds.append(build.node("Concat", build.node("Sub", one, plain), limited, axis=1))
-            return self._mean(folds)
+                tables.append(build.node("Concat", build.node("Sub", one, plain), limited, axis=1))
+            return self._mean(tables)
         return self._mean([self._normalized(build.node("Concat", *self._fold(k)[1:], axis=1)) for k in self._numbers()])
 
     def _numbers(self) -> range:
@@ -94,7 +103,7 @@ class CalibratedClassifier(ClassifierGraph):
 
 def _magnified_error(member: ClassifierGraph, calibrators: list[Any]) -> float:
     """A steep calibration magnifies what a score may be off; refused where 1e-12 is no longer certain."""
-    slope = max(_steepest(calibrator) for calibrator in calibrators)
+    slope = max(_steepest(member, calibrator) for calibrator in calibrators)
     error = member.decision_error * slope
     if error > TOLERANCE:
         reason = refuse(
@@ -110,7 +119,9 @@ def _magnified_error(member: ClassifierGraph, calibrators: list[Any]) -> float:
     return error
 
 
-def _steepest(calibrator: Any) -> float:
+def _steepest(member: ClassifierGraph, calibrator: Any) -> float:
+    if type(calibrator) is _TemperatureScaling:
+        return magnification(member, calibrator)
     if type(calibrator) is _SigmoidCalibration:
         return abs(float(calibrator.a_)) / 4.0
     with np.errstate(all="ignore"):

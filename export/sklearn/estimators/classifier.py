@@ -8,6 +8,7 @@ from onnx import TensorProto
 
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse
+from train.core.sklearn_answers import gives_probabilities
 
 Lower = Callable[[Any, ColumnScope], "ClassifierGraph"]
 
@@ -96,4 +97,4 @@ class ClassifierGraph:
 
 def has_probabilities(estimator: Any) -> bool:
     """Whether scikit-learn offers `predict_proba` for this fitted estimator."""
-    return hasattr(estimator, "predict_proba")
+    return gives_probabilities(estimator)

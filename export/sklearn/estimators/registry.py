@@ -15,6 +15,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 
 from export.errors import NoExactForm
 from export.sklearn.columns.graph_columns import ColumnScope
+from export.sklearn.columns.joint import JOINTS, Joint
 from export.sklearn.columns.preprocess import refuse, transform_columns
 from export.sklearn.columns.stock import measuring
 from export.sklearn.estimators.classifier import ClassifierGraph
@@ -84,6 +85,7 @@ def register(
     regressors: Mapping[type, Regressor | LowerValue] | None = None,
     several: Mapping[type, Callable[[Any, ColumnScope], SeveralOutputs]] | None = None,
     detectors: Mapping[type, type[DetectorGraph]] | None = None,
+    transformers: Mapping[type, Joint] | None = None,
 ) -> None:
     """Add a room's tables; a bare function among the regressors is never bit exact."""
     CLASSIFIERS.update(classifiers or {})
@@ -91,6 +93,7 @@ def register(
         REGRESSORS[kind] = how if isinstance(how, Regressor) else Regressor(how)
     SEVERAL.update(several or {})
     DETECTORS.update(detectors or {})
+    JOINTS.update(transformers or {})
 
 
 def lower_classifier(estimator: Any, scope: ColumnScope) -> ClassifierGraph:

@@ -3,7 +3,8 @@
 from sklearn import cross_decomposition, discriminant_analysis, linear_model, naive_bayes, neural_network, svm
 from sklearn.covariance import EllipticEnvelope
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
+from sklearn.gaussian_process._gpc import _BinaryGaussianProcessClassifierLaplace
 from sklearn.isotonic import IsotonicRegression
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.neighbors import NearestCentroid
@@ -13,6 +14,7 @@ from export.sklearn.smooth import likelihoods, linear, linear_classifiers, proce
 from export.sklearn.smooth.constants import ConstantClassifier, constant_value, several_constants
 from export.sklearn.smooth.layers import Perceptrons, perceptron_value, several_perceptrons
 from export.sklearn.smooth.outliers import Ellipse, LinearOneClass
+from export.sklearn.smooth.process_classes import ProcessClasses, TwoProcessClasses
 from export.sklearn.smooth.svm import OneClass, SupportVectorClassifier, support_vector_value
 
 _LINEAR = """ARDRegression BayesianRidge ElasticNet ElasticNetCV HuberRegressor Lars LarsCV Lasso LassoCV LassoLars
@@ -46,6 +48,8 @@ def fill() -> None:
             discriminant_analysis.QuadraticDiscriminantAnalysis: likelihoods.QuadraticDiscriminant,
             NearestCentroid: likelihoods.NearestCentroids,
             neural_network.MLPClassifier: Perceptrons,
+            GaussianProcessClassifier: ProcessClasses,
+            _BinaryGaussianProcessClassifierLaplace: TwoProcessClasses,
             DummyClassifier: ConstantClassifier,
         },
         regressors={

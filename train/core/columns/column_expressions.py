@@ -47,6 +47,7 @@ class Expression:
         table: numbers that belong to the operation itself (the edges of bins, the weights of a sum).
         words: set where the value is a code of text: code k stands for `words[k]`, any other number for text that is
             none of them, NaN for a missing value. Codes are compared and filled, never added.
+        owner: of a joint operation: what makes a whole table of the columns `args`, of which this is column `value`.
     """
 
     op: str
@@ -54,11 +55,12 @@ class Expression:
     value: float = 0.0
     table: tuple[tuple[float, ...], ...] = ()
     words: tuple[str, ...] | None = None
+    owner: Callable[[Floats], Floats] | None = None
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Kept: an expression is looked up often, and holds others many levels deep.
-        object.__setattr__(self, "_hash", hash((self.op, self.args, self.value, self.table, self.words)))
+        object.__setattr__(self, "_hash", hash((self.op, self.args, self.value, self.table, self.words, self.owner)))
 
     def __hash__(self) -> int:
         return self._hash
@@ -190,6 +192,11 @@ def _evaluate(expression: Expression, rows: Floats, known: dict[Expression, Floa
         if expression.value >= rows.shape[1]:
             raise PipelineError(f"expression: column {int(expression.value)} of {rows.shape[1]} columns does not exist")
         result = np.ascontiguousarray(rows[:, int(expression.value)])
+    elif expression.owner is not None:
+        whole = replace(expression, value=-1.0)
+        if whole not in known:
+            known[whole] = expression.owner(np.column_stack([_evaluate(one, rows, known) for one in expression.args]))
+        result = np.ascontiguousarray(known[whole][:, int(expression.value)])
     else:
         function = _function(expression.op, len(expression.args), with_table=bool(expression.table))
         arguments = [_evaluate(argument, rows, known) for argument in expression.args]
@@ -266,7 +273,7 @@ def to_json(expression: Expression) -> list[Any]:
         return ["column", int(expression.value)]
     if expression.op == "const":
         return ["const", expression.value]
-    if expression.table or expression.words is not None:
+    if expression.table or expression.words is not None or expression.owner is not None:
         raise PipelineError(f"expression: {expression.op!r} belongs to a fitted transformer and has no written form")
     return [expression.op, *(to_json(argument) for argument in expression.args)]
 

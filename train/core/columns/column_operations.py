@@ -74,6 +74,10 @@ def _lookup(x: Floats, *, table: Table) -> Floats:
     return result
 
 
+def _owned(*columns: Floats) -> Floats:
+    raise NotImplementedError(f"a table of {len(columns)} columns has an owner, which makes it")
+
+
 def _dot(*columns: Floats, table: Table) -> Floats:
     """The sum of the columns, each times its weight (table[0])."""
     result: Floats = np.column_stack(columns) @ np.array(table[0])
@@ -127,6 +131,7 @@ EXACT: dict[str, Operation] = {
     "nan_below": Operation(1, _nan_below, table=True),
     "step": Operation(1, _step, table=True),
     "lookup": Operation(1, _lookup, table=True),
+    "joint_bits": Operation(None, _owned),
 }
 """Correctly rounded, or rounding nothing: the same bits in NumPy and in onnxruntime."""
 
@@ -156,8 +161,12 @@ OPERATIONS: dict[str, Operation] = {
     "dot": Operation(None, _dot, table=True),
     "sin": Operation(1, np.sin),
     "cos": Operation(1, np.cos),
+    "joint": Operation(None, _owned),
 }
 """Every operation. What is neither exact nor monotone is within rounding errors alone: never in front of a tree."""
 
-INEXACT: frozenset[str] = frozenset({"dot", "sin", "cos"})
+JOINT, JOINT_BITS = "joint", "joint_bits"
+"""Operations that make one column of a table that an owner makes of all arguments; the second keeps its bits."""
+
+INEXACT: frozenset[str] = frozenset({"dot", "sin", "cos", JOINT})
 """Whose last bits depend on how many rows are asked at once, or that no other library has."""

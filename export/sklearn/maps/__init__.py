@@ -1,0 +1,1 @@
+"""Transformers that make a whole table of all their columns: kernels, splines, trees, other models' answers."""
