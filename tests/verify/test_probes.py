@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from skl2onnx import to_onnx
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import (
@@ -22,6 +23,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from verify.compare.onnx_file import open_foreign
+from verify.compare.pair_probes import pair_probes
 from verify.comparison.causes import FLOAT32, MARGIN, NAN_ROUTE, SUM_ORDER, THRESHOLD, TIE, UNEXPLAINED, name_causes
 from verify.proof.accepted_rows import accepted_answers
 from verify.proof.near_ties import tie_rows, undecided
@@ -254,6 +256,24 @@ def test_splits_between_equal_leaves_are_counted_as_unable_to_change_an_answer()
     assert proof.thresholds.cannot_change > 0
     assert proof.routes.cannot_change > 0
     assert proof.thresholds.undecided == proof.routes.undecided == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model",
+    [
+        CalibratedClassifierCV(forest(n_estimators=8), method="isotonic", ensemble=False),
+        make_pipeline(SimpleImputer(add_indicator=True), forest(n_estimators=8)),
+    ],
+    ids=["isotonic forest", "marks"],
+)
+def test_hardly_a_split_is_left_undecided(model):
+    rows = HOLES if "Imputer" in repr(model) else X
+    original = sklearn_original(model.fit(rows, y), name="model")
+    proof = pair_probes(original, rows).proof
+    assert proof.splits > 100
+    assert proof.thresholds.undecided <= 0.01 * proof.splits
+    assert proof.routes.undecided <= 0.01 * proof.splits
 
 
 def test_a_row_that_tells_a_split_apart_must_stand_on_its_edge_where_a_column_is_computed():

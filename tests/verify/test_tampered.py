@@ -32,7 +32,7 @@ from tests.support.compiled import compiled, run
 from verify.compare.pair_probes import pair_probes
 from verify.comparison.parity import Tolerance, agreement
 from verify.proof.accepted_rows import accepted_answers
-from verify.proof.split_evidence import MISSING
+from verify.proof.split_evidence import LEFT, MISSING, RIGHT
 from verify.runtimes.original import sklearn_original
 
 pytestmark = pytest.mark.slow
@@ -177,3 +177,35 @@ def test_every_change_of_one_number_is_seen_or_cannot_change_any_answer(name: st
         # What is listed as unable to change an answer is seen in neither direction.
         assert all(len(set(caught)) == 1 for caught in seen.values())
     assert sum(map(sum, seen.values())) > 20
+
+
+@pytest.mark.parametrize("max_features", [None, 2])
+def test_a_split_of_a_mark_that_sends_either_value_elsewhere_is_seen(max_features: int | None) -> None:
+    holes = np.random.default_rng(2).random(len(X)) < 0.5 - 0.3 * y
+    data = np.where((np.arange(4) == 2) & holes[:, None], np.nan, X)
+    before = (SimpleImputer(add_indicator=True), StandardScaler())
+    estimator = make_pipeline(*before, forest(max_features=max_features)).fit(data, y)
+    original = sklearn_original(estimator, name="marks")
+    probes = pair_probes(original, data)
+    assert probes.proof.thresholds.undecided == probes.proof.routes.undecided == 0
+    rows = np.concatenate(list(probes.families.values()))
+    expected, accepted = accepted_answers(original.answer, rows)
+    rows, expected = rows[accepted], expected[accepted]
+    model = compiled(estimator)
+    assert agreement(expected, run(model, rows), Tolerance()).all()
+
+    (standing,) = probes.standings
+    marks = np.flatnonzero(standing.nodes.feature[standing.splits] == 4)
+    (operator,) = (node for node in model.graph.node if node.op_type == "TreeEnsemble")
+    entries = {a.name: a for a in operator.attribute}
+    nodes = np.flatnonzero(np.array(entries["nodes_featureids"].ints) == 4)
+    assert len(nodes) == 2 * len(marks) > 0
+    splits = numpy_helper.to_array(entries["nodes_splits"].t)
+    for number, node in enumerate(nodes):  # all trees of the first class, then all of the second
+        for where, moved_to in ((LEFT, -1e9), (RIGHT, 1e9)):
+            changed = splits.copy()
+            changed[node] = moved_to
+            entries["nodes_splits"].t.CopyFrom(numpy_helper.from_array(changed))
+            caught = not agreement(expected, run(model, rows), Tolerance()).all()
+            assert caught == standing.told[where, marks[number % len(marks)], number // len(marks)]
+    assert standing.told[[LEFT, RIGHT]][:, marks].any()

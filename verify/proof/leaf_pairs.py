@@ -7,15 +7,17 @@ the same answers wherever its threshold stands between the two numbers. For a mi
 route of NaN in the place of the threshold.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from verify.proof.missing_values import Mark
 from verify.proof.split_boxes import Targets, floor_single
 from verify.proof.trees import Bools, Floats, Indices, Tree
 
-KEPT = 6
+KEPT = 24
 """Pairs kept for each output of a split: half of them the most different, half drawn at random."""
 AT_ONCE, MOST = 500_000, 4_000_000
 """Pairs looked at in one step, and for one split at most."""
@@ -79,6 +81,18 @@ class LeafBoxes:
         bare = np.flatnonzero(empty & (np.arange(len(empty)) != feature))
         own, other = (side[passes[np.ix_(side, bare)].all(axis=1)] for side in (own, other))
         left, right = (own, other) if self.tree.missing_left[node] else (other, own)
+        return self._pairs(node, left, right, output, random, passes, skip=frozenset(bare.tolist()))
+
+    def at_mark(self, node: int, output: int, random: np.random.Generator, *, missing: Bools, empty: Bools) -> Found:
+        """Pairs for a row at a split of a mark, and the same row sent the other way.
+
+        These boxes must know nothing of that mark. The arguments are those of `at_missing`, but that `empty` are the
+        columns that are missing where the raw column is; none of them for a row in which it has a value.
+        """
+        left, right = self._sides(node)
+        passes = (self.blocked == 0) & missing
+        bare = np.flatnonzero(empty)
+        left, right = (side[passes[np.ix_(side, bare)].all(axis=1)] for side in (left, right))
         return self._pairs(node, left, right, output, random, passes, skip=frozenset(bare.tolist()))
 
     def targets(self, node: int, pair: Indices, *, empty: Bools | None = None) -> Targets:
@@ -154,14 +168,16 @@ def _best(kept: list[Indices], values: Floats, random: np.random.Generator) -> I
     return chosen
 
 
-def leaf_boxes(tree: Tree, width: int, *, single: bool) -> LeafBoxes:
+def leaf_boxes(tree: Tree, width: int, *, single: bool, marks: Sequence[Mark] = ()) -> LeafBoxes:
     """Collect the leaves of one tree.
 
     Args:
         tree: children stand behind their parents.
         width: columns that it sees.
         single: whether it sees float32 numbers.
+        marks: columns that say whether others are missing: a leaf that asks for the one refuses the other.
     """
+    beside = {mark.column: sum(1 << column for column in mark.beside) for mark in marks}
     size = len(tree.feature)
     threshold = np.where(tree.feature >= 0, tree.threshold, 0.0)
     edge = floor_single(threshold) if single else threshold
@@ -172,7 +188,8 @@ def leaf_boxes(tree: Tree, width: int, *, single: bool) -> LeafBoxes:
     for node in tree.splits[::-1].tolist():
         left, right = int(tree.left[node]), int(tree.right[node])
         leaves[node] = leaves[left] + leaves[right]
-        columns[node] = columns[left] | columns[right] | 1 << int(tree.feature[node])
+        feature = int(tree.feature[node])
+        columns[node] = columns[left] | columns[right] | 1 << feature | beside.get(feature, 0)
     first = np.zeros(size, dtype=np.int64)
     for node in tree.splits.tolist():
         left, right, feature = int(tree.left[node]), int(tree.right[node]), int(tree.feature[node])
@@ -185,4 +202,11 @@ def leaf_boxes(tree: Tree, width: int, *, single: bool) -> LeafBoxes:
     barred = blocked[np.arange(size), np.maximum(tree.feature, 0)] > 0
     ends = np.flatnonzero(tree.feature < 0)
     ends = ends[np.argsort(first[ends], kind="stable")] if size > 1 else np.zeros(1, dtype=np.int64)
-    return LeafBoxes(tree, ends, low[ends], high[ends], blocked[ends], first, first + leaves, columns, barred)
+    low, high, blocked = low[ends], high[ends], blocked[ends]
+    for mark in marks:
+        of = low[:, mark.column], high[:, mark.column]
+        no_number, no_hole = (~((of[0] < value) & (value <= of[1])) for value in (mark.number, mark.missing))
+        for column in mark.beside:
+            low[no_number, column], high[no_number, column] = np.inf, -np.inf
+            blocked[no_hole, column] += 1
+    return LeafBoxes(tree, ends, low, high, blocked, first, first + leaves, columns, barred)

@@ -1,6 +1,6 @@
 """What the trees see where raw columns are missing: nothing in some columns, the number of an imputer in others."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,53 @@ def missing_columns(transform: Transform, row: Floats, influence: list[Indices])
             fills[column] = seen[raw[0], column]
             patterns[[raw[0], width], column] = True
     return patterns, fills
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A column seen that says whether a raw column is missing, as an imputer's indicator does.
+
+    Attributes:
+        column: seen.
+        raw: column.
+        number, missing: what is seen where the raw column has a value, and where it has none.
+        beside: the columns seen that hold the raw column itself, and count as missing with it.
+    """
+
+    column: int
+    raw: int
+    number: float
+    missing: float
+    beside: tuple[int, ...]
+
+
+def marks_of(transform: Transform, rows: Floats, influence: list[Indices], patterns: Bools) -> tuple[Mark, ...]:
+    """Columns seen that no number moves and that the absence of one raw column does.
+
+    Args:
+        transform: raw rows -> what the trees see.
+        rows: without missing values, float64 [row, column]; at least one.
+        influence: for each column seen, the raw columns that move it.
+        patterns: of `missing_columns`.
+    """
+    width = rows.shape[1]
+    if len(patterns) <= 1:  # this preprocessing takes no missing values
+        return ()
+    trial = np.repeat(rows[:1], width + 1, axis=0)
+    trial[np.arange(width), np.arange(width)] = np.nan
+    seen = seen_by(transform, trial)
+    still = [column for column, raw in enumerate(influence) if not len(raw)]
+    found = []
+    for column in still:
+        moved_by = np.flatnonzero(seen[:width, column] != seen[width, column])
+        if len(moved_by) != 1 or not np.isfinite(seen[:, column]).all():
+            continue
+        raw = int(moved_by[0])
+        beside = tuple(k for k, by in enumerate(influence) if list(by) == [raw] and patterns[raw, k])
+        if beside:
+            number, missing = float(seen[width, column]), float(seen[raw, column])
+            found.append(Mark(column, raw, number, missing, beside))
+    return tuple(found)
 
 
 def with_fills(group: Group, influence: list[Indices], fills: Floats) -> Group:
