@@ -5,6 +5,7 @@
 //! the same bits on every processor.
 
 #![expect(clippy::similar_names, clippy::doc_markdown, reason = "call and cell, GatherND: words of ONNX")]
+#![expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide registers")]
 
 pub(crate) mod alive;
 pub(crate) mod build;
@@ -14,6 +15,7 @@ pub(crate) mod plan;
 pub(crate) mod program;
 pub(crate) mod proto;
 pub(crate) mod read;
+pub(crate) mod registers;
 pub(crate) mod run;
 pub(crate) mod scratch;
 pub(crate) mod trees;

@@ -4,6 +4,7 @@ use crate::engine::native::build::{Builder, Call, Lowered, one};
 use crate::engine::native::operators::number::{Float, Number};
 use crate::engine::native::operators::spread::Spread;
 use crate::engine::native::operators::{each_float, each_kind, each_number};
+use crate::engine::native::registers::widest;
 use crate::engine::native::scratch::{Element, Scratch, Source};
 use crate::engine::native::value::{Kind, Value};
 
@@ -18,27 +19,39 @@ pub(crate) fn pairs<T: Element, U: Element>(
     let wrong = || "its inputs are of different types".to_owned();
     let (left, right) = (Source::<T>::of(left).ok_or_else(wrong)?, Source::<T>::of(right).ok_or_else(wrong)?);
     builder.step(kind, spread.shape.clone(), move |out: &mut [U], scratch: &Scratch| {
-        let (left, right) = (left.get(scratch), right.get(scratch));
-        if spread.run == 0 {
-            return;
-        }
-        for (out, start) in out.chunks_exact_mut(spread.run).zip(&spread.starts) {
-            let (left, right) = (spread.part(left, *start, 0), spread.part(right, *start, 1));
-            match (spread.strides, left, right) {
-                ([0, 0], [left, ..], [right, ..]) => out.fill(compute(left, right)),
-                ([0, _], [left, ..], _) => {
-                    out.iter_mut().zip(right).for_each(|(out, right)| *out = compute(left, right));
+        widest!(together(&spread, out, left.get(scratch), right.get(scratch), &compute));
+    })
+}
+
+#[inline(always)]
+fn together<T, U>(spread: &Spread<2>, out: &mut [U], left: &[T], right: &[T], compute: &impl Fn(&T, &T) -> U)
+where
+    U: Clone,
+{
+    if spread.run == 0 {
+        return;
+    }
+    for (out, start) in out.chunks_exact_mut(spread.run).zip(&spread.starts) {
+        let (left, right) = (spread.part(left, *start, 0), spread.part(right, *start, 1));
+        match (spread.strides, left, right) {
+            ([0, 0], [left, ..], [right, ..]) => out.fill(compute(left, right)),
+            ([0, _], [left, ..], _) => {
+                for (out, right) in out.iter_mut().zip(right) {
+                    *out = compute(left, right);
                 }
-                ([_, 0], _, [right, ..]) => {
-                    out.iter_mut().zip(left).for_each(|(out, left)| *out = compute(left, right));
+            }
+            ([_, 0], _, [right, ..]) => {
+                for (out, left) in out.iter_mut().zip(left) {
+                    *out = compute(left, right);
                 }
-                _ => {
-                    let both = left.iter().zip(right);
-                    out.iter_mut().zip(both).for_each(|(out, (left, right))| *out = compute(left, right));
+            }
+            _ => {
+                for (out, (left, right)) in out.iter_mut().zip(left.iter().zip(right)) {
+                    *out = compute(left, right);
                 }
             }
         }
-    })
+    }
 }
 
 /// Add, Sub, Mul, Div, Max, Min, Sum, Mean.

@@ -6,9 +6,11 @@ use crate::engine::native::operators::arithmetic::pairs;
 use crate::engine::native::operators::each_float;
 use crate::engine::native::operators::moves::{Seen, moved};
 use crate::engine::native::operators::number::{Float, Number};
+use crate::engine::native::operators::packed::Packed;
 use crate::engine::native::operators::spread::{broadcast, strides_in};
 use crate::engine::native::read::numbers_in;
-use crate::engine::native::scratch::Element;
+use crate::engine::native::registers::widest;
+use crate::engine::native::scratch::{Element, Source};
 use crate::engine::native::value::Value;
 
 /// `out[n] = sum over k of row[k] * matrix[k, n]`.
@@ -84,6 +86,12 @@ fn product<T: Float>(call: &mut Call<'_>, left: &Value, right: &Value) -> Lowere
     shape.extend((left.shape.len() > 1).then_some(height));
     shape.extend((right.shape.len() > 1).then_some(width));
     let (source_left, source_right) = (call.source::<T>(0)?, call.source::<T>(1)?);
+    if let (Source::Constant(matrix), true) = (&source_right, front_right.iter().product::<usize>() == 1) {
+        let packed = Packed::of(depth, width, |row, column| matrix[row * width + column]);
+        return one(call.builder.step(left.kind, shape, move |out: &mut [T], scratch| {
+            widest!(packed.times(source_left.get(scratch), depth, out));
+        })?);
+    }
     one(call.builder.step(left.kind, shape, move |out: &mut [T], scratch| {
         let (left, right) = (source_left.get(scratch), source_right.get(scratch));
         if depth == 0 || out.is_empty() {

@@ -6,6 +6,7 @@ pub(crate) mod index;
 pub(crate) mod matmul;
 pub(crate) mod moves;
 pub(crate) mod number;
+pub(crate) mod packed;
 pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod running;
@@ -13,6 +14,7 @@ pub(crate) mod schema;
 pub(crate) mod shapes;
 pub(crate) mod spread;
 pub(crate) mod unary;
+pub(crate) mod wide;
 
 use crate::engine::native::build::{Call, Lowered};
 use crate::engine::native::trees;

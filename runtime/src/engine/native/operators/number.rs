@@ -1,6 +1,7 @@
 //! Numbers that operators compute with. Functions beyond the basic operations come from `libm`, which gives the same bits
 //! on every processor.
 
+use crate::engine::native::operators::wide;
 use crate::engine::native::scratch::Element;
 
 /// A number with the basic operations, which round as IEEE 754 says; whole numbers wrap.
@@ -56,6 +57,38 @@ pub(crate) trait Float: Number {
         }
     }
 
+    /// [`sigmoid`](Self::sigmoid) of each.
+    #[inline(always)]
+    fn sigmoid_all(values: &mut [Self]) {
+        for value in values {
+            *value = value.sigmoid();
+        }
+    }
+
+    /// [`tanh`](Self::tanh) of each.
+    #[inline(always)]
+    fn tanh_all(values: &mut [Self]) {
+        for value in values {
+            *value = value.tanh();
+        }
+    }
+
+    /// [`exp`](Self::exp) of each.
+    #[inline(always)]
+    fn exp_all(values: &mut [Self]) {
+        for value in values {
+            *value = value.exp();
+        }
+    }
+
+    /// [`ln`](Self::ln) of each.
+    #[inline(always)]
+    fn ln_all(values: &mut [Self]) {
+        for value in values {
+            *value = value.ln();
+        }
+    }
+
     /// ln(1 + exp(x)).
     fn softplus(self) -> Self {
         if self > Self::ZERO { self.add(self.neg().exp().ln_1p()) } else { self.exp().ln_1p() }
@@ -63,7 +96,7 @@ pub(crate) trait Float: Number {
 }
 
 macro_rules! float {
-    ($type:ident, $exp:ident, $log:ident, $log1p:ident, $tanh:ident, $erf:ident, $pow:ident) => {
+    ($type:ident, $exp:ident, $log:ident, $log1p:ident, $tanh:ident, $erf:ident, $pow:ident, { $($all:item)* }) => {
         impl Number for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -179,12 +212,54 @@ macro_rules! float {
             fn is_infinite(self) -> bool {
                 $type::is_infinite(self)
             }
+
+            $($all)*
         }
     };
 }
 
-float!(f64, exp, log, log1p, tanh, erf, pow);
-float!(f32, expf, logf, log1pf, tanhf, erff, powf);
+float!(f64, exp, log, log1p, tanh, erf, pow, {
+    #[inline(always)]
+    fn ln_all(values: &mut [Self]) {
+        for values in values.chunks_mut(16) {
+            let mut plain = true;
+            for value in &*values {
+                plain &= wide::has_plain_ln(*value);
+            }
+            if plain {
+                for value in values {
+                    *value = wide::ln(*value);
+                }
+            } else {
+                for value in values {
+                    *value = libm::log(*value);
+                }
+            }
+        }
+    }
+});
+float!(f32, expf, logf, log1pf, tanhf, erff, powf, {
+    #[inline(always)]
+    fn sigmoid_all(values: &mut [Self]) {
+        for value in values {
+            *value = wide::sigmoid(*value);
+        }
+    }
+
+    #[inline(always)]
+    fn tanh_all(values: &mut [Self]) {
+        for value in values {
+            *value = wide::tanh(*value);
+        }
+    }
+
+    #[inline(always)]
+    fn exp_all(values: &mut [Self]) {
+        for value in values {
+            *value = wide::exp(*value);
+        }
+    }
+});
 
 impl Number for i64 {
     const ZERO: Self = 0;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::engine::native::build::{Call, Lowered};
 use crate::engine::native::operators::each_float;
 use crate::engine::native::operators::index::whole_numbers;
-use crate::engine::native::operators::matmul::row_times;
 use crate::engine::native::operators::number::Float;
+use crate::engine::native::operators::packed::Packed;
 use crate::engine::native::read::Attribute;
+use crate::engine::native::registers::widest;
 use crate::engine::native::scratch::{Scratch, Source};
 use crate::engine::native::value::Spot;
 
@@ -30,11 +31,16 @@ impl Gate {
         })
     }
 
+    #[inline(always)]
     fn apply<T: Float>(self, values: &mut [T]) {
         match self {
-            Self::Sigmoid => values.iter_mut().for_each(|value| *value = value.sigmoid()),
-            Self::Tanh => values.iter_mut().for_each(|value| *value = Float::tanh(*value)),
-            Self::Relu => values.iter_mut().for_each(|value| *value = value.greater(T::ZERO)),
+            Self::Sigmoid => T::sigmoid_all(values),
+            Self::Tanh => T::tanh_all(values),
+            Self::Relu => {
+                for value in values {
+                    *value = value.greater(T::ZERO);
+                }
+            }
         }
     }
 }
@@ -58,13 +64,15 @@ impl Cell {
     }
 }
 
-/// One direction: weights with the unit axis last.
+/// One direction.
 #[derive(Debug)]
 struct Way<T> {
     /// [input, gates x units]
-    input: Vec<T>,
-    /// [unit, gates x units]
-    state: Vec<T>,
+    input: Packed<T>,
+    /// [unit, gates x units]; of a GRU that resets the state before its product, without the hidden gate.
+    state: Packed<T>,
+    /// [unit, units]: that gate.
+    hidden: Option<Packed<T>>,
     /// Of the input's product.
     bias: Vec<T>,
     /// Of the state's product.
@@ -119,9 +127,9 @@ fn constant<T: Float>(call: &Call<'_>, index: usize, shape: &[usize]) -> Result<
     .ok_or_else(|| format!("input {index} must be a constant of shape {shape:?}"))
 }
 
-/// A matrix [rows, columns] turned.
-fn turned<T: Copy>(matrix: &[T], columns: usize) -> Vec<T> {
-    (0..columns).flat_map(|column| matrix.iter().skip(column).step_by(columns).copied()).collect()
+/// A matrix whose rows are the columns of what is multiplied.
+fn turned<T: Float>(matrix: &[T], depth: usize) -> Packed<T> {
+    Packed::of(depth, matrix.len() / depth, |row, column| matrix[column * depth + row])
 }
 
 fn functions(call: &Call<'_>, cell: Cell, ways: usize) -> Result<Vec<Vec<Gate>>, String> {
@@ -168,9 +176,11 @@ fn ways_of<T: Float>(call: &Call<'_>, cell: Cell, sizes: Sizes) -> Result<Vec<Wa
     let backwards = call.text("direction", "forward")? == "reverse";
     let functions = functions(call, cell, ways)?;
     let parts = inputs.chunks(wide * input).zip(states.chunks(wide * units)).zip(biases.chunks(2 * wide));
+    let apart = cell == Cell::Gru(false);
     let ways = parts.zip(functions).enumerate().map(|(way, (((inputs, states), biases), functions))| Way {
         input: turned(inputs, input),
-        state: turned(states, units),
+        state: turned(if apart { &states[..2 * units * units] } else { states }, units),
+        hidden: apart.then(|| turned(&states[2 * units * units..], units)),
         bias: biases[..wide].to_vec(),
         second: biases[wide..].to_vec(),
         functions,
@@ -218,19 +228,13 @@ fn lower<T: Float>(call: &mut Call<'_>, cell: Cell) -> Lowered {
         let mut rooms = [every_sink, last_sink, inner_sink, work_sink]
             .map(|sink| std::mem::take(&mut T::slots_mut(scratch)[sink.slot]));
         let [every, last, inner, work] = &mut rooms;
-        let done = run(
-            &parts,
-            cell,
-            &all,
-            sizes,
-            scratch,
-            [
-                &mut every[..every_sink.len],
-                &mut last[..last_sink.len],
-                &mut inner[..inner_sink.len],
-                &mut work[..work_sink.len],
-            ],
-        );
+        let parts_of = [
+            &mut every[..every_sink.len],
+            &mut last[..last_sink.len],
+            &mut inner[..inner_sink.len],
+            &mut work[..work_sink.len],
+        ];
+        let done = widest!(run(&parts, cell, &all, sizes, scratch, parts_of));
         for (sink, room) in [every_sink, last_sink, inner_sink, work_sink].into_iter().zip(rooms) {
             T::slots_mut(scratch)[sink.slot] = room;
         }
@@ -250,6 +254,7 @@ fn lower<T: Float>(call: &mut Call<'_>, cell: Cell) -> Lowered {
     Ok(outputs)
 }
 
+#[inline(always)]
 fn run<T: Float>(
     parts: &Parts<T>,
     cell: Cell,
@@ -282,21 +287,22 @@ fn run<T: Float>(
             }
             let (gates, more) = work.split_at_mut(steps * wide);
             let (products, spare) = more.split_at_mut(wide);
-            for (step, gates) in gates.chunks_exact_mut(wide).enumerate().take(length) {
-                let start = (step * batch + row) * input;
-                row_times(&values[start..start + input], &way.input, gates);
-                gates.iter_mut().zip(&way.bias).for_each(|(gate, bias)| *gate = gate.add(*bias));
+            way.input.times(&values[row * input..], batch * input, &mut gates[..length * wide]);
+            for gates in gates.chunks_exact_mut(wide).take(length) {
+                add_to(gates, &way.bias);
             }
             for order in 0..length {
                 let step = if way.backwards { length - 1 - order } else { order };
                 let gates = &mut gates[step * wide..(step + 1) * wide];
-                row_times(state, &way.state, products);
-                products.iter_mut().zip(&way.second).for_each(|(product, bias)| *product = product.add(*bias));
+                let known = if way.hidden.is_some() { 2 * units } else { wide };
+                way.state.times(state, units, &mut products[..known]);
+                add_to(products, &way.second);
                 match cell {
                     Cell::Lstm => lstm_step(way, gates, products, state, memory),
                     Cell::Gru(after) => gru_step(way, gates, products, state, spare, after),
                     Cell::Rnn => {
-                        state.iter_mut().zip(gates.iter().zip(&*products)).for_each(|(s, (g, p))| *s = g.add(*p));
+                        state.copy_from_slice(gates);
+                        add_to(state, products);
                         way.functions[0].apply(state);
                     }
                 }
@@ -317,10 +323,18 @@ fn run<T: Float>(
     Ok(())
 }
 
+#[inline(always)]
+fn add_to<T: Float>(totals: &mut [T], more: &[T]) {
+    for (total, more) in totals.iter_mut().zip(more) {
+        *total = total.add(*more);
+    }
+}
+
 /// Gates in the order input, output, forget, cell.
+#[inline(always)]
 fn lstm_step<T: Float>(way: &Way<T>, gates: &mut [T], products: &[T], state: &mut [T], memory: &mut [T]) {
     let units = state.len();
-    gates.iter_mut().zip(products).for_each(|(gate, product)| *gate = gate.add(*product));
+    add_to(gates, products);
     let (sigmoids, candidates) = gates.split_at_mut(3 * units);
     way.functions[0].apply(sigmoids);
     way.functions[1].apply(candidates);
@@ -333,10 +347,13 @@ fn lstm_step<T: Float>(way: &Way<T>, gates: &mut [T], products: &[T], state: &mu
     }
     state.copy_from_slice(memory);
     way.functions[2].apply(state);
-    state.iter_mut().zip(outputs).for_each(|(state, output)| *state = output.mul(*state));
+    for (state, output) in state.iter_mut().zip(outputs) {
+        *state = output.mul(*state);
+    }
 }
 
 /// Gates in the order update, reset, hidden.
+#[inline(always)]
 fn gru_step<T: Float>(
     way: &Way<T>,
     gates: &mut [T],
@@ -347,7 +364,7 @@ fn gru_step<T: Float>(
 ) {
     let units = state.len();
     let (both, hidden) = gates.split_at_mut(2 * units);
-    both.iter_mut().zip(&*products).for_each(|(gate, product)| *gate = gate.add(*product));
+    add_to(both, products);
     way.functions[0].apply(both);
     let (updates, resets) = both.split_at(units);
     if after {
@@ -356,14 +373,15 @@ fn gru_step<T: Float>(
         }
     } else {
         let (reset_state, _) = spare.split_at_mut(units);
-        reset_state
-            .iter_mut()
-            .zip(resets.iter().zip(&*state))
-            .for_each(|(out, (reset, state))| *out = reset.mul(*state));
-        for (unit, hidden) in hidden.iter_mut().enumerate() {
-            let column = way.state.iter().skip(2 * units + unit).step_by(3 * units);
-            let total = reset_state.iter().zip(column).fold(T::ZERO, |total, (a, b)| total.add(a.mul(*b)));
-            *hidden = hidden.add(total.add(way.second[2 * units + unit]));
+        for (out, (reset, state)) in reset_state.iter_mut().zip(resets.iter().zip(&*state)) {
+            *out = reset.mul(*state);
+        }
+        let product = &mut products[2 * units..];
+        if let Some(matrix) = &way.hidden {
+            matrix.times(reset_state, units, product);
+        }
+        for (hidden, (total, bias)) in hidden.iter_mut().zip(product.iter().zip(&way.second[2 * units..])) {
+            *hidden = hidden.add(total.add(*bias));
         }
     }
     way.functions[1].apply(hidden);

@@ -1,10 +1,13 @@
 //! Sums, means, products and extremes along axes, added up in the order in which the numbers stand.
 
+use std::ops::Range;
+
 use crate::engine::native::build::{Call, Lowered, axis_of, one};
 use crate::engine::native::operators::each_number;
 use crate::engine::native::operators::moves::Seen;
 use crate::engine::native::operators::number::Number;
 use crate::engine::native::operators::running::no_nan;
+use crate::engine::native::registers::widest;
 use crate::engine::native::scratch::Element;
 use crate::engine::native::value::Kind;
 
@@ -72,7 +75,6 @@ fn reduced<T: Number>(
     }
     let (kept, run) = part(false).runs().ok_or("is too large")?;
     let (gone, long) = part(true).runs().ok_or("is too large")?;
-    let first = empty.is_none();
     if count == 0 {
         let value = empty.unwrap_or(T::ZERO);
         return one(call.builder.step(kind, shape, move |out: &mut [T], _| out.fill(end(value, 0)))?);
@@ -83,8 +85,9 @@ fn reduced<T: Number>(
             for (out, &start) in out.iter_mut().zip(&kept) {
                 let mut total = empty.unwrap_or_else(|| values[start as usize]);
                 for &from in &gone {
-                    let from = (start + from) as usize;
-                    total = values[from..from + long].iter().fold(total, |total, &value| step(total, value));
+                    for &value in &values[(start + from) as usize..][..long] {
+                        total = step(total, value);
+                    }
                 }
                 *out = end(total, count);
             }
@@ -92,22 +95,28 @@ fn reduced<T: Number>(
         }
         // The kept numbers stand together: whole rows of them at a time.
         for (out, &start) in out.chunks_exact_mut(run.max(1)).zip(&kept) {
-            for (number, from) in
-                gone.iter().flat_map(|&from| (0..long).map(move |more| from as usize + more)).enumerate()
-            {
-                let row = &values[start as usize + from..start as usize + from + run];
-                if number == 0 && first {
-                    out.copy_from_slice(row);
-                    continue;
-                }
-                if number == 0 {
-                    out.fill(empty.unwrap_or(T::ZERO));
-                }
-                out.iter_mut().zip(row).for_each(|(out, value)| *out = step(*out, *value));
+            match empty {
+                Some(empty) => out.fill(empty),
+                None => out.copy_from_slice(&values[(start + gone[0]) as usize..][..run]),
+            }
+            for (number, &from) in gone.iter().enumerate() {
+                let skipped = usize::from(empty.is_none() && number == 0);
+                let rows = &values[(start + from) as usize..][..long + run - 1];
+                widest!(merge(out, rows, skipped..long, &step));
             }
             for out in out.iter_mut() {
                 *out = end(*out, count);
             }
         }
     })?)
+}
+
+/// Takes rows into the totals; each begins one place behind the one before.
+#[inline(always)]
+fn merge<T: Number>(totals: &mut [T], values: &[T], rows: Range<usize>, step: &impl Fn(T, T) -> T) {
+    for row in rows {
+        for (total, value) in totals.iter_mut().zip(&values[row..]) {
+            *total = step(*total, *value);
+        }
+    }
 }

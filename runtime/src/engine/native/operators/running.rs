@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use crate::engine::native::build::{Call, Lowered, axis_of, one};
 use crate::engine::native::operators::number::{Float, Number};
 use crate::engine::native::operators::{each_float, each_number};
+use crate::engine::native::registers::widest;
 use crate::engine::native::scratch::Source;
 use crate::engine::native::value::Kind;
 
@@ -30,9 +31,17 @@ impl Along {
 
 /// Fails in a call where one of the numbers is NaN: which is the largest then, depends in onnxruntime on where they stand.
 pub(crate) fn no_nan<T: Number>(call: &mut Call<'_>, source: &Source<T>) {
+    #[inline(always)]
+    fn any<T: Number>(values: &[T]) -> bool {
+        let mut found = false;
+        for value in values {
+            found |= value.is_nan();
+        }
+        found
+    }
     let source = source.clone();
     call.builder.push(move |scratch| {
-        if source.get(scratch).iter().any(|value| value.is_nan()) {
+        if widest!(any(source.get(scratch))) {
             scratch.fail("the largest or least of numbers is asked for of which one is NaN");
         }
     });

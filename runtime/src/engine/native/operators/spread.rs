@@ -45,6 +45,7 @@ impl<const K: usize> Spread<K> {
     }
 
     /// The part of an input that belongs to a run.
+    #[inline(always)]
     pub(crate) fn part<'a, T>(&self, values: &'a [T], start: [u32; K], input: usize) -> &'a [T] {
         let start = start[input] as usize;
         let len = if self.strides[input] == 0 { 1 } else { self.run };

@@ -4,6 +4,7 @@ use crate::engine::native::build::{Call, Lowered, one};
 use crate::engine::native::operators::number::{Float, Number};
 use crate::engine::native::operators::{each_float, each_number};
 use crate::engine::native::read::Attribute;
+use crate::engine::native::registers::widest;
 use crate::engine::native::scratch::Element;
 use crate::engine::native::value::Kind;
 
@@ -12,10 +13,27 @@ fn map<T: Element, U: Element>(
     kind: Kind,
     compute: impl Fn(&T) -> U + Send + Sync + 'static,
 ) -> Lowered {
+    #[inline(always)]
+    fn each<T, U>(out: &mut [U], values: &[T], compute: &impl Fn(&T) -> U) {
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = compute(value);
+        }
+    }
     let (source, shape) = (call.source::<T>(0)?, call.input(0)?.shape.clone());
     one(call.builder.step(kind, shape, move |out: &mut [U], scratch| {
-        out.iter_mut().zip(source.get(scratch)).for_each(|(out, value)| *out = compute(value));
+        widest!(each(out, source.get(scratch), &compute));
     })?)
+}
+
+/// A function of all numbers at once.
+macro_rules! all {
+    ($call:expr, $kind:expr, $type:ident, $compute:ident) => {{
+        let (source, shape) = ($call.source::<$type>(0)?, $call.input(0)?.shape.clone());
+        one($call.builder.step($kind, shape, move |out: &mut [$type], scratch| {
+            out.copy_from_slice(source.get(scratch));
+            widest!(<$type as Float>::$compute(out));
+        })?)
+    }};
 }
 
 /// All that keep the type.
@@ -27,18 +45,18 @@ pub(crate) fn lower(call: &mut Call<'_>) -> Lowered {
         "Sign" => each_number!(call, kind, T => map(call, kind, |value: &T| Number::sign(*value))),
         "Ceil" => each_float!(call, kind, T => map(call, kind, |value: &T| Float::ceil(*value))),
         "Erf" => each_float!(call, kind, T => map(call, kind, |value: &T| Float::erf(*value))),
-        "Exp" => each_float!(call, kind, T => map(call, kind, |value: &T| Float::exp(*value))),
+        "Exp" => each_float!(call, kind, T => all!(call, kind, T, exp_all)),
         "Floor" => each_float!(call, kind, T => map(call, kind, |value: &T| Float::floor(*value))),
-        "Log" => each_float!(call, kind, T => map(call, kind, |value: &T| Float::ln(*value))),
+        "Log" => each_float!(call, kind, T => all!(call, kind, T, ln_all)),
         "Reciprocal" => each_float!(call, kind, T => map(call, kind, |value: &T| T::ONE / value)),
         "Relu" => {
             each_float!(call, kind, T => map(call, kind, |value: &T| if *value < T::ZERO { T::ZERO } else { *value }))
         }
         "Round" => each_float!(call, kind, T => map(call, kind, |value: &T| Float::round(*value))),
-        "Sigmoid" => each_float!(call, kind, T => map(call, kind, |value: &T| value.sigmoid())),
+        "Sigmoid" => each_float!(call, kind, T => all!(call, kind, T, sigmoid_all)),
         "Softplus" => each_float!(call, kind, T => map(call, kind, |value: &T| value.softplus())),
         "Sqrt" => each_float!(call, kind, T => map(call, kind, |value: &T| Float::sqrt(*value))),
-        _ => each_float!(call, kind, T => map(call, kind, |value: &T| Float::tanh(*value))),
+        _ => each_float!(call, kind, T => all!(call, kind, T, tanh_all)),
     }
 }
 
