@@ -167,6 +167,7 @@ def retrain_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("model", nargs="?", default="all", choices=[*models(), "all"], help="default: all")
     command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="default: the simulator")
+    command.add_argument("--outcomes", nargs="+", type=Path, default=[], metavar="FILE", help="of a log among --data")
     command.add_argument("--if-older-than", type=age, metavar="AGE", help="only what was trained so long ago: 7d, 12h")
     command.add_argument("--estimator", help="for a model that offers a choice")
     command.add_argument("--key", type=Path, metavar="PRIVATE.pem", help="sign the step with this key")

@@ -29,8 +29,9 @@
 //! | `files` | surfaces, option chains, signals and rows from files: `surface::read_surface`, `chain::read`, `batch`, `any_model::answer_stream` |
 //! | `history` | `history::HistoryStore`, in `SQLite`; with `files` also `observe`, `MlService::forecast` and its drop-in |
 //! | `signatures` | `trust.policy` of the config: versions are held against the signatures of trusted keys before they are loaded |
+//! | `live` | `runtime.log` and `models.<model>.shadow` of the config: what was asked and answered, kept ([`live_log`]) |
 //! | `metrics` | counters and histograms through the `metrics` facade |
-//! | `cli` | the binary; brings `ort`, `files`, `history` and `signatures` with it |
+//! | `cli` | the binary; brings `ort`, `files`, `history`, `signatures` and `live` with it |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -42,6 +43,7 @@ pub mod config;
 mod engine;
 pub mod error;
 mod io;
+mod live;
 mod models;
 mod service;
 #[cfg(feature = "history")]
@@ -65,6 +67,16 @@ pub use service::{MlService, Source, Watch, Watcher, shared};
 pub use store::{Observed, ObservedSymbol, Observing, observe, observe_as};
 #[cfg(fuzzing)]
 pub use workshop::fuzzing;
+
+/// The log of answers: opt-in (`runtime.log` of the config), bounded, and never in the way of a call. `docs/live_log.md` says
+/// what its lines hold.
+pub mod live_log {
+    #[cfg(feature = "live")]
+    pub use crate::live::check::{CheckedLog, check};
+    #[cfg(feature = "live")]
+    pub use crate::live::log::LogHealth;
+    pub use crate::live::settings::LogSettings;
+}
 
 /// The history store: one row per symbol and day, in `SQLite`.
 #[cfg(feature = "history")]

@@ -55,6 +55,9 @@ pub(crate) struct Arguments {
     /// Which days are trading days, whatever the config says: weekdays, 24/7 or the code (MIC) of an exchange, as XNYS
     #[arg(long, global = true, value_name = "CALENDAR", value_parser = calendar)]
     pub(crate) calendar: Option<Calendar>,
+    /// Log what is asked and answered to this file, whatever the config says; `off` logs nothing
+    #[arg(long, global = true, value_name = "FILE|off")]
+    pub(crate) log: Option<PathBuf>,
     /// Say on stderr what is going on
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
