@@ -79,7 +79,8 @@ class Drift(Section):
     """`drift`: what `python -m verify drift` takes for a change; each is the most that is let pass.
 
     `psi`: population stability index of a column; `ks`: Kolmogorov-Smirnov's distance. `outside`, `novelty`,
-    `fallback`: shares of the answers. `least_rows`: fewer say nothing.
+    `fallback`: shares of the answers. `calibration`: distance from what should be.
+    `least_rows`: fewer say nothing.
     """
 
     psi: float = Field(0.25, ge=0, le=10)
@@ -87,6 +88,7 @@ class Drift(Section):
     outside: float = Field(0.05, ge=0, le=1)
     novelty: float = Field(0.05, ge=0, le=1)
     fallback: float = Field(0.05, ge=0, le=1)
+    calibration: float = Field(0.05, ge=0, le=1)
     least_rows: int = Field(100, ge=10, le=1_000_000)
 
 

@@ -117,7 +117,7 @@ class VolatilityPredictor(Model):
         inside = ((outputs["lower"] <= came) & (came <= outputs["upper"])).astype(np.float64)
         inside[np.isnan(came)] = np.nan
         return [
-            Indicator(f"share within the 80 % interval, {horizon} d", inside[:, column], 0.8)
+            Indicator(f"share within the 80 % interval, {horizon} d", inside[:, column], 0.8, horizon)
             for column, horizon in enumerate(HORIZONS)
         ]
 

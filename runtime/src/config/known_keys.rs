@@ -69,6 +69,7 @@ const KEYS: &[Key] = &[
     key("drift.outside", Kind::Number(0.0, 1.0)),
     key("drift.novelty", Kind::Number(0.0, 1.0)),
     key("drift.fallback", Kind::Number(0.0, 1.0)),
+    key("drift.calibration", Kind::Number(0.0, 1.0)),
     key("drift.least_rows", Kind::Whole(10, 1_000_000)),
 ];
 

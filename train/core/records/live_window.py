@@ -25,11 +25,15 @@ class LiveWindow:
 
 @dataclass(frozen=True)
 class Indicator:
-    """How well calibrated answers are: the mean of `values`, float64 [row], should be `expected`; NaN: not known."""
+    """How well calibrated answers are: the mean of `values`, float64 [row], should be `expected`; NaN: not known.
+
+    `horizon`: outcomes within so many moments overlap; 0: they do not.
+    """
 
     name: str
     values: Floats
     expected: float
+    horizon: int = 0
 
 
 def outputs_of(rows: Sequence[LiveRow], names: Sequence[str], *, shadow: str | None = None) -> dict[str, Floats]:

@@ -122,7 +122,7 @@ def _outcomes(path: Path) -> Iterator[tuple[str, object, Known | None]]:
         row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
         key: object = row[kind] if kind != _FEATURES else tuple(_number(row[name]) for name in SIGNAL_NAMES)
         try:
-            profitable, pnl = reader.outcome(row, f"row {line}")
+            profitable, pnl = reader.outcome(row, f"{path.name} row {line}")
         except BadRow as bad:
             if not any(row.get(name, "").lower() in MISSING for name in HISTORY_LABELS if name in row):
                 raise PipelineError(f"{path}: row {line}: {bad}") from bad

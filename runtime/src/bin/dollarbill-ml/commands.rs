@@ -15,7 +15,7 @@ use jiff::civil::Date;
 
 use crate::args::{Arguments, ChainArguments, Command};
 use crate::out::{Progress, cannot, print, print_json, write_whole};
-use crate::{artifacts, chain, run_model, store};
+use crate::{artifacts, chain, run_model, serve, store};
 
 /// A signal on stdin is one small object.
 const LONGEST_SIGNAL: u64 = 1 << 16;
@@ -78,6 +78,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
             let log = logged(log.as_deref(), config_log);
             run_model::run((place, trust, log), &dir, rows.as_deref(), output.as_deref())
         }
+        Command::Serve => serve::serve(&config()?),
         Command::Check { path } => artifacts::check(named, path, place),
         Command::Completions { shell } => {
             let mut script = Vec::new();
