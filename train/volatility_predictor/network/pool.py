@@ -98,19 +98,27 @@ def read_pool(files: Sequence[SeriesFile], show: Callable[[str], None]) -> Pool:
         dates.append(days)
         validation.append(int(stop * 0.8))
         test.append(stop)
-    return Pool(series, dates, validation, test, _record(files, dates, test))
+    seen = [file.path.name for file, _ in histories]
+    return Pool(series, dates, validation, test, _record(files, seen, dates, test))
 
 
-def _record(files: Sequence[SeriesFile], dates: Sequence[NDArray[np.datetime64]], test: Sequence[int]) -> DataRecord:
-    """What fits saw of the files: the days before those for tests."""
-    seen = [f"{file.path.name} to {days[stop - 1]}" for file, days, stop in zip(files, dates, test, strict=True)]
+def _record(
+    files: Sequence[SeriesFile], names: Sequence[str], dates: Sequence[NDArray[np.datetime64]], test: Sequence[int]
+) -> DataRecord:
+    """What fits saw of the files: the days before those for tests; `names`: of each series' file."""
+    seen = [f"{name} to {days[stop - 1]}" for name, days, stop in zip(names, dates, test, strict=True)]
     return DataRecord(
         source=", ".join(seen),
-        sha256=sha256_hex(b"".join(read_bytes(file.path) for file in files)),
+        sha256=sha256_hex(b"".join(_content(file.path) for file in files)),
         rows=sum(test),
         first_date=str(min(days[0] for days in dates)),
         last_date=str(max(days[stop - 1] for days, stop in zip(dates, test, strict=True))),
     )
+
+
+def _content(path: Path) -> bytes:
+    """What a fingerprint is made of; of what grows and is packed in ways of its own, the days."""
+    return repr(sorted(kept_days(path)[0].items())).encode() if is_kept(path) else read_bytes(path)
 
 
 def _histories(files: Sequence[SeriesFile]) -> list[tuple[SeriesFile, SurfaceHistory]]:
