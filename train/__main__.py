@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     estimators = sorted({name for model in models().values() for name in model.estimators})
     command.add_argument("model", nargs="?", default="all", choices=[*models(), "all"], help="default: all")
     command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="default: the simulator")
+    command.add_argument("--outcomes", nargs="+", type=Path, default=[], metavar="FILE", help="of a log among --data")
     command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default: {DEFAULT_CONFIG}")
     command.add_argument("--estimator", choices=estimators, help="for a model that offers a choice")
     command.add_argument("--if-older-than", type=age, metavar="AGE", help="train only what is older, for instance 7d")
@@ -73,6 +74,7 @@ def main(arguments: Sequence[str]) -> int:
             section=config.section(model.name),
             estimator=choices[model.name],
             show=show,
+            outcomes=options.outcomes,
         )
         made = {"provenance": provenance_of(request), "trained_at": datetime.now(UTC).isoformat(timespec="seconds")}
         record = model.train(request).model_copy(update=made)

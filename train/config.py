@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, create_model, field_validator
 
-from train.core.config_sections import Gate, MlIntegration, ModelSection, Section, Training, Trust
+from train.core.config_sections import Drift, Gate, MlIntegration, ModelSection, Section, Training, Trust
 from train.core.errors import PipelineError
 from train.core.files import read_json
 from train.core.tables.calendar import calendar_of
@@ -49,6 +49,15 @@ class Logging(Section):
     prediction_cache_hits: bool = False
 
 
+class Log(Section):
+    """`runtime.log`: where the Rust side logs what is asked and answered; there is no log without this section."""
+
+    path: str | None = Field(None, min_length=1)
+    max_mb: float | None = Field(None, ge=0.01, le=4096)
+    files: int | None = Field(None, ge=1, le=1000)
+    queue_mb: float | None = Field(None, ge=0.01, le=1024)
+
+
 class Runtime(Section):
     """`runtime`: what only the Rust side reads; paths are relative to the folder that holds `config/`."""
 
@@ -58,6 +67,7 @@ class Runtime(Section):
     data_dir: str | None = Field(None, min_length=1)
     history_path: str | None = Field(None, min_length=1)
     calendar: str | None = None
+    log: Log | None = None
 
     @field_validator("calendar")
     @classmethod
@@ -79,6 +89,7 @@ class Config(Section):
     runtime: Runtime = Field(default_factory=Runtime)
     gate: Gate = Field(default_factory=Gate)
     trust: Trust = Field(default_factory=Trust)
+    drift: Drift = Field(default_factory=Drift)
 
     def section(self, model: str) -> ModelSection:
         """The section of one model."""

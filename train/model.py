@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from train.core.config_sections import MlIntegration, ModelSection, Training
 from train.core.contract import Task, Tensor
 from train.core.errors import PipelineError
+from train.core.records.evidence import Evidence
+from train.core.records.live_log import LiveLog
+from train.core.records.live_window import Indicator, LiveWindow
 from train.core.records.record import QualityRow, TrainingRecord
 from train.core.records.skill import SeriesSkill
 from train.core.records.window import Window
@@ -40,6 +43,7 @@ class TrainingRequest:
         section: the model's own section of the config.
         estimator: one of the model's `estimators`; None where it offers no choice.
         show: called with each line of progress.
+        outcomes: what came of the answers of a log among `data`.
     """
 
     out: Path
@@ -48,6 +52,7 @@ class TrainingRequest:
     section: ModelSection
     estimator: str | None
     show: Callable[[str], None]
+    outcomes: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -199,6 +204,31 @@ class Model(ABC):
             outputs: what a version answers to `window_inputs`, by tensor name.
         """
         raise NotImplementedError
+
+    def live_window(self, log: LiveLog, outcomes: Sequence[Path]) -> LiveWindow:
+        """Those answers of a log whose outcome is known, in the order of the log.
+
+        Args:
+            log: answers of this model, none of them a fallback's.
+            outcomes: the user's files.
+
+        Raises:
+            PipelineError: a file is wrong, or tells no outcome; or the model knows none.
+        """
+        raise PipelineError(f"{self.name}: its folder does not say what an outcome is; leave --outcomes out")
+
+    def live_indicators(self, window: Window, outputs: Tensors) -> list[Indicator]:
+        """How well calibrated answers are whose outcome is known.
+
+        Args:
+            window: from `live_window`.
+            outputs: what was answered to its rows, by tensor name.
+        """
+        return []
+
+    def live_evidence(self, window: Window, outputs: Tensors) -> Evidence:
+        """Curves of answers whose outcome is known, for the report of `verify drift`; arguments as before."""
+        return Evidence()
 
     def picture(self, settings: Mapping[str, Any], golden_outputs: Tensors) -> tuple[str, bytes] | None:
         """A caption and a PNG of one answer for the HTML report, from the golden cases."""

@@ -23,7 +23,7 @@ examples:
 A candidate in parity that passes the gate (`python -m export promote --help`) becomes the current version.
 Exit codes: 0 in parity, 1 not in parity or refused by the gate, 2 could not check.
 """
-COMMANDS = ("compare", "explain", "reproduce", "retrain", "runtimes", "skill", "survey", "summary", "vectors")
+COMMANDS = ("compare", "drift", "explain", "reproduce", "retrain", "runtimes", "skill", "survey", "summary", "vectors")
 RUNTIMES = "python,rust"
 FEW_RUNTIMES = 3
 """Of more than these a table of runtimes is printed, and of families of rows only what differs."""
@@ -78,6 +78,7 @@ def _examples() -> list[tuple[str, str]]:
         ("skill spx.csv vix.csv --picture skill.html", "a forecaster on your own series, beside simple rivals"),
         ("survey", "public data sets: our compiler beside stock skl2onnx"),
         ("all --runtime all", "every runtime that is installed (`python -m verify runtimes` lists them)"),
+        ("drift data/live.ndjson --html drift.html", "live answers against training, and what came of them"),
         ("summary", "quality and parity of the versions in use"),
         ("retrain --if-older-than 7d", "train, export, prove, gate and promote as one job"),
         (f"reproduce {next(iter(models()), 'MODEL')}", "the version in use, trained again: is it the same?"),
@@ -167,6 +168,7 @@ def retrain_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("model", nargs="?", default="all", choices=[*models(), "all"], help="default: all")
     command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="default: the simulator")
+    command.add_argument("--outcomes", nargs="+", type=Path, default=[], metavar="FILE", help="of a log among --data")
     command.add_argument("--if-older-than", type=age, metavar="AGE", help="only what was trained so long ago: 7d, 12h")
     command.add_argument("--estimator", help="for a model that offers a choice")
     command.add_argument("--key", type=Path, metavar="PRIVATE.pem", help="sign the step with this key")
@@ -210,6 +212,10 @@ def _command(name: str, arguments: Sequence[str]) -> int:
         from verify.compare.compare_files import run_compare
 
         return run_compare(compare_parser().parse_args(arguments))
+    if name == "drift":
+        from verify.drift.command import drift_parser, run_drift
+
+        return run_drift(drift_parser().parse_args(arguments))
     if name == "explain":
         from verify.report.explain import run_explain
 

@@ -6,7 +6,7 @@ done; a job that was broken off is taken up only when it is asked for the same a
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from train.config import load_config
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.files import alone, json_bytes, read_bytes, read_json, sha256_hex, write_atomic
+from train.core.records.live_log import is_live_log, log_files
 from train.core.records.record import read_record
 from train.provenance import ROOT, is_due, source_commit
 from train.registry import models
@@ -70,11 +71,18 @@ def _retrain(name: str, options: argparse.Namespace) -> int:
 def _asked(options: argparse.Namespace) -> dict[str, Any]:
     """The inputs by their content: other files, another config or other code make another job."""
     return {
-        "data": [{"file": str(path), "sha256": sha256_hex(read_bytes(path))} for path in options.data],
+        "data": _contents(options.data),
+        "outcomes": _contents(options.outcomes),
         "config": sha256_hex(read_bytes(options.config)),
         "source": source_commit(ROOT),
         "estimator": options.estimator,
     }
+
+
+def _contents(paths: Sequence[Path]) -> list[dict[str, str]]:
+    """Files by their content, those of a log with its closed ones."""
+    files = [file for path in paths for file in (log_files(path) if is_live_log(path) else [path])]
+    return [{"file": str(file), "sha256": sha256_hex(read_bytes(file))} for file in files]
 
 
 def _taken_up(path: Path, asked: dict[str, Any]) -> Job | None:
@@ -129,6 +137,7 @@ def _run(name: str, job: Job, options: argparse.Namespace) -> int:
 def _train(name: str, _: Job, options: argparse.Namespace) -> int:
     arguments = [name, "--out", str(options.source), "--config", str(options.config)]
     arguments += ["--data", *map(str, options.data)] if options.data else []
+    arguments += ["--outcomes", *map(str, options.outcomes)] if options.outcomes else []
     arguments += ["--estimator", options.estimator] if options.estimator else []
     return train_command.main(arguments)
 

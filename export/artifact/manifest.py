@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from train.core.contract import Column, Dtype, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import json_bytes, read_bytes, read_json, sha256_hex
+from train.core.records.distribution import Distribution
 from train.core.records.record import DataRecord, Novelty, Provenance, QualityRow
 
 FORMAT_VERSION = 2
@@ -98,7 +99,7 @@ class GoldenEntry(_Strict):
 
 
 class TrainingEntry(_Strict):
-    """Where the model comes from, for people, and for `export promote` and `verify reproduce`."""
+    """Where the model comes from, for people, and for `export promote`, `verify reproduce` and `verify drift`."""
 
     estimator: str
     data: DataRecord
@@ -106,6 +107,7 @@ class TrainingEntry(_Strict):
     libraries: dict[str, str]
     window: str | None = Field(None, pattern=SHA256)
     provenance: Provenance | None = None
+    distribution: Distribution | None = None
 
 
 class Manifest(_Strict):
@@ -180,7 +182,7 @@ def _column_entry(column: Column, seen: tuple[float, float] | None) -> ColumnEnt
 def manifest_json(manifest: Manifest) -> bytes:
     """The bytes of `manifest.json`; what may be absent of `training` is left out where it is not known."""
     fields = manifest.model_dump(mode="json")
-    for optional in ("window", "provenance"):
+    for optional in ("window", "provenance", "distribution"):
         if fields["training"][optional] is None:
             del fields["training"][optional]
     return json_bytes(fields)

@@ -180,6 +180,7 @@ def _manifest(draft: Draft, graph_bytes: bytes, golden_bytes: bytes) -> Manifest
             libraries=record.libraries,
             window=record.window,
             provenance=record.provenance,
+            distribution=record.distribution,
         ),
         quality=record.quality,
     )

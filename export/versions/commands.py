@@ -40,6 +40,7 @@ def version_parser(command: str) -> argparse.ArgumentParser:
         parser.add_argument("version", nargs="?", metavar="VERSION", help="default: the candidate")
         parser.add_argument("--force", action="store_true", help="even if the gate refuses; needs --reason")
         parser.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
+        command_live(parser)
     if command in ("promote", "rollback", "sign"):
         parser.add_argument("--reason", default="", metavar="TEXT", help="kept in the history")
         parser.add_argument("--key", type=Path, metavar="PRIVATE.pem", help="sign the step with this key")
@@ -50,6 +51,13 @@ def version_parser(command: str) -> argparse.ArgumentParser:
         parser.add_argument("--json", action="store_true", help="as JSON on stdout")
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     return parser
+
+
+def command_live(parser: argparse.ArgumentParser) -> None:
+    """Arguments for a gate that decides on live data, too."""
+    says = "of the runtime, with this version in the shadow of the one in use: decides, too"
+    parser.add_argument("--live", nargs="+", type=Path, metavar="LOG", help=f"logs {says}; needs --outcomes")
+    parser.add_argument("--outcomes", nargs="+", type=Path, default=[], metavar="FILE", help="what came of the answers")
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
@@ -113,6 +121,7 @@ def _promote(options: argparse.Namespace) -> int:
         why=options.reason,
         force=options.force,
         sign=_signer(options),
+        live=_live(options),
     )
     if done.findings:
         cli.result(table(f"{folder.resolve().name} {done.version}: the gate", done.findings))
@@ -123,6 +132,16 @@ def _promote(options: argparse.Namespace) -> int:
     state = "is in use already" if done.step is None else f"is in use now, step {done.step.number}{forced}"
     cli.show(f"{folder}: {done.version} {state}")
     return cli.EXIT_GOOD
+
+
+def _live(options: argparse.Namespace) -> Any:
+    if options.live is None:
+        if options.outcomes:
+            raise PipelineError("--outcomes goes with --live LOG")
+        return None
+    from export.versions.live import LiveData
+
+    return LiveData(options.live, options.outcomes)
 
 
 def _rollback(options: argparse.Namespace) -> int:

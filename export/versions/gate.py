@@ -9,6 +9,7 @@ import numpy as np
 from export.artifact.manifest import GOLDEN_FILE, Manifest, TensorEntry, read_manifest
 from export.compile_model import DTYPES
 from export.versions.finding import Finding, Verdict, number
+from export.versions.live import LiveData, live_findings
 from export.versions.proof import proof_of
 from export.versions.served import Served, latency
 from export.versions.skill import findings_of_skill
@@ -20,7 +21,13 @@ from train.model import Model, Tensors
 
 
 def judge(
-    challenger: Path, champion: Path | None, *, model: Model | None, source: Path | None, settings: Gate
+    challenger: Path,
+    champion: Path | None,
+    *,
+    model: Model | None,
+    source: Path | None,
+    settings: Gate,
+    live: LiveData | None = None,
 ) -> list[Finding]:
     """Everything that the gate looks at; costs seconds.
 
@@ -30,9 +37,10 @@ def judge(
         model: None for a model that is not of this house: its skill is not known, and not compared.
         source: the folder that training wrote, which holds the gate's window.
         settings: margins and budgets.
+        live: logs that decide, too.
 
     Raises:
-        PipelineError: the challenger is damaged.
+        PipelineError: the challenger is damaged, or as `live_findings`.
     """
     manifest = read_manifest(challenger)
     found = [_parity(challenger, manifest)]
@@ -72,6 +80,9 @@ def judge(
         losses = model.window_losses(window, served.answer(inputs))
         theirs = model.window_losses(window, rival.answer(inputs)) if rival and comparable else None
         found += findings_of_skill(window, losses, theirs, margin=settings.margin, confidence=settings.confidence)
+    if live is not None:
+        used = None if champion is None else champion.name
+        found += live_findings(model, live, challenger=challenger.name, champion=used, settings=settings)
     found.append(_latency(served, rival if comparable else None, inputs, settings))
     return found
 

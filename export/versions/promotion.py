@@ -6,6 +6,7 @@ from pathlib import Path
 from export.artifact.version_folder import CANDIDATE, CURRENT, changing, read_pointer
 from export.versions.finding import Finding, refused
 from export.versions.gate import judge
+from export.versions.live import LiveData
 from export.versions.steps import Step, history
 from export.versions.switch import Sign, put_into_use, there, versions
 from train.config import Config
@@ -33,6 +34,7 @@ def promote(
     why: str,
     force: bool = False,
     sign: Sign | None = None,
+    live: LiveData | None = None,
 ) -> Promotion:
     """Put a version into use if the gate lets it pass.
 
@@ -44,6 +46,7 @@ def promote(
         why: for the history.
         force: put it into use whatever the gate found; the findings are kept in the history.
         sign: signs the step and the version.
+        live: logs on which the gate decides, too.
 
     Raises:
         PipelineError: there is no such version, it or the history is damaged, or the policy asks for a signature.
@@ -62,6 +65,7 @@ def promote(
             model=models().get(model_folder.resolve().name),
             source=source,
             settings=config.gate,
+            live=live,
         )
         passed = not refused(findings)
         if not passed and not force:

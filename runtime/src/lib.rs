@@ -30,8 +30,9 @@
 //! | `history` | `history::HistoryStore`, in `SQLite`; with `files` also `observe`, `MlService::forecast` and its drop-in |
 //! | `signatures` | `trust.policy` of the config: versions are held against the signatures of trusted keys before they are loaded |
 //! | `wide` (default) | the native engine uses the widest registers that the processor has: the same bits in less time |
+//! | `live` | `runtime.log` and `models.<model>.shadow` of the config: what was asked and answered, kept ([`live_log`]) |
 //! | `metrics` | counters and histograms through the `metrics` facade |
-//! | `cli` | the binary; brings `ort`, `wide`, `files`, `history` and `signatures` with it |
+//! | `cli` | the binary; brings `ort`, `wide`, `files`, `history`, `signatures` and `live` with it |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -43,6 +44,7 @@ pub mod config;
 mod engine;
 pub mod error;
 mod io;
+mod live;
 mod models;
 mod service;
 #[cfg(feature = "history")]
@@ -66,6 +68,16 @@ pub use service::{MlService, Source, Watch, Watcher, shared};
 pub use store::{Observed, ObservedSymbol, Observing, observe, observe_as};
 #[cfg(fuzzing)]
 pub use workshop::fuzzing;
+
+/// The log of answers: opt-in (`runtime.log` of the config), bounded, and never in the way of a call. `docs/live_log.md` says
+/// what its lines hold.
+pub mod live_log {
+    #[cfg(feature = "live")]
+    pub use crate::live::check::{CheckedLog, check};
+    #[cfg(feature = "live")]
+    pub use crate::live::log::LogHealth;
+    pub use crate::live::settings::LogSettings;
+}
 
 /// The history store: one row per symbol and day, in `SQLite`.
 #[cfg(feature = "history")]

@@ -25,6 +25,7 @@ from tests.support.places import ROOT
 from train import history_from_chains
 from train.config import config_type
 from train.registry import models
+from verify.drift.command import drift_parser
 from verify.figures.__main__ import tables
 
 MOST_LINES = 150
@@ -41,6 +42,7 @@ PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     **{("export", name): functools.partial(version_parser, name) for name in export_command.VERSION_COMMANDS},
     ("verify",): verify_command.parser,
     ("verify", "compare"): verify_command.compare_parser,
+    ("verify", "drift"): drift_parser,
     ("verify", "explain"): verify_command.explain_parser,
     ("verify", "runtimes"): verify_command.runtimes_parser,
     ("verify", "survey"): verify_command.survey_parser,

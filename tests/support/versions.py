@@ -19,10 +19,19 @@ from export.artifact.version_folder import write_artifact
 from export.compile_model import draft_of
 from tests.support.verified import RANGES, Ended, signals
 from train.core import cli
+from train.core.novelty import fit_novelty
+from train.core.records.distribution import distribution
 from train.core.records.record import DataRecord, QualityRow, TrainingRecord, library_versions, write_record
 from train.core.records.window import Measures, Window, write_window
 from train.core.skops_files import save_skops
-from train.signal_classifier.contract import BRIER, OUTCOME, SIGNAL_CLASSIFIER, SIGNAL_INPUT
+from train.signal_classifier.contract import (
+    BRIER,
+    OUTCOME,
+    SIGNAL_CLASSIFIER,
+    SIGNAL_INPUT,
+    SIGNAL_NAMES,
+    SIGNAL_OUTPUT,
+)
 from train.signal_classifier.model import MODEL
 from verify.check.check_model import check_model
 from verify.check.promote import write_proof
@@ -76,7 +85,8 @@ def write_training(source: Path, depth: int, turned: float, seed: int) -> None:
     unseen = signals(WINDOW_ROWS, seed=99)
     won = outcomes(unseen, seed=98)
     forest = RandomForestClassifier(12, max_depth=depth, random_state=seed)
-    save_skops(make_pipeline(StandardScaler(), forest).fit(X, outcomes(X, seed=seed, turned=turned)), source)
+    fitted = make_pipeline(StandardScaler(), forest).fit(X, outcomes(X, seed=seed, turned=turned))
+    save_skops(fitted, source)
     rate = np.full(WINDOW_ROWS, won.mean())
     window = Window(
         {SIGNAL_INPUT.name: unseen, OUTCOME: won},
@@ -96,6 +106,10 @@ def write_training(source: Path, depth: int, turned: float, seed: int) -> None:
         settings={},
         sample={SIGNAL_INPUT.name: X[:16].tolist()},
         window=write_window(source.parent, window),
+        novelty=fit_novelty(X),
+        distribution=distribution(
+            dict(zip(SIGNAL_NAMES, X.T, strict=True)), {SIGNAL_OUTPUT.name: fitted.predict_proba(unseen)[:, 1]}
+        ),
     )
     write_record(source.parent, record)
 

@@ -32,6 +32,7 @@ class ModelSection(Section):
 
     enabled: bool = True
     model_path: str | None = None
+    shadow: str | None = Field(None, pattern=r"^[0-9a-f]{12}$")  # the runtime's
 
     @field_validator("model_path")
     @classmethod
@@ -72,6 +73,23 @@ class Gate(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1)
     latency_ratio: float = Field(3.0, ge=1, le=1000)
     largest_mb: float = Field(16.0, ge=0.1, le=64)
+
+
+class Drift(Section):
+    """`drift`: what `python -m verify drift` takes for a change; each is the most that is let pass.
+
+    `psi`: population stability index of a column; `ks`: Kolmogorov-Smirnov's distance. `outside`, `novelty`,
+    `fallback`: shares of the answers. `calibration`: distance from what should be.
+    `least_rows`: fewer say nothing.
+    """
+
+    psi: float = Field(0.25, ge=0, le=10)
+    ks: float = Field(0.2, ge=0, le=1)
+    outside: float = Field(0.05, ge=0, le=1)
+    novelty: float = Field(0.05, ge=0, le=1)
+    fallback: float = Field(0.05, ge=0, le=1)
+    calibration: float = Field(0.05, ge=0, le=1)
+    least_rows: int = Field(100, ge=10, le=1_000_000)
 
 
 class Trust(Section):

@@ -1,7 +1,7 @@
 """What the signal classifier is to the rest of the project (see `train.model`)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -11,6 +11,9 @@ import numpy as np
 from train.core.config_sections import MlIntegration, ModelSection
 from train.core.errors import PipelineError
 from train.core.files import read_json
+from train.core.records.evidence import Evidence
+from train.core.records.live_log import LiveLog
+from train.core.records.live_window import Indicator, LiveWindow
 from train.core.records.record import TrainingRecord
 from train.core.records.window import Window
 from train.model import FittedModel, Floats, Model, Tensors, TrainingRequest
@@ -56,6 +59,7 @@ class SignalClassifier(Model):
     commands = MappingProxyType({"history_from_chains": "train.signal_classifier.history.from_chains"})
     train_examples = (
         ("--data trades.csv", "your own trading history (eight features and pnl)"),
+        ("--data data/live.ndjson --outcomes closed.csv", "what the runtime logged, and what came of it"),
         ("--estimator voting", "another estimator"),
     )
     verify_examples = (
@@ -77,6 +81,7 @@ class SignalClassifier(Model):
             cv_folds=request.training.cv_folds,
             estimator=cast(EstimatorName, request.estimator or self.estimators[0]),
             show=request.show,
+            outcomes=request.outcomes,
         )
 
     def load(self, folder: Path) -> FittedModel | None:
@@ -109,6 +114,24 @@ class SignalClassifier(Model):
         """Brier's: the squared distance of each confidence from what came."""
         confidence = np.asarray(outputs[SIGNAL_OUTPUT.name], dtype=np.float64).reshape(-1)
         return {BRIER: (confidence - window.arrays[OUTCOME]) ** 2}
+
+    def live_window(self, log: LiveLog, outcomes: Sequence[Path]) -> LiveWindow:
+        """See `history.live_trades`."""
+        from train.signal_classifier.history.live_trades import live_window
+
+        return live_window(log, outcomes)
+
+    def live_indicators(self, window: Window, outputs: Tensors) -> list[Indicator]:
+        """Profit comes as often as it was said to, on the whole."""
+        confidence = np.asarray(outputs[SIGNAL_OUTPUT.name], dtype=np.float64).reshape(-1)
+        return [Indicator("share profitable less confidence", window.arrays[OUTCOME] - confidence, 0.0)]
+
+    def live_evidence(self, window: Window, outputs: Tensors) -> Evidence:
+        """The reliability curve."""
+        from train.signal_classifier.evaluation.plots import reliability_points
+
+        confidence = np.asarray(outputs[SIGNAL_OUTPUT.name], dtype=np.float64).reshape(-1)
+        return Evidence(reliability=[reliability_points("live answers", window.arrays[OUTCOME], confidence)])
 
     def card_lines(self, settings: Mapping[str, Any]) -> list[str]:
         """What it has learnt from, and what it does not beat."""

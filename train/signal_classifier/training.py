@@ -3,6 +3,7 @@
 The fitted object takes raw float64 rows [row, feature] in contract order and gives P(profit).
 """
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from train.core.errors import PipelineError
 from train.core.files import explain_os_errors, json_bytes, write_atomic
 from train.core.novelty import fit_novelty
+from train.core.records.distribution import distribution
 from train.core.records.evidence import Evidence, write_evidence
+from train.core.records.live_log import is_live_log
 from train.core.records.record import DataRecord, TrainingRecord, library_versions, write_record
 from train.core.records.window import Measures, Window, write_window
 from train.core.skops_files import save_skops
@@ -25,6 +29,7 @@ from train.signal_classifier.contract import (
     SIGNAL_CLASSIFIER,
     SIGNAL_INPUT,
     SIGNAL_NAMES,
+    SIGNAL_OUTPUT,
     TRUSTED_TYPES,
 )
 from train.signal_classifier.estimators import (
@@ -49,6 +54,7 @@ from train.signal_classifier.history.labelled_signals import (
     hold_out,
     read_history,
 )
+from train.signal_classifier.history.live_trades import history_of_log
 from train.signal_classifier.simulator.market import simulate
 
 SAMPLE_ROWS = 64
@@ -81,6 +87,7 @@ def train(
     estimator: EstimatorName = "random_forest",
     rows: int = 10_000,
     show: Show = _silent,
+    outcomes: Sequence[Path] = (),
 ) -> TrainingRecord:
     """Train the signal classifier; write model, record, evaluation and pictures into `out`.
 
@@ -93,12 +100,13 @@ def train(
         estimator: which one.
         rows: how many signals to simulate.
         show: called with each line of progress.
+        outcomes: what came of the answers of the logs among `data`.
 
     Raises:
         PipelineError: as `read_history`, `hold_out` and `folds`, or the folder cannot be written.
     """
     started = time.perf_counter()
-    labelled = load(data, rows=rows, random_state=random_state, show=show)
+    labelled = load(data, rows=rows, random_state=random_state, show=show, outcomes=outcomes)
     training, test = hold_out(labelled, share=test_split, random_state=random_state)
     with explain_os_errors(out, "write"):
         out.mkdir(parents=True, exist_ok=True)
@@ -119,7 +127,10 @@ def train(
     record = _record(labelled, known, fitted, unseen, estimator=estimator, random_state=random_state, seconds=seconds)
     settings = record.settings | {"trained_on": "history" if data else "simulator", "beaten_by": beaten}
     window = write_window(out, gate_window(unseen, answers))
-    record = record.model_copy(update={"quality": comparison.quality(OURS), "settings": settings, "window": window})
+    seen = distribution(dict(zip(SIGNAL_NAMES, known.features.T, strict=True)), {SIGNAL_OUTPUT.name: answers[OURS]})
+    record = record.model_copy(
+        update={"quality": comparison.quality(OURS), "settings": settings, "window": window, "distribution": seen}
+    )
     save_skops(fitted.model, out / MODEL_FILE, trusted=TRUSTED_TYPES)
     write_atomic(out / EVALUATION_FILE, json_bytes(comparison.to_json()))
     draw_all(out, unseen.profitable, {name: answers[name] for name in (OURS, LOGISTIC, OLD_RECIPE)})
@@ -129,10 +140,10 @@ def train(
     return record
 
 
-def load(data: Sequence[Path], *, rows: int, random_state: int, show: Show) -> Labelled:
-    """Histories from files, or `rows` simulated signals if there are none."""
+def load(data: Sequence[Path], *, rows: int, random_state: int, show: Show, outcomes: Sequence[Path] = ()) -> Labelled:
+    """Histories from files and logs, or `rows` simulated signals if there are none."""
     if data:
-        history = read_history(data)
+        history = _history(data, outcomes, show)
         for line in history.report():
             show(line)
         if warning := history.warning():
@@ -143,6 +154,24 @@ def load(data: Sequence[Path], *, rows: int, random_state: int, show: Show) -> L
     record = DataRecord(source=f"built-in market simulator, seed {random_state}", rows=rows)
     check_learnable(signals.features, signals.profitable, where=record.source)
     return Labelled(signals.features, signals.profitable, record)
+
+
+def _history(data: Sequence[Path], outcomes: Sequence[Path], show: Show) -> Labelled:
+    logs = [path for path in data if is_live_log(path)]
+    if not logs:
+        if outcomes:
+            raise PipelineError("--outcomes goes with a log of answers among --data; a trading history has its own")
+        return read_history(data)
+    if not outcomes:
+        raise PipelineError(f"{logs[0]}: a log of answers; name what came of them with --outcomes FILE")
+    content, notes = history_of_log(logs, outcomes)
+    for line in notes:
+        show(line)
+    with tempfile.TemporaryDirectory() as folder:
+        # Read as strictly as any other history.
+        made = Path(folder) / f"{logs[0].name} with outcomes.csv"
+        made.write_bytes(content)
+        return read_history([made, *(path for path in data if path not in logs)])
 
 
 def fit(known: Labelled, *, estimator: EstimatorName, random_state: int, cv_folds: int, show: Show = _silent) -> Fitted:

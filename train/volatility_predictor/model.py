@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from train.core.errors import PipelineError
+from train.core.records.live_log import LiveLog
+from train.core.records.live_window import Indicator, LiveWindow
 from train.core.records.record import QualityRow, TrainingRecord
 from train.core.records.skill import SeriesSkill
 from train.core.records.window import Window
@@ -29,7 +31,10 @@ class VolatilityPredictor(Model):
     reference = "Keras, float32"
     relative = 1e-6
     section = VolatilityPredictorSection
-    train_examples = (("--data spx.csv.gz", "dated surfaces, plain or packed, one file or more"),)
+    train_examples = (
+        ("--data spx.csv.gz", "dated surfaces, plain or packed, one file or more"),
+        ("--data data/vol_history.sqlite", "every day that the runtime has observed"),
+    )
     verify_examples = (
         ("--runtime python --report report.html", "with tables and pictures"),
         ("explain surface.csv", "one surface file: who answers what"),
@@ -96,6 +101,25 @@ class VolatilityPredictor(Model):
         from train.volatility_predictor.evaluation.gate_window import losses
 
         return losses(window, np.asarray(outputs["predicted"], dtype=np.float64))
+
+    def live_window(self, log: LiveLog, outcomes: Sequence[Path]) -> LiveWindow:
+        """See `evaluation.live_days`."""
+        from train.volatility_predictor.evaluation.live_days import live_window
+
+        return live_window(log, outcomes)
+
+    def live_indicators(self, window: Window, outputs: Tensors) -> list[Indicator]:
+        """What comes lies within the interval in four of five cases."""
+        from train.volatility_predictor.contract import HORIZONS
+        from train.volatility_predictor.evaluation.gate_window import outcomes
+
+        came = outcomes(window)
+        inside = ((outputs["lower"] <= came) & (came <= outputs["upper"])).astype(np.float64)
+        inside[np.isnan(came)] = np.nan
+        return [
+            Indicator(f"share within the 80 % interval, {horizon} d", inside[:, column], 0.8, horizon)
+            for column, horizon in enumerate(HORIZONS)
+        ]
 
     def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
         """The newest window of a surface file with dates; days before its first are NaN."""

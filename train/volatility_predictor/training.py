@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.core.files import read_bytes, write_atomic
+from train.core.records.distribution import Distribution, distribution
 from train.core.records.evidence import Evidence, write_evidence
 from train.core.records.record import DataRecord, TrainingRecord, library_versions, write_record
 from train.core.records.window import write_window
 from train.volatility_predictor.contract import (
+    DAILY_NAMES,
     GRID_MONEYNESS,
     GRID_TENOR_DAYS,
     HORIZONS,
@@ -112,6 +114,7 @@ def train(
         },
         sample={VOLATILITY_INPUT.name: golden},
         window=write_window(out, gate_window(*unseen)),
+        distribution=_distribution([*simulated, *seen], tested),
     )
     _save(fitted, out / MODEL_FILE)
     write_evidence(out, Evidence(forecasts=forecast_curves(tested[0])))
@@ -131,6 +134,17 @@ def evaluate(model: Any, series: Sequence[Series], first: Sequence[int], fit_sto
         errors = surface_errors(one, ends, answer["surface"])
         tested.append(Evaluated(one.name, outcome, forecasts, answer["lower"], answer["upper"], errors))
     return tested
+
+
+def _distribution(seen: Sequence[Series], tested: Sequence[Evaluated]) -> Distribution:
+    """Of each day's features in training, and of the answers on unseen days."""
+    features = np.concatenate([one.features for one in seen])
+    answers = {
+        "predicted": np.concatenate([one.forecasts[NETWORK] for one in tested]),
+        "lower": np.concatenate([one.lower for one in tested]),
+        "upper": np.concatenate([one.upper for one in tested]),
+    }
+    return distribution(zip(DAILY_NAMES, features.T, strict=True), answers)
 
 
 def _describe(model: Any, combination: Combination, sequence_length: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from train.core.records.evidence import Forecasts, Reliability
+from train.core.records.evidence import Evidence, Forecasts, Reliability
 from verify.report.facts import ModelReport
 
 INK, GRID, FAINT = "#010203", "#010204", "#010205"
@@ -45,16 +45,26 @@ def charts_of(report: ModelReport, sizes: Sequence[str], *, name: str) -> list[t
     """(caption, SVG) of every chart that a model's facts give; `name`: what its ids begin with."""
     caption = "How far answers are from the original's: rows of each runtime by size of the difference."
     made = [(caption, _spread(report, sizes))]
-    if report.evidence.reliability:
-        caption = (
-            "Reliability on data the model never saw: share that came true in each bin of confidence, 95 % interval."
-        )
-        made.append((caption, _reliability(report.evidence.reliability)))
+    made += _curves(report.evidence, "data the model never saw")
+    return [(caption, svg(figure, caption, f"{name}-{number}")) for number, (caption, figure) in enumerate(made)]
+
+
+def curves_of(evidence: Evidence, *, on: str, name: str) -> list[tuple[str, Markup]]:
+    """(caption, SVG) of the curves of some evidence; `on`: what it is of, `name`: what its ids begin with."""
+    made = _curves(evidence, on)
+    return [(caption, svg(figure, caption, f"{name}-{number}")) for number, (caption, figure) in enumerate(made)]
+
+
+def _curves(evidence: Evidence, on: str) -> list[tuple[str, Figure]]:
+    made = []
+    if evidence.reliability:
+        caption = f"Reliability on {on}: share that came true in each bin of confidence, 95 % interval."
+        made.append((caption, _reliability(evidence.reliability)))
     made += [
         (f"Forecast against outcome, {curve.name}: what came, what was forecast, {curve.interval}.", _forecast(curve))
-        for curve in report.evidence.forecasts
+        for curve in evidence.forecasts
     ]
-    return [(caption, svg(figure, caption, f"{name}-{number}")) for number, (caption, figure) in enumerate(made)]
+    return made
 
 
 def svg(figure: Figure, label: str, name: str) -> Markup:

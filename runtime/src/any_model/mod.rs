@@ -10,6 +10,7 @@ pub(crate) mod inputs;
 pub(crate) mod json;
 #[cfg(feature = "files")]
 pub(crate) mod json_rows;
+pub(crate) mod live;
 pub(crate) mod model;
 pub(crate) mod ready;
 #[cfg(feature = "files")]

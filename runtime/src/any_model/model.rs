@@ -8,7 +8,8 @@ use arc_swap::ArcSwap;
 
 use crate::any_model::answers::Answers;
 use crate::any_model::inputs::{check_row, ordered};
-use crate::any_model::ready::{Ready, answer, check_flat, check_one, checked, gathered, observed, refused};
+use crate::any_model::live::{AnyShadow, log};
+use crate::any_model::ready::{Ready, answer, check_flat, check_one, checked, gathered, observed, refused, spread};
 use crate::any_model::signature::Signature;
 use crate::artifact::array::Array;
 use crate::artifact::place::locate;
@@ -16,6 +17,10 @@ use crate::artifact::trust::settings::Trust;
 use crate::artifact::version::Version;
 use crate::engine::place::Place;
 use crate::error::Error;
+use crate::live::Live;
+#[cfg(feature = "live")]
+use crate::live::log::LogHealth;
+use crate::live::settings::LogSettings;
 use crate::service::meter;
 use crate::service::serving_slot::is_named;
 use crate::service::watcher::{Watch, sealed};
@@ -28,6 +33,8 @@ pub struct ModelOptions {
     library: Option<PathBuf>,
     place: Option<Place>,
     trust: Trust,
+    log: Option<LogSettings>,
+    shadow: Option<Version>,
 }
 
 impl ModelOptions {
@@ -55,10 +62,23 @@ impl ModelOptions {
         self
     }
 
+    /// Logs what is asked and answered, as `runtime.log` does for a service; needs the feature `live`.
+    pub fn log(mut self, log: LogSettings) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// A version in the model's folder that answers beside the one in use, for the log alone.
+    pub fn shadow(mut self, version: Version) -> Self {
+        self.shadow = Some(version);
+        self
+    }
+
     /// Opens the model: as [`Model::open`].
     ///
     /// # Errors
-    /// As [`Model::open`], and [`Error::Signature`] where [`Trust`] asks for a signature.
+    /// As [`Model::open`], and [`Error::Signature`] where [`Trust`] asks for a signature; [`Error::Input`] for a shadow
+    /// where nothing is logged.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Model, Error> {
         let place = match (self.library, self.place) {
             (Some(library), _) => Place::library_at(&library),
@@ -68,7 +88,18 @@ impl ModelOptions {
         let path = path.as_ref().to_path_buf();
         let (lanes, trust) = (self.lanes, self.trust);
         let ready = Ready::load(&locate(&path)?, &place, lanes, None, &trust)?;
-        Ok(Model(Arc::new(Inner { path, place, lanes, trust, current: ArcSwap::from_pointee(ready) })))
+        let live = self.log.as_ref().map(Live::open).transpose()?;
+        if self.shadow.is_some() && live.is_none() {
+            let reason = "a shadow's answers go to the log; set ModelOptions::log".to_owned();
+            return Err(Error::Input { place: format!("model {}", ready.signature.name), reason });
+        }
+        let shadow = self.shadow.map(|version| {
+            let folder = if path.join("current.json").exists() { Some(path.as_path()) } else { path.parent() };
+            let folder = folder.unwrap_or(Path::new("."));
+            Arc::new(AnyShadow::open(version, folder.to_path_buf(), &ready.signature.name, &place, &trust))
+        });
+        let current = ArcSwap::from_pointee(ready);
+        Ok(Model(Arc::new(Inner { path, place, lanes, trust, current, live, shadow })))
     }
 }
 
@@ -79,6 +110,8 @@ pub struct Inner {
     lanes: usize,
     trust: Trust,
     current: ArcSwap<Ready>,
+    live: Option<Live>,
+    shadow: Option<Arc<AnyShadow>>,
 }
 
 /// A compiled model of any kind, proven on the engine that serves it, for any number of threads; a clone is another handle to it.
@@ -133,7 +166,7 @@ impl Model {
     /// ```
     pub fn options() -> ModelOptions {
         let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-        ModelOptions { lanes, library: None, place: None, trust: Trust::default() }
+        ModelOptions { lanes, library: None, place: None, trust: Trust::default(), log: None, shadow: None }
     }
 
     /// What the version in use takes and gives. A reload can change it.
@@ -161,7 +194,7 @@ impl Model {
     /// ```
     pub fn run_one(&self, row: &[f64]) -> Result<Answers, Error> {
         let ready = self.0.current.load();
-        observed(&ready, 1, || answer(&ready, &checked(&ready, row)?, None))
+        observed(&ready, 1, || self.answered(&ready, &checked(&ready, row)?, None))
     }
 
     /// As [`Model::run_one`], but gives up when all lanes stay busy for so long. The run itself is not broken off.
@@ -170,7 +203,7 @@ impl Model {
     /// [`Error::Deadline`] besides those of [`Model::run_one`].
     pub fn run_one_within(&self, row: &[f64], within: Duration) -> Result<Answers, Error> {
         let ready = self.0.current.load();
-        observed(&ready, 1, || answer(&ready, &checked(&ready, row)?, Some(within)))
+        observed(&ready, 1, || self.answered(&ready, &checked(&ready, row)?, Some(within)))
     }
 
     /// As [`Model::run_one`], all outputs one after the other into `answer`, widened to float64. Without heap allocation
@@ -183,7 +216,12 @@ impl Model {
         let ready = self.0.current.load();
         observed(&ready, 1, || {
             check_one(&ready, row)?;
-            ready.engine.run_one(row, answer)
+            ready.engine.run_one(row, answer)?;
+            if let Some(live) = &self.0.live {
+                let (inputs, answers) = (gathered(&ready, row), spread(&ready, answer));
+                log(live, self.0.shadow.as_ref(), &ready.engine.manifest.inputs, &inputs, &answers);
+            }
+            Ok(())
         })
     }
 
@@ -201,7 +239,7 @@ impl Model {
                     .map_err(|reason| Error::Input { place: format!("row {index}"), reason })?;
                 flat.extend_from_slice(row.as_ref());
             }
-            answer(&ready, &gathered(&ready, &flat), None)
+            self.answered(&ready, &gathered(&ready, &flat), None)
         })
     }
 
@@ -216,17 +254,41 @@ impl Model {
         let rows = inputs.first().map_or(0, |(_, array)| array.rows());
         observed(&ready, rows, || {
             let arrays = ordered(&ready.engine.manifest.inputs, inputs).map_err(|wrong| refused(&ready, wrong))?;
-            answer(&ready, &arrays, None)
+            self.answered(&ready, &arrays, None)
         })
+    }
+
+    /// The answer to checked inputs, left to the log where there is one.
+    fn answered(&self, ready: &Ready, arrays: &[Array], within: Option<Duration>) -> Result<Answers, Error> {
+        let answers = answer(ready, arrays, within)?;
+        if let Some(live) = &self.0.live {
+            log(live, self.0.shadow.as_ref(), &ready.engine.manifest.inputs, arrays, &answers);
+        }
+        Ok(answers)
+    }
+
+    /// What became of the rows of the log so far; `None` where nothing is logged ([`ModelOptions::log`]).
+    #[cfg(feature = "live")]
+    #[must_use]
+    pub fn log_health(&self) -> Option<LogHealth> {
+        self.0.live.as_ref().map(Live::health)
+    }
+
+    /// As [`MlService::flush_log`](crate::MlService::flush_log).
+    #[cfg(feature = "live")]
+    #[must_use]
+    pub fn flush_log(&self, within: Duration) -> bool {
+        self.0.live.as_ref().is_none_or(|live| live.flush(within))
     }
 
     /// A handle that stays on the version in use.
     #[cfg(feature = "files")]
     pub(crate) fn pinned(&self) -> Self {
-        let Inner { path, place, lanes, trust, current } = &*self.0;
+        let Inner { path, place, lanes, trust, current, live, shadow } = &*self.0;
         let current = ArcSwap::new(current.load_full());
         let (path, place, trust) = (path.clone(), place.clone(), trust.clone());
-        Self(Arc::new(Inner { path, place, lanes: *lanes, trust, current }))
+        let (live, shadow) = (live.clone(), shadow.clone());
+        Self(Arc::new(Inner { path, place, lanes: *lanes, trust, current, live, shadow }))
     }
 
     /// Looks whether `current.json` names another version; if so loads it aside, proves it on its golden cases and swaps
@@ -245,9 +307,12 @@ impl Model {
     }
 
     fn refresh(&self) -> Result<Option<Version>, Error> {
-        let Inner { path, place, lanes, trust, current } = &*self.0;
+        let Inner { path, place, lanes, trust, current, shadow, .. } = &*self.0;
         let located = locate(path)?;
         let before = current.load();
+        if let Some(shadow) = shadow {
+            shadow.look_again(&before.signature.name, place, trust);
+        }
         if is_named(&located.folder, Some(before.signature.version)) {
             return Ok(None);
         }

@@ -90,6 +90,17 @@ pub(crate) fn gathered(ready: &Ready, flat: &[f64]) -> Vec<Array> {
     arrays.collect()
 }
 
+/// A flat answer as what the model answered; no warnings, which [`Model::run_one_into`](crate::Model) does not look for.
+pub(crate) fn spread(ready: &Ready, flat: &[f64]) -> Answers {
+    let mut start = 0;
+    let arrays = ready.engine.layout().into_iter().flat_map(|layout| &layout.outputs).map(|part| {
+        let values = part.gather(flat, flat.len().max(1), start);
+        start += part.width;
+        Array { shape: part.shape_of(1), values }
+    });
+    Answers::new(arrays.collect(), Vec::new(), Arc::clone(&ready.signature), ready.engine.kind())
+}
+
 /// The answer to checked inputs; with a deadline only to a single row.
 pub(crate) fn answer(ready: &Ready, arrays: &[Array], within: Option<Duration>) -> Result<Answers, Error> {
     let signature = Arc::clone(&ready.signature);

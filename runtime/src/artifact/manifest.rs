@@ -73,6 +73,8 @@ struct TrainingEntry {
     _window: Option<String>,
     #[serde(default, rename = "provenance")]
     _provenance: Option<Value>,
+    #[serde(default, rename = "distribution")]
+    _distribution: Option<Value>,
 }
 
 /// What a model is for.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::artifact::version::Version;
 use crate::surface::calendar::Calendar;
 
 /// What a key may hold.
@@ -23,6 +24,8 @@ pub(crate) enum Kind {
     Features(&'static [&'static str]),
     /// The place of a compiled model.
     Model,
+    /// The version of a model.
+    Version,
     /// A whole number within inclusive limits.
     Whole(u64, u64),
     /// One of three whole numbers.
@@ -71,6 +74,10 @@ pub(crate) fn check_value(path: &str, key: Key, value: &Value) -> Result<(), Str
             Some(Err(reason)) => return Err(reason),
             None => Some("a text".to_owned()),
         },
+        Kind::Version => {
+            let fits = value.as_str().is_some_and(|version| version.parse::<Version>().is_ok());
+            (!fits).then(|| "a version, 12 lower-case hex digits".to_owned())
+        }
         Kind::Model => return check_model_path(path, value),
         Kind::Whole(low, high) => (!value.as_u64().is_some_and(|number| (low..=high).contains(&number))).then(|| {
             if high == ANY {

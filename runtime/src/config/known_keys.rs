@@ -48,6 +48,11 @@ const KEYS: &[Key] = &[
     optional("runtime.data_dir", Kind::Path),
     optional("runtime.history_path", Kind::Path),
     optional("runtime.calendar", Kind::Calendar),
+    optional("runtime.log", Kind::Section),
+    optional("runtime.log.path", Kind::Path),
+    optional("runtime.log.max_mb", Kind::Number(0.01, 4096.0)),
+    optional("runtime.log.files", Kind::Whole(1, 1000)),
+    optional("runtime.log.queue_mb", Kind::Number(0.01, 1024.0)),
     key("gate", Kind::Section),
     key("gate.margin", Kind::Number(0.0, 1.0)),
     key("gate.confidence", Kind::Within(0.5, 1.0)),
@@ -58,10 +63,19 @@ const KEYS: &[Key] = &[
     key("trust.keys", Kind::Texts),
     key("trust.revoked", Kind::Texts),
     optional("trust.counter", Kind::Path),
+    key("drift", Kind::Section),
+    key("drift.psi", Kind::Number(0.0, 10.0)),
+    key("drift.ks", Kind::Number(0.0, 1.0)),
+    key("drift.outside", Kind::Number(0.0, 1.0)),
+    key("drift.novelty", Kind::Number(0.0, 1.0)),
+    key("drift.fallback", Kind::Number(0.0, 1.0)),
+    key("drift.calibration", Kind::Number(0.0, 1.0)),
+    key("drift.least_rows", Kind::Whole(10, 1_000_000)),
 ];
 
 /// The keys that each model has, before its own.
-const OF_EACH_MODEL: [Key; 2] = [key("enabled", Kind::Switch), key("model_path", Kind::Model)];
+const OF_EACH_MODEL: [Key; 3] =
+    [key("enabled", Kind::Switch), key("model_path", Kind::Model), optional("shadow", Kind::Version)];
 
 /// All keys with their whole paths, those of the models in their place.
 fn all() -> Vec<(String, Key)> {

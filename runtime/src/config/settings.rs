@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::artifact::trust::settings::Trust;
+use crate::artifact::version::Version;
 use crate::config::known_keys::check_all;
 use crate::engine::choice::EngineChoice;
 use crate::error::Error;
 use crate::io::files::{CONFIG_LIMIT, io_error, read_limited};
 use crate::io::json;
 use crate::io::text::unmarked;
+use crate::live::settings::LogSettings;
 use crate::models::keys::MODELS;
 use crate::surface::calendar::Calendar;
 
@@ -31,6 +33,8 @@ pub struct ModelConfig {
     pub enabled: bool,
     /// A model folder (with `current.json`), a version folder, or its `model.onnx`.
     pub model_path: PathBuf,
+    /// A version in the same folder that answers beside the one in use, for the log alone.
+    pub shadow: Option<Version>,
     /// The keys that only this model has, checked; its face reads them.
     pub(crate) own: Map<String, Value>,
 }
@@ -77,6 +81,8 @@ pub struct Config {
     pub history_path: PathBuf,
     /// Whose versions are loaded.
     pub trust: Trust,
+    /// Where answers are logged, if they are.
+    pub log: Option<LogSettings>,
     /// Which days are trading days.
     pub calendar: Calendar,
 }
@@ -151,6 +157,9 @@ impl Config {
             let model = ModelConfig {
                 enabled: enabled && switch(&format!("models.{name}.enabled"), true),
                 model_path: path(&format!("models.{name}.model_path"), &format!("artifacts/{name}")),
+                shadow: found(&format!("models.{name}.shadow"))
+                    .and_then(Value::as_str)
+                    .and_then(|version| version.parse().ok()),
                 own: own(name),
             };
             ((*name).to_owned(), model)
@@ -170,6 +179,7 @@ impl Config {
             data_dir: path("runtime.data_dir", "data"),
             history_path: path("runtime.history_path", "data/vol_history.sqlite"),
             trust: Trust::of_checked(found("trust"), root),
+            log: found("runtime.log").map(|section| LogSettings::of_checked(section, root)),
             calendar: found("runtime.calendar")
                 .and_then(Value::as_str)
                 .and_then(|name| Calendar::of_name(name).ok())

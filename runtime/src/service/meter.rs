@@ -19,6 +19,7 @@
 //! | `dollarbill_ml_call_seconds` | `model` | time of a call, of a batch as a whole |
 //! | `dollarbill_ml_cache_total` | `hit` | look-ups in the cache |
 //! | `dollarbill_ml_reloads_total` | `model`, `result` | new versions swapped in or refused |
+//! | `dollarbill_ml_log_rows_total` | `result` | rows of the log: `written`, `dropped` (the queue was full), `lost` |
 
 use tracing::Span;
 use tracing::field::{Empty, debug, display};
@@ -115,6 +116,11 @@ mod recording {
         metrics::counter!("dollarbill_ml_cache_total", "hit" => if hit { "true" } else { "false" }).increment(1);
     }
 
+    #[cfg(feature = "live")]
+    pub(crate) fn logged(result: &'static str, rows: u64) {
+        metrics::counter!("dollarbill_ml_log_rows_total", "result" => result).increment(rows);
+    }
+
     pub(crate) fn reload(model: impl Into<Label>, found: &Result<Option<Version>, Error>) {
         let result = match found {
             Ok(None) => return,
@@ -161,7 +167,12 @@ mod recording {
 
     pub(crate) fn cache(_: bool) {}
 
+    #[cfg(feature = "live")]
+    pub(crate) fn logged(_: &'static str, _: u64) {}
+
     pub(crate) fn reload(_: impl Into<Label>, _: &Result<Option<Version>, Error>) {}
 }
 
+#[cfg(feature = "live")]
+pub(crate) use recording::logged;
 pub(crate) use recording::{Label, cache, call, label, reload, start};

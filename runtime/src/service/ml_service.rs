@@ -7,6 +7,9 @@ use crate::artifact::version::Version;
 use crate::config::settings::Config;
 use crate::error::Error;
 use crate::io::text::nearest;
+use crate::live::Live;
+#[cfg(feature = "live")]
+use crate::live::log::LogHealth;
 use crate::models::registry::Faces;
 use crate::service::serving_slot::Served;
 
@@ -14,6 +17,7 @@ use crate::service::serving_slot::Served;
 pub struct Inner {
     pub(crate) config: Config,
     pub(crate) faces: Faces,
+    pub(crate) live: Option<Live>,
 }
 
 /// All models, ready for any number of threads; a clone is another handle to the same models.
@@ -59,11 +63,13 @@ impl MlService {
 
     /// Opens the models that are wanted; the fallback answers for the others.
     pub(crate) fn open_some(config: &Config, wanted: impl Fn(&str) -> bool) -> Result<Self, Error> {
-        Ok(Self::of(config.clone(), Faces::open(config, wanted)?))
+        let faces = Faces::open(config, wanted)?;
+        let live = config.log.as_ref().map(Live::open).transpose()?;
+        Ok(Self(Arc::new(Inner { config: config.clone(), faces, live })))
     }
 
     pub(crate) fn of(config: Config, faces: Faces) -> Self {
-        Self(Arc::new(Inner { config, faces }))
+        Self(Arc::new(Inner { config, faces, live: None }))
     }
 
     /// The version of a model in use; `None` when the fallback answers, or no model is called so.
@@ -94,6 +100,28 @@ impl MlService {
     #[must_use]
     pub fn refused(&self, model: &str) -> Option<String> {
         self.slot(model).and_then(Served::refused)
+    }
+
+    /// The version that answers beside the one in use, for the log alone (`models.<model>.shadow`), or why it does not;
+    /// `None` where the config names none.
+    #[must_use]
+    pub fn shadow(&self, model: &str) -> Option<Result<Version, String>> {
+        self.slot(model).and_then(Served::shadowed)
+    }
+
+    /// What became of the rows of the log (`runtime.log`) so far; `None` where nothing is logged.
+    #[cfg(feature = "live")]
+    #[must_use]
+    pub fn log_health(&self) -> Option<LogHealth> {
+        self.0.live.as_ref().map(Live::health)
+    }
+
+    /// Waits until every row is in the log, or could not be; false if that takes longer. The last handle to a service
+    /// that is dropped does so by itself; a process that ends without that loses the newest 20 milliseconds.
+    #[cfg(feature = "live")]
+    #[must_use]
+    pub fn flush_log(&self, within: std::time::Duration) -> bool {
+        self.0.live.as_ref().is_none_or(|live| live.flush(within))
     }
 
     fn slot(&self, model: &str) -> Option<&dyn Served> {

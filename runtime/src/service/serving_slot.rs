@@ -15,6 +15,7 @@ use crate::engine::choose::{Loading, load_proven};
 use crate::engine::loaded::Engine;
 use crate::engine::place::Place;
 use crate::error::Error;
+use crate::live::shadow::Shadow;
 use crate::service::meter;
 
 /// What a model with typed inputs and answers adds to the engine that runs it.
@@ -62,6 +63,7 @@ pub(crate) struct ServingSlot<F: Face> {
     /// Whether the model is served at all; if not it is never loaded.
     serves: bool,
     current: ArcSwap<State<F>>,
+    shadow: Option<Arc<Shadow<F>>>,
 }
 
 /// A slot whatever model it holds.
@@ -74,6 +76,9 @@ pub(crate) trait Served {
     /// Why the installed model is refused, if it is.
     fn refused(&self) -> Option<String>;
 
+    /// The version that answers beside it, or why it does not; `None` where the config names none.
+    fn shadowed(&self) -> Option<Result<Version, String>>;
+
     /// Looks whether another version is current; if so proves it aside and swaps it in, in one step.
     ///
     /// Calls that run meanwhile finish on the version they began with. On an error the slot stays as it was.
@@ -84,7 +89,9 @@ impl<F: Face> ServingSlot<F> {
     /// A loaded model, the fallback where the config allows it, or the error.
     pub(crate) fn open(config: &Config, wanted: bool) -> Result<Self, Error> {
         let model = configured(config, F::NAME)?;
-        let slot = |state| Self { serves: wanted && model.enabled, current: ArcSwap::from_pointee(state) };
+        let shadow = if wanted && model.enabled { Shadow::open(config)? } else { None };
+        let serves = wanted && model.enabled;
+        let slot = |state| Self { serves, current: ArcSwap::from_pointee(state), shadow };
         if !wanted {
             let cause = "not opened in this process".to_owned();
             return Ok(slot(State::Off { why: Why::Disabled, cause }));
@@ -121,12 +128,16 @@ impl<F: Face> ServingSlot<F> {
     /// A fake, which no version can replace; `None`: the fallback answers.
     pub(crate) fn fixed(answer: Option<F::Fixed>) -> Self {
         let off = || State::Off { why: Why::Disabled, cause: "the fake was given no answer".to_owned() };
-        Self { serves: false, current: ArcSwap::from_pointee(answer.map_or_else(off, State::Fixed)) }
+        Self { serves: false, current: ArcSwap::from_pointee(answer.map_or_else(off, State::Fixed)), shadow: None }
     }
 
     /// What is in it now; it stays usable while another version is swapped in.
     pub(crate) fn load(&self) -> Guard<Arc<State<F>>> {
         self.current.load()
+    }
+
+    pub(crate) fn shadow(&self) -> Option<&Arc<Shadow<F>>> {
+        self.shadow.as_ref()
     }
 
     fn refresh(&self, config: &Config) -> Result<Option<Version>, Error> {
@@ -158,9 +169,17 @@ impl<F: Face> Served for ServingSlot<F> {
         }
     }
 
+    fn shadowed(&self) -> Option<Result<Version, String>> {
+        let shadow = self.shadow.as_ref()?;
+        Some(shadow.load().as_ref().as_ref().map(|_| shadow.version).map_err(Clone::clone))
+    }
+
     fn reload(&self, config: &Config) -> Result<Option<Version>, Error> {
         if !self.serves {
             return Ok(None);
+        }
+        if let Some(shadow) = &self.shadow {
+            shadow.look_again(config);
         }
         let _span = meter::reload_span(F::NAME).entered();
         let found = self.refresh(config);
@@ -175,7 +194,7 @@ pub(crate) fn is_named(folder: &Path, version: Option<Version>) -> bool {
     named.is_some() && named == version
 }
 
-fn load<F: Face>(config: &Config, place: &Place, located: &Located) -> Result<F, Error> {
+pub(crate) fn load<F: Face>(config: &Config, place: &Place, located: &Located) -> Result<F, Error> {
     let folder = &located.folder;
     let admitted = admit(located, &config.trust)?;
     let loading = Loading { place, folder, asked: Some(F::NAME), lanes: config.lanes };

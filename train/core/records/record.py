@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from train.core.errors import PipelineError
 from train.core.files import json_bytes, read_json, write_atomic
+from train.core.records.distribution import Distribution
 
 RECORD_FILE = "training.json"
 
@@ -86,7 +87,7 @@ class TrainingRecord(_Strict):
     `sample` holds inputs on the model's own scale (tensor name -> nested lists; None for NaN) from which `export` makes
     the golden cases; `feature_ranges` the smallest and largest value of each input column seen in training. `window` is
     the SHA-256 of the gate's window (`train.core.records.window`), `trained_at` a time in UTC, which nothing but a look
-    at the model's age reads.
+    at the model's age reads; `distribution` what live data is held against.
     """
 
     model: str
@@ -103,6 +104,7 @@ class TrainingRecord(_Strict):
     window: str | None = None
     provenance: Provenance | None = None
     trained_at: str | None = None
+    distribution: Distribution | None = None
 
 
 def library_versions(*names: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from train.core.tables.unpacked import DAMAGED, PARQUET, check_size, packing, un
 from train.signal_classifier.contract import HISTORY_LABELS, HISTORY_OPTIONAL, SIGNAL_NAMES
 from train.signal_classifier.history.trade_rows import Rejection, RowReader, Trade, in_utc
 
-_NAMES = dict.fromkeys(
+SPELLINGS = dict.fromkeys(
     (
         "p/l",
         "p&l",
@@ -96,7 +96,7 @@ def open_history(path: Path) -> HistoryFile:
             holds no number at all, or a decimal mark that cannot be told.
     """
     records = _records(path)
-    header = tuple(_NAMES.get(name, name) for name in (name.strip().lower() for name in next(records)[1]))
+    header = tuple(SPELLINGS.get(name, name) for name in (name.strip().lower() for name in next(records)[1]))
     _check_header(path, header)
     places = [(at, Spelling()) for at, name in enumerate(header) if name in {*SIGNAL_NAMES, "pnl"}]
     wanted = {*SIGNAL_NAMES, *HISTORY_LABELS}

@@ -86,7 +86,7 @@ class RowReader:
             return None
         row = {name: cell.strip() for name, cell in zip(self.header, cells, strict=True)}
         try:
-            return self._outcome(row, where)[0]
+            return self.outcome(row, where)[0]
         except (BadRow, PipelineError):
             text = row.get("pnl", "").replace(MINUS, "-")
             if not any(letter.isdigit() for letter in text):
@@ -108,10 +108,16 @@ class RowReader:
         closed = _time(row["closed"], "closed") if "closed" in row else None
         if closed is not None and (time is None or (closed.tzinfo is None) != (time.tzinfo is None) or closed < time):
             raise BadRow("closed", "field 'closed' must be a time like that of 'timestamp' and not before it")
-        profitable, pnl = self._outcome(row, where)
+        profitable, pnl = self.outcome(row, where)
         return Trade(line, tuple(features), profitable, time, row.get("symbol", "").upper(), pnl, closed)
 
-    def _outcome(self, row: dict[str, str], where: str) -> tuple[bool, float | None]:
+    def outcome(self, row: dict[str, str], where: str) -> tuple[bool, float | None]:
+        """Whether a trade was profitable, and its pnl in $, None where no such column is.
+
+        Raises:
+            BadRow: it has no outcome yet, or one that cannot be read.
+            PipelineError: a label is not 0/1.
+        """
         outcomes = []
         earned: float | None = None
         for name in (n for n in HISTORY_LABELS if n in row):

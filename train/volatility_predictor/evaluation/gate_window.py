@@ -27,7 +27,7 @@ def gate_window(series: Sequence[Series], first: Sequence[int]) -> Window:
         },
         # Files that end on one day agree on the others, too, but for holidays.
         moments=ends.day - np.array([len(one.iv) for one in series], dtype=np.int64)[ends.series],
-        measures=Measures(horizons={_measure(horizon): horizon for horizon in HORIZONS}),
+        measures=measures(),
     )
     answer = np.repeat(persistence[:, None], len(HORIZONS), axis=1)
     return Window(window.arrays, window.moments, window.measures, {PERSISTENCE: losses(window, answer)})
@@ -56,6 +56,22 @@ def losses(window: Window, predicted: Floats) -> dict[str, Floats]:
             scale = float(np.mean((today - outcome) ** 2)) if len(mine) else 0.0
             loss[mine] = (predicted[mine, column] - outcome) ** 2 / scale if scale > 0.0 else np.nan
         result[_measure(horizon)] = loss
+    return result
+
+
+def measures() -> Measures:
+    """What is measured, and how far it looks ahead."""
+    return Measures(horizons={_measure(horizon): horizon for horizon in HORIZONS})
+
+
+def outcomes(window: Window) -> Floats:
+    """What came, float64 [row, horizon], NaN where it is not known yet."""
+    series, ends = _series(window), _ends(window)
+    result = np.full((len(ends), len(HORIZONS)), np.nan)
+    for column, horizon in enumerate(HORIZONS):
+        for number, one in enumerate(series):
+            mine = np.flatnonzero((ends.series == number) & (ends.day + horizon < len(one.iv)))
+            result[mine, column] = one.iv[ends.day[mine] + horizon]
     return result
 
 

@@ -16,6 +16,7 @@ from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.network.combination import Source
 from train.volatility_predictor.network.gaps import WINDOW_DAYS
 from train.volatility_predictor.network.windows import Ends, Series, every_end, hide_features, windows
+from train.volatility_predictor.store.kept_days import is_kept, kept_days
 from train.volatility_predictor.surfaces.chain_rows import is_chain
 from train.volatility_predictor.surfaces.simulator import simulate_surfaces
 from train.volatility_predictor.surfaces.surface_days import SurfaceHistory, read_days
@@ -77,7 +78,10 @@ def read_pool(files: Sequence[SeriesFile], show: Callable[[str], None]) -> Pool:
         PipelineError: a file is wrong, undated, or holds fewer than 300 days.
     """
     series, dates, validation, test = [], [], [], []
-    for file, history in _histories(files):
+    histories = _histories(files)
+    if not histories:
+        raise PipelineError(f"{files[0].path}: no symbol has {LEAST_DAYS} days yet; observe more, or add files")
+    for file, history in histories:
         for note in history.notes:
             show(f"warning: {file.path}: {note}")
         known = [date for date in history.dates if date is not None]
@@ -94,26 +98,37 @@ def read_pool(files: Sequence[SeriesFile], show: Callable[[str], None]) -> Pool:
         dates.append(days)
         validation.append(int(stop * 0.8))
         test.append(stop)
-    return Pool(series, dates, validation, test, _record(files, dates, test))
+    seen = [file.path.name for file, _ in histories]
+    return Pool(series, dates, validation, test, _record(files, seen, dates, test))
 
 
-def _record(files: Sequence[SeriesFile], dates: Sequence[NDArray[np.datetime64]], test: Sequence[int]) -> DataRecord:
-    """What fits saw of the files: the days before those for tests."""
-    seen = [f"{file.path.name} to {days[stop - 1]}" for file, days, stop in zip(files, dates, test, strict=True)]
+def _record(
+    files: Sequence[SeriesFile], names: Sequence[str], dates: Sequence[NDArray[np.datetime64]], test: Sequence[int]
+) -> DataRecord:
+    """What fits saw of the files: the days before those for tests; `names`: of each series' file."""
+    seen = [f"{name} to {days[stop - 1]}" for name, days, stop in zip(names, dates, test, strict=True)]
     return DataRecord(
         source=", ".join(seen),
-        sha256=sha256_hex(b"".join(read_bytes(file.path) for file in files)),
+        sha256=sha256_hex(b"".join(_content(file.path) for file in files)),
         rows=sum(test),
         first_date=str(min(days[0] for days in dates)),
         last_date=str(max(days[stop - 1] for days, stop in zip(dates, test, strict=True))),
     )
 
 
+def _content(path: Path) -> bytes:
+    """What a fingerprint is made of; of what grows and is packed in ways of its own, the days."""
+    return repr(sorted(kept_days(path)[0].items())).encode() if is_kept(path) else read_bytes(path)
+
+
 def _histories(files: Sequence[SeriesFile]) -> list[tuple[SeriesFile, SurfaceHistory]]:
     """One history a file; chains of one symbol, a day a file, are one history together."""
     found: list[tuple[SeriesFile, SurfaceHistory]] = []
     chains: dict[str, list[tuple[SeriesFile, SurfaceHistory]]] = {}
+    kept = [file for file in files if is_kept(file.path)]
     for file in files:
+        if file in kept:
+            continue
         history = read_days(file.path)
         if is_chain(file.path):
             chains.setdefault(history.symbol, []).append((file, history))
@@ -134,7 +149,52 @@ def _histories(files: Sequence[SeriesFile]) -> list[tuple[SeriesFile, SurfaceHis
         notes = tuple(note for _, part in parts for note in part.notes)
         dropped = tuple(line for _, part in parts for line in part.dropped)
         found.append((parts[0][0], SurfaceHistory(symbol, tuple(order), features, dropped, grids, notes)))
-    return found
+    return with_kept_days(found, kept)
+
+
+def with_kept_days(
+    found: list[tuple[SeriesFile, SurfaceHistory]], kept: Sequence[SeriesFile]
+) -> list[tuple[SeriesFile, SurfaceHistory]]:
+    """Histories with the later days that history stores and logs know of their symbols.
+
+    Further symbols are histories of their own, if they have days enough. Of a day in several places the first counts.
+    """
+    days: dict[str, dict[dt.date, tuple[float, ...]]] = {}
+    notes: dict[str, list[str]] = {}
+    files: dict[str, SeriesFile] = {}
+    for file in kept:
+        symbols, said = kept_days(file.path)
+        for symbol, known in symbols.items():
+            days[symbol] = {**known, **days.get(symbol, {})}
+            files.setdefault(symbol, file)
+            notes.setdefault(symbol, []).extend(said)
+    result = [
+        (file, _continued(history, days.pop(history.symbol, {}), notes.get(history.symbol, [])))
+        for file, history in found
+    ]
+    for symbol, known in sorted(days.items()):
+        if len(known) >= LEAST_DAYS:
+            order = sorted(known)
+            features = np.array([known[day] for day in order])
+            result.append(
+                (files[symbol], SurfaceHistory(symbol, tuple(order), features, (), None, tuple(notes[symbol])))
+            )
+    return result
+
+
+def _continued(
+    history: SurfaceHistory, known: dict[dt.date, tuple[float, ...]], notes: Sequence[str]
+) -> SurfaceHistory:
+    last = max((date for date in history.dates if date is not None), default=None)
+    later = sorted(day for day in known if last is not None and day > last)
+    if not later:
+        return history
+    features = np.concatenate([history.features, np.array([known[day] for day in later])])
+    grids = history.grids
+    if grids is not None:
+        grids = np.concatenate([grids, np.full((len(later), *grids.shape[1:]), np.nan)])
+    said = (*history.notes, *notes, f"{len(later)} later days of {history.symbol} from what was kept since")
+    return SurfaceHistory(history.symbol, (*history.dates, *later), features, history.dropped, grids, said)
 
 
 def simulated_series(symbols: int, days: int, seed: int) -> list[Series]:

@@ -167,6 +167,12 @@ class HistoryStore:
         features = np.array(table, dtype=np.float64).reshape(-1, len(DAILY_FEATURES))
         return SurfaceHistory(symbol, tuple(dt.date.fromisoformat(row[1]) for row in rows), features, ())
 
+    def symbols(self) -> list[str]:
+        """The symbols of which it holds a day."""
+        with self._explained():
+            rows = self._connection.execute("SELECT DISTINCT symbol FROM day ORDER BY symbol").fetchall()
+        return [str(row[0]) for row in rows]
+
     def _stamp(self) -> tuple[int, int]:
         names = ("application_id", "user_version")
         first, second = (int(self._connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names)

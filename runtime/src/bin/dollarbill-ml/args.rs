@@ -16,6 +16,7 @@ const EXAMPLES: &str = r#"Examples:
   dollarbill-ml predict --symbol TSLA
   dollarbill-ml signals chain.csv --model-iv 0.3 | dollarbill-ml classify-batch -
   dollarbill-ml run artifacts/churn customers.csv -o answers.csv
+  tail -f signals.ndjson | dollarbill-ml serve --log data/live.ndjson
   dollarbill-ml check
 
 Exit codes: 0 done, 1 a model is not in parity with its original, 2 it could not be done, 3 the answer of `classify` or
@@ -55,6 +56,9 @@ pub(crate) struct Arguments {
     /// Which days are trading days, whatever the config says: weekdays, 24/7 or the code (MIC) of an exchange, as XNYS
     #[arg(long, global = true, value_name = "CALENDAR", value_parser = calendar)]
     pub(crate) calendar: Option<Calendar>,
+    /// Log what is asked and answered to this file, whatever the config says; `off` logs nothing
+    #[arg(long, global = true, value_name = "FILE|off")]
+    pub(crate) log: Option<PathBuf>,
     /// Say on stderr what is going on
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
@@ -183,6 +187,9 @@ pub(crate) enum Command {
         #[arg(long, conflicts_with = "rows")]
         signature: bool,
     },
+    /// Signals as they come on stdin, one JSON object a line; the whole answer of each on stdout, and new versions let in
+    /// meanwhile. A `tag` in the object stands in the answer, and in the log
+    Serve,
     /// Integrity, contract and golden cases of what is installed
     Check {
         /// An artifacts folder, a model folder or a version folder [default: the models of the config]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dollarbill_ml::artifact::{self, Evaluator, Place};
 use dollarbill_ml::trust::Trust;
-use dollarbill_ml::{Config, Error};
+use dollarbill_ml::{Config, Error, live_log};
 
 use crate::out::{cannot, create, print};
 
@@ -15,13 +15,13 @@ const EVALUATE_CHUNK: usize = 8192;
 
 pub(crate) fn check(named: Option<&Path>, path: Option<PathBuf>, chosen: impl Fn(Place) -> Place) -> Result<(), Error> {
     // A path may lead to a candidate, which is signed when it comes into use; the config leads to what is served.
-    let (place, paths, trust) = if let Some(path) = path {
-        (Place::find(named)?, artifact::installed(&path)?, Trust::default())
+    let (place, paths, trust, log) = if let Some(path) = path {
+        (Place::find(named)?, artifact::installed(&path)?, Trust::default(), None)
     } else {
         let config = Config::find(named)?;
         let models = config.models.values();
         let paths = models.filter(|model| model.enabled).map(|model| model.model_path.clone()).collect();
-        (Place::of(&config), paths, config.trust)
+        (Place::of(&config), paths, config.trust, config.log)
     };
     let place = chosen(place);
     if paths.is_empty() {
@@ -36,6 +36,18 @@ pub(crate) fn check(named: Option<&Path>, path: Option<PathBuf>, chosen: impl Fn
             ))?,
             Err(error) => failures.push(error),
         }
+    }
+    if let Some(log) = log {
+        let found = live_log::check(&log.path)?;
+        print(&format!(
+            "log {}: {} answers in {} files; missing: {} dropped, {} lost; broken lines: {}\n",
+            found.path.display(),
+            found.rows,
+            found.files,
+            found.dropped,
+            found.lost,
+            found.broken
+        ))?;
     }
     // The last decides the exit code: what could not be checked weighs more than what is not in parity.
     failures.sort_by_key(|error| !matches!(error, Error::Parity { .. }));

@@ -3,20 +3,24 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use dollarbill_ml::artifact::Place;
 use dollarbill_ml::chain::ChainReading;
+use dollarbill_ml::live_log::{LogHealth, LogSettings};
 use dollarbill_ml::surface::{Calendar, Reading};
 use dollarbill_ml::{Config, Error, MlService, Observing, TradeSignal, Warning, batch};
 use jiff::civil::Date;
 
 use crate::args::{Arguments, ChainArguments, Command};
 use crate::out::{Progress, cannot, print, print_json, write_whole};
-use crate::{artifacts, chain, run_model, store};
+use crate::{artifacts, chain, run_model, serve, store};
 
 /// A signal on stdin is one small object.
 const LONGEST_SIGNAL: u64 = 1 << 16;
+/// How long a command waits for the log before it ends.
+pub(crate) const LOG_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How a command ended that could do what it was asked for.
 pub(crate) enum Done {
@@ -35,8 +39,10 @@ impl Done {
 pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
     let (named, engine, calendar) = (arguments.config.as_deref(), arguments.engine, arguments.calendar);
     let place = |place: Place| engine.into_iter().fold(place, Place::engine);
+    let log = arguments.log;
     let config = || -> Result<Config, Error> {
         let mut config = Config::find(named)?;
+        config.log = logged(log.as_deref(), config.log);
         config.fallback &= !arguments.no_fallback;
         // One process, one thread: more sessions would only cost start-up time.
         config.lanes = 1;
@@ -68,8 +74,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
             let place = place(Place::find(named)?).cross_check(false);
-            run_model::run((place, run_model::trust(named)?), &dir, rows.as_deref(), output.as_deref())
+            let (trust, config_log) = run_model::trust_and_log(named)?;
+            let log = logged(log.as_deref(), config_log);
+            run_model::run((place, trust, log), &dir, rows.as_deref(), output.as_deref())
         }
+        Command::Serve => serve::serve(&config()?),
         Command::Check { path } => artifacts::check(named, path, place),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -83,6 +92,31 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
     .map(|()| Done::Well)
 }
 
+/// Where answers are logged: as the command line says, else as the config does.
+fn logged(asked: Option<&Path>, config: Option<LogSettings>) -> Option<LogSettings> {
+    match asked {
+        None => config,
+        Some(path) if path == Path::new("off") => None,
+        Some(path) => Some(match config {
+            Some(mut settings) => {
+                path.clone_into(&mut settings.path);
+                settings
+            }
+            None => LogSettings::at(path),
+        }),
+    }
+}
+
+/// What is missing in the log, said before the process ends.
+pub(crate) fn say_losses(flushed: bool, health: Option<&LogHealth>) {
+    let Some(health) = health else { return };
+    let missing = health.dropped + health.lost + if flushed { 0 } else { health.waiting };
+    if missing > 0 {
+        let why = health.error.as_deref().unwrap_or("they came faster than they are written");
+        tracing::warn!("{missing} rows are missing in the log: {why}");
+    }
+}
+
 fn reading_of(what: ChainArguments, calendar: Option<Calendar>) -> ChainReading {
     let ChainArguments { rate, symbol, date, accept } = what;
     let weekends = calendar.is_some_and(|calendar| calendar.name() == "24/7");
@@ -94,6 +128,7 @@ fn classify(config: &Config, signal: &str, json: bool) -> Result<Done, Error> {
     let signal = TradeSignal::from_json(text.trim())?;
     let service = MlService::open_signals(config)?;
     let answer = service.classify(&signal)?;
+    say_losses(service.flush_log(LOG_PATIENCE), service.log_health().as_ref());
     for warning in answer.warnings.iter() {
         // What made the fallback answer is on stderr already.
         if !matches!(warning, Warning::ModelDisabled | Warning::ModelRefused | Warning::ModelFailed) {
@@ -131,6 +166,7 @@ fn classify_batch(config: &Config, file: &Path, output: Option<&Path>) -> Result
     let done =
         write_whole(output, |out| batch::classify_stream(&service, input, out, &name, |rows| progress.show(rows)))?;
     progress.finish();
+    say_losses(service.flush_log(LOG_PATIENCE), service.log_health().as_ref());
     let _ = writeln!(io::stderr(), "{done}");
     Ok(())
 }
@@ -154,6 +190,7 @@ fn predict(
         (None, Some(date)) => service.forecast_on(symbol, date)?,
         (None, None) => service.forecast(symbol)?,
     };
+    say_losses(service.flush_log(LOG_PATIENCE), service.log_health().as_ref());
     // What made the fallback answer is on stderr already.
     for warning in forecast.warnings.iter().filter(|warning| !warning.starts_with("fallback: ")) {
         tracing::warn!("{warning}");

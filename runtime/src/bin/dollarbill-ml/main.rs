@@ -8,6 +8,7 @@ mod chain;
 mod commands;
 mod out;
 mod run_model;
+mod serve;
 mod store;
 
 use std::io::{self, Write};

@@ -6,13 +6,15 @@ use std::path::Path;
 
 use dollarbill_ml::any_model::answer_stream;
 use dollarbill_ml::artifact::Place;
+use dollarbill_ml::live_log::LogSettings;
 use dollarbill_ml::trust::Trust;
 use dollarbill_ml::{Config, Error, Model};
 
+use crate::commands::{LOG_PATIENCE, say_losses};
 use crate::out::{Progress, cannot, print, write_whole};
 
 pub(crate) fn run(
-    (place, trust): (Place, Trust),
+    (place, trust, log): (Place, Trust, Option<LogSettings>),
     folder: &Path,
     rows: Option<&str>,
     output: Option<&Path>,
@@ -20,19 +22,25 @@ pub(crate) fn run(
     // The file first: a mistake in it should not wait for the model.
     let input = rows.map(open).transpose()?;
     // One process, one thread: more sessions would only cost start-up time.
-    let model = Model::options().lanes(1).place(place).trust(trust).open(folder)?;
+    let options = Model::options().lanes(1).place(place).trust(trust);
+    let options = match log.filter(|_| input.is_some()) {
+        Some(log) => options.log(log),
+        None => options,
+    };
+    let model = options.open(folder)?;
     let Some((name, input)) = input else { return print(&model.signature().to_string()) };
     let mut progress = Progress::new();
     write_whole(output, |out| answer_stream(&model, input, out, &name, |rows| progress.show(rows)))?;
     progress.finish();
+    say_losses(model.flush_log(LOG_PATIENCE), model.log_health().as_ref());
     Ok(())
 }
 
-/// Whose versions are served: what the config says, where there is one.
-pub(crate) fn trust(named: Option<&Path>) -> Result<Trust, Error> {
+/// Whose versions are served, and where answers are logged: what the config says, where there is one.
+pub(crate) fn trust_and_log(named: Option<&Path>) -> Result<(Trust, Option<LogSettings>), Error> {
     match Config::find(named) {
-        Ok(config) => Ok(config.trust),
-        Err(Error::ConfigMissing { .. }) => Ok(Trust::default()),
+        Ok(config) => Ok((config.trust, config.log)),
+        Err(Error::ConfigMissing { .. }) => Ok((Trust::default(), None)),
         Err(error) => Err(error),
     }
 }

@@ -11,6 +11,7 @@ use crate::models::signal_classifier::answer::{Classification, Recommendation, W
 use crate::models::signal_classifier::contract::Limits;
 use crate::models::signal_classifier::face::{SignalModel, Signals};
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_CLASSIFIER};
+use crate::models::signal_classifier::live::LoggedSignal;
 use crate::models::signal_classifier::rule::rule_score;
 use crate::models::signal_classifier::signal::TradeSignal;
 use crate::models::signal_classifier::units::contradictions;
@@ -63,7 +64,7 @@ impl MlService {
     /// [`Error::Signal`] when a field is out of range; [`Error::NoFallback`] when the model cannot answer and the
     /// config forbids the fallback.
     pub fn classify(&self, signal: &TradeSignal) -> Result<Classification, Error> {
-        self.one(signal, None)
+        self.one(signal, None, None)
     }
 
     /// As [`MlService::classify`], but gives up when all sessions stay busy for so long.
@@ -71,10 +72,19 @@ impl MlService {
     /// # Errors
     /// [`Error::Deadline`] besides those of [`MlService::classify`].
     pub fn classify_within(&self, signal: &TradeSignal, within: Duration) -> Result<Classification, Error> {
-        self.one(signal, Some(within))
+        self.one(signal, Some(within), None)
     }
 
-    fn one(&self, signal: &TradeSignal, within: Option<Duration>) -> Result<Classification, Error> {
+    /// As [`MlService::classify`]; the log holds the answer under a name of yours, by which its outcome is found again.
+    /// Without a log (`runtime.log`) the name says nothing.
+    ///
+    /// # Errors
+    /// As [`MlService::classify`].
+    pub fn classify_tagged(&self, signal: &TradeSignal, tag: &str) -> Result<Classification, Error> {
+        self.one(signal, None, Some(tag))
+    }
+
+    fn one(&self, signal: &TradeSignal, within: Option<Duration>, tag: Option<&str>) -> Result<Classification, Error> {
         let span = meter::classify_span().entered();
         let timer = meter::start();
         let result = self.answer(signal, within);
@@ -86,7 +96,17 @@ impl MlService {
             result.as_ref().err(),
         );
         meter::answered(&span, result.as_ref().map(|answer| (answer.source, answer.model_version)));
+        if let Ok(answer) = &result {
+            self.log_signal(signal, answer, tag);
+        }
         result
+    }
+
+    fn log_signal(&self, signal: &TradeSignal, answer: &Classification, tag: Option<&str>) {
+        if let Some(live) = &self.inner().live {
+            let shadow = self.signals().slot.shadow().cloned();
+            live.push(LoggedSignal { signal: *signal, answer: *answer, tag: tag.map(Into::into), shadow });
+        }
     }
 
     fn answer(&self, signal: &TradeSignal, within: Option<Duration>) -> Result<Classification, Error> {
@@ -147,6 +167,9 @@ impl MlService {
         let result = self.answer_batch(signals, out);
         let fallback = out.iter().filter(|answer| answer.source == Source::Fallback).count();
         meter::call(SIGNAL_CLASSIFIER, timer, [out.len() - fallback, fallback], result.as_ref().err());
+        for (signal, answer) in signals.iter().zip(&*out) {
+            self.log_signal(signal, answer, None);
+        }
         result
     }
 
@@ -269,7 +292,7 @@ impl By {
     }
 }
 
-fn probability(answer: f64) -> Result<f64, Error> {
+pub(crate) fn probability(answer: f64) -> Result<f64, Error> {
     if (0.0..=1.0).contains(&answer) {
         Ok(answer)
     } else {

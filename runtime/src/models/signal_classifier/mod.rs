@@ -9,6 +9,7 @@ pub(crate) mod contract;
 pub(crate) mod drop_in;
 pub(crate) mod face;
 pub(crate) mod keys;
+pub(crate) mod live;
 pub(crate) mod novelty;
 pub(crate) mod options;
 pub(crate) mod raw_signal;

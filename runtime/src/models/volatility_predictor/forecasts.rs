@@ -16,6 +16,7 @@ use crate::models::volatility_predictor::face::{Forecasts, VolatilityModel};
 use crate::models::volatility_predictor::forecast::VolatilityForecast;
 use crate::models::volatility_predictor::keys::VOLATILITY_PREDICTOR;
 use crate::models::volatility_predictor::known::KnownDays;
+use crate::models::volatility_predictor::live::LoggedForecast;
 use crate::service::meter;
 use crate::service::ml_service::MlService;
 use crate::service::serving_slot::State;
@@ -173,6 +174,7 @@ impl MlService {
             let mut forecast = self.answer_days(&known.days, &known.place, known.todo, known.stored)?;
             forecast.warnings.extend(known.warnings);
             forecast.notes = known.notes;
+            self.log_forecast(&forecast, known.days);
             Ok(forecast)
         });
         meter::answered(&span, result.as_ref().map(|forecast| (forecast.source, forecast.model_version)));
@@ -180,6 +182,14 @@ impl MlService {
         let answers = [1 - usize::from(fallback), usize::from(fallback)];
         meter::call(VOLATILITY_PREDICTOR, timer, answers, result.as_ref().err());
         result
+    }
+
+    fn log_forecast(&self, forecast: &VolatilityForecast, days: Vec<SurfaceDay>) {
+        if let Some(live) = &self.inner().live {
+            let shadow = self.forecasts().slot.shadow().cloned();
+            let days = if shadow.is_some() { days } else { Vec::new() };
+            live.push(LoggedForecast { forecast: forecast.clone(), days, shadow });
+        }
     }
 
     fn answer_days(

@@ -13,5 +13,6 @@ pub(crate) mod forecast_surface;
 pub(crate) mod forecasts;
 pub(crate) mod keys;
 pub(crate) mod known;
+pub(crate) mod live;
 pub(crate) mod options;
 pub(crate) mod score;

@@ -1,0 +1,205 @@
+"""`python -m verify drift LOG`: what has moved since training, on a terminal, as JSON and as a page."""
+
+import argparse
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.table import Table
+
+from export.artifact.manifest import Manifest, read_manifest
+from export.artifact.version_folder import CURRENT, version_folder
+from train.config import DEFAULT_CONFIG, default_config, load_config
+from train.core import cli
+from train.core.config_sections import Drift as Thresholds
+from train.core.errors import PipelineError
+from train.core.files import json_bytes, write_atomic
+from train.core.records.live_log import LiveLog, read_live_log
+from train.model import Model
+from train.registry import models
+from verify.drift.facts import FORMAT, Drift, DriftReport
+from verify.drift.measure import input_columns, measured, names_moved
+from verify.drift.quality import quality_of
+
+NOTHING = "holds no answer of"
+OPTIONS = ("psi", "ks", "outside", "novelty", "fallback", "calibration")
+
+
+def drift_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m verify drift`."""
+    command = argparse.ArgumentParser(
+        prog="python -m verify drift",
+        description="A log of live answers against what the model was trained on, and against what came of them. "
+        "Exit codes: 0 nothing has moved, 1 something has (it is named), 2 could not tell.",
+    )
+    command.add_argument(
+        "logs", nargs="+", type=Path, metavar="LOG", help="the log's path (closed files are read with it), or folders"
+    )
+    command.add_argument(
+        "--model", metavar="MODEL", help="a name, or the folder of a model of your own (default: all in the log)"
+    )
+    command.add_argument("--version", metavar="VERSION", help="whose training and answers (default: the one in use)")
+    command.add_argument(
+        "--outcomes", nargs="+", type=Path, default=[], metavar="FILE", help="what came of the answers"
+    )
+    command.add_argument(
+        "--from", dest="first", type=dt.date.fromisoformat, metavar="YYYY-MM-DD", help="answers since that day"
+    )
+    command.add_argument(
+        "--to", dest="last", type=dt.date.fromisoformat, metavar="YYYY-MM-DD", help="answers up to that day"
+    )
+    command.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the report as data")
+    command.add_argument("--config", type=Path, metavar="FILE", help=f"default: {DEFAULT_CONFIG}")
+    command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
+    for name in OPTIONS:
+        command.add_argument(f"--{name}", type=_threshold(name), metavar="X", help=f"in the place of drift.{name}")
+    return command
+
+
+def _threshold(name: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            return float(getattr(Thresholds.model_validate({name: float(text)}), name))
+        except ValueError as error:
+            limits = "0 to 10" if name == "psi" else "0 to 1"
+            raise argparse.ArgumentTypeError(f"must be a number, {limits}, found {text!r}") from error
+
+    return read
+
+
+def run_drift(options: argparse.Namespace) -> int:
+    """Measure, show, write; 1 where something has moved."""
+    config = default_config() if options.config is None else load_config(options.config)
+    given = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
+    thresholds = config.drift.model_copy(update=given)
+    found = [_one(name, options, thresholds) for name in _asked(options)]
+    drifts = [drift for drift in found if drift is not None]
+    if not drifts:
+        raise PipelineError(f"{', '.join(map(str, options.logs))}: {NOTHING} {', '.join(models())}")
+    report = DriftReport(format=FORMAT, thresholds=thresholds.model_dump(), models=drifts)
+    for drift in drifts:
+        _show(drift)
+    if options.json is not None:
+        write_atomic(options.json, json_bytes(report.model_dump(mode="json")))
+    if options.html is not None:
+        from verify.drift.page import page
+
+        write_atomic(options.html, page(report))
+        cli.show(f"{options.html}: written")
+    for line in names_moved(drifts):
+        cli.show(f"moved: {line}")
+    return cli.EXIT_NOT_IN_PARITY if any(drift.moved for drift in drifts) else cli.EXIT_GOOD
+
+
+def _asked(options: argparse.Namespace) -> list[str]:
+    if options.model is not None:
+        return [options.model]
+    if options.version is not None:
+        raise PipelineError("--version needs the model whose version it is: --model MODEL")
+    return list(models())
+
+
+def _one(name: str, options: argparse.Namespace, thresholds: Thresholds) -> Drift | None:
+    """One model's drift; None where the log holds nothing of it, and it was not asked for by name."""
+    model = models().get(name)
+    folder = options.artifacts / name if model is not None else Path(name)
+    version = version_folder(folder, CURRENT) if options.version is None else folder / options.version
+    if version is None or not version.is_dir():
+        if options.model is None:
+            return None
+        raise PipelineError(f"{folder}: holds no version {options.version or 'in use'}")
+    manifest = read_manifest(version)
+    columns = [column.name for column in input_columns(manifest)]
+    try:
+        log = read_live_log(options.logs, model=manifest.model, columns=columns)
+    except PipelineError as error:
+        if options.model is None and NOTHING in str(error) and "contract" not in str(error):
+            return None
+        raise
+    return _drift(_within(log, options), model, manifest, version.name, options, thresholds)
+
+
+def _drift(
+    log: LiveLog,
+    model: Model | None,
+    manifest: Manifest,
+    version: str,
+    options: argparse.Namespace,
+    thresholds: Thresholds,
+) -> Drift:
+    quality = None
+    if options.outcomes:
+        if model is None:
+            raise PipelineError(f"{manifest.model}: not a model of this house: what an outcome is, is not known")
+        quality, _ = quality_of(model, log, version, options.outcomes, allowed=thresholds.calibration)
+    return measured(log, manifest, version, thresholds=thresholds, quality=quality)
+
+
+def _within(log: LiveLog, options: argparse.Namespace) -> LiveLog:
+    first, last = options.first or dt.date.min, options.last or dt.date.max
+    kept = [number for number, row in enumerate(log.rows) if first <= row.time.date() <= last]
+    if not kept:
+        raise PipelineError(f"{', '.join(map(str, log.paths[:3]))}: no answer of {log.model} from {first} to {last}")
+    return log.taken(kept)
+
+
+def _show(drift: Drift) -> None:
+    title = f"{drift.model} {drift.version}: {drift.rows:,} answers, {drift.first} to {drift.last}"
+    columns = _table(title, "column", "side", "PSI", "KS", "p", "out of range", "missing", "verdict")
+    for one in drift.columns:
+        verdict = "not known" if one.psi is None else "moved" if one.moved else "as trained"
+        columns.add_row(
+            one.name,
+            one.side,
+            _number(one.psi),
+            _number(one.ks),
+            _number(one.ks_p),
+            _percent(one.outside),
+            _percent(one.missing),
+            verdict,
+        )
+    cli.result(columns)
+    shares = _table("shares", "share", "found", "allowed", "verdict", "note")
+    for share in drift.shares:
+        verdict = "not known" if share.value is None else "too many" if share.moved else "let pass"
+        shares.add_row(share.name, _percent(share.value), _percent(share.allowed), verdict, share.note)
+    cli.result(shares)
+    if drift.quality is not None:
+        outcomes = _table(
+            f"{drift.quality.rows:,} answers with outcomes", "figure", "live", "beside", "its value", "verdict"
+        )
+        for skill in drift.quality.skill:
+            verdict = "surely worse" if skill.worse else "not surely worse"
+            outcomes.add_row(skill.measure, _number(skill.loss), skill.baseline, _number(skill.baseline_loss), verdict)
+        for one_off in drift.quality.calibration:
+            interval = f"{_number(one_off.low)} to {_number(one_off.high)}; should be"
+            outcomes.add_row(
+                one_off.name,
+                _number(one_off.value),
+                interval,
+                _number(one_off.expected),
+                "off" if one_off.off else "as said",
+            )
+        cli.result(outcomes)
+        for line in drift.quality.notes:
+            cli.show(f"note: {line}")
+    for line in drift.skipped:
+        cli.show(f"warning: {line}")
+    if all(one.psi is None for one in drift.columns):
+        cli.show("warning: the version's manifest holds no distribution of its training; train and export again")
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"

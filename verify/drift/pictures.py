@@ -1,0 +1,110 @@
+"""The pictures of a drift report, for its page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from verify.drift.facts import ColumnDrift, Drift, Period
+from verify.report.charts import FAINT, SERIES, STYLE, WIDTH, curves_of, drawn, svg
+
+MOST_COLUMNS = 6
+"""Whose distributions are drawn: those that moved most."""
+
+
+def pictures_of(drift: Drift, *, psi: float, name: str) -> list[tuple[str, Markup]]:
+    """(caption, SVG) of everything worth a look; `psi`: the threshold, `name`: what ids begin with."""
+    made = []
+    known = [column for column in drift.columns if column.psi is not None]
+    if known:
+        caption = f"How far each column is from training: population stability index, dotted: {psi:g} is let pass."
+        made.append((caption, _indices(known, psi)))
+    most = sorted(known, key=lambda column: -(column.psi or 0.0))[:MOST_COLUMNS]
+    for column in (one for one in most if one.live):
+        caption = f"{drawn(column.name)}: share of values below, in training and live."
+        made.append((caption, _distribution(column)))
+    quality = drift.quality
+    if quality is not None and len(quality.periods) > 1:
+        made += [
+            (
+                f"{measure} of live answers in time, beside the baselines; lower is better.",
+                _losses(quality.periods, measure),
+            )
+            for measure in quality.periods[0].losses
+        ]
+        made += [
+            (f"{one.name} in time; dotted: what it should be.", _calibration(quality.periods, one.name, one.expected))
+            for one in quality.calibration
+        ]
+    charts = [(caption, svg(figure, caption, f"{name}-{number}")) for number, (caption, figure) in enumerate(made)]
+    if quality is not None:
+        charts += curves_of(quality.evidence, on="live answers", name=f"{name}-curves")
+    return charts
+
+
+def _figure(height: float) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _indices(columns: Sequence[ColumnDrift], threshold: float) -> Figure:
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(0.9 + 0.28 * len(columns))
+        # The smallest are one pixel: zero on a scale of logarithms.
+        values = [max(column.psi or 0.0, 1e-3) for column in columns]
+        colours = [SERIES[1] if column.moved else SERIES[0] for column in columns]
+        axes.barh(range(len(columns)), values, color=colours, height=0.7)
+        axes.axvline(threshold, color=FAINT, linestyle=":")
+        axes.set_xscale("log")
+        axes.set_yticks(range(len(columns)), [drawn(column.name) for column in columns])
+        axes.invert_yaxis()
+        axes.set_xlabel("population stability index (second colour: moved)")
+        axes.grid(axis="x")
+    return figure
+
+
+def _distribution(column: ColumnDrift) -> Figure:
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(2.6)
+        for label, values, colour, line in (
+            ("training", column.trained, SERIES[0], "-"),
+            ("live", column.live, SERIES[1], "--"),
+        ):
+            axes.plot(values, np.linspace(0.0, 1.0, len(values)), color=colour, linestyle=line, label=label)
+        axes.set(xlabel=drawn(column.name), ylabel="share of values below", ylim=(0, 1))
+        axes.grid(visible=True)
+        axes.legend(frameon=False)
+    return figure
+
+
+def _losses(periods: Sequence[Period], measure: str) -> Figure:
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(2.6)
+        curves = {"live answers": [period.losses.get(measure, np.nan) for period in periods]}
+        for baseline in periods[0].baselines:
+            curves[baseline] = [period.baselines.get(baseline, {}).get(measure, np.nan) for period in periods]
+        for (label, values), colour, marker in zip(curves.items(), SERIES, "os^D", strict=False):
+            axes.plot(range(len(periods)), values, color=colour, marker=marker, markersize=4, label=drawn(label))
+        _dates(axes, periods)
+        axes.set_ylabel(drawn(measure))
+        axes.legend(frameon=False)
+    return figure
+
+
+def _calibration(periods: Sequence[Period], name: str, expected: float) -> Figure:
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(2.6)
+        values = [period.calibration.get(name, np.nan) for period in periods]
+        axes.plot(range(len(periods)), values, color=SERIES[0], marker="o", markersize=4)
+        axes.axhline(expected, color=FAINT, linestyle=":")
+        _dates(axes, periods)
+        axes.set_ylabel("mean")
+    return figure
+
+
+def _dates(axes: Any, periods: Sequence[Period]) -> None:
+    axes.set_xticks(range(len(periods)), [period.first for period in periods], rotation=45, ha="right")
+    axes.grid(visible=True)
