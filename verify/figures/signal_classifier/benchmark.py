@@ -153,9 +153,9 @@ def _targets(
     targets = [
         Target("expected accuracy, share of the attainable", ">= 0.985", reached, reached >= 0.985),
     ]
-    for name in (one for one in ESTIMATORS if one in comparison.figures):
-        error = comparison.figures[name]["ECE"].value
-        targets.append(Target(f"expected calibration error of {name}", "<= 0.015", error, error <= 0.015))
+    for kind in (one for one in ESTIMATORS if one in comparison.figures):
+        error = comparison.figures[kind]["ECE"].value
+        targets.append(Target(f"expected calibration error of {kind}", "<= 0.015", error, error <= 0.015))
     mine = squared_errors(outcome, answers[DEFAULT])
     for name in BASELINES:
         # Paired, row by row: far sharper than two separate intervals.
