@@ -21,6 +21,7 @@ from train.core.errors import PipelineError
 from train.core.records.record import QualityRow, TrainingRecord
 from train.core.records.skill import SeriesSkill
 from train.core.records.window import Window
+from train.core.tables.calendar import WEEKDAYS
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -40,6 +41,7 @@ class TrainingRequest:
         section: the model's own section of the config.
         estimator: one of the model's `estimators`; None where it offers no choice.
         show: called with each line of progress.
+        calendar: which days are trading days, by name (`train.core.tables.calendar`).
     """
 
     out: Path
@@ -48,6 +50,7 @@ class TrainingRequest:
     section: ModelSection
     estimator: str | None
     show: Callable[[str], None]
+    calendar: str = WEEKDAYS
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ class Model(ABC):
         *,
         history: int | None,
         first: dt.date | None,
+        calendar: str = WEEKDAYS,
     ) -> SeriesSkill:
         """How it did on the series in a file, beside simple rivals.
 
@@ -168,6 +172,7 @@ class Model(ABC):
             answer: inputs -> outputs, by tensor name, of the version in question.
             history: days that each forecast may see; None lets the model choose.
             first: the first day to forecast from; None: as early as that allows.
+            calendar: which days are trading days, by name.
 
         Raises:
             PipelineError: the model forecasts no series, or the file says too little.

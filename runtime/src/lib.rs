@@ -27,10 +27,11 @@
 //! |---|---|
 //! | `ort` (default) | models can be loaded into onnxruntime; without it the native engine serves what it knows |
 //! | `files` | surfaces, option chains, signals and rows from files: `surface::read_surface`, `chain::read`, `batch`, `any_model::answer_stream` |
+//! | `parquet` | Parquet wherever a table is read; brings `files` with it |
 //! | `history` | `history::HistoryStore`, in `SQLite`; with `files` also `observe`, `MlService::forecast` and its drop-in |
 //! | `signatures` | `trust.policy` of the config: versions are held against the signatures of trusted keys before they are loaded |
 //! | `metrics` | counters and histograms through the `metrics` facade |
-//! | `cli` | the binary; brings `ort`, `files`, `history` and `signatures` with it |
+//! | `cli` | the binary; brings `ort`, `files`, `history`, `parquet` and `signatures` with it |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -57,6 +58,8 @@ pub use engine::choice::{EngineChoice, EngineKind};
 pub use error::Error;
 #[cfg(feature = "files")]
 pub use io::atomic::AtomicFile;
+#[cfg(feature = "files")]
+pub use io::rows_file::open_rows;
 /// A calendar day, as forecasts and the history store take and give it.
 pub use jiff::civil::Date;
 pub use models::*;

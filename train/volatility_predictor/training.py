@@ -21,6 +21,7 @@ from train.core.files import read_bytes, write_atomic
 from train.core.records.evidence import Evidence, write_evidence
 from train.core.records.record import DataRecord, TrainingRecord, library_versions, write_record
 from train.core.records.window import write_window
+from train.core.tables.calendar import BY_WEEKDAYS, Calendar
 from train.volatility_predictor.contract import (
     GRID_MONEYNESS,
     GRID_TENOR_DAYS,
@@ -60,6 +61,7 @@ def train(
     sequence_length: int = 10,
     show: Callable[[str], None],
     budget: Budget | None = None,
+    calendar: Calendar = BY_WEEKDAYS,
 ) -> TrainingRecord:
     """Fit the network, write `out`/model.keras and `out`/training.json.
 
@@ -70,13 +72,14 @@ def train(
         sequence_length: days that the LSTM sees, and that a forecast needs.
         show: called with a line of progress.
         budget: default: two minutes of training.
+        calendar: which days of the files are trading days.
 
     Raises:
         PipelineError: a file is wrong or holds too few days; nothing is written.
     """
     began = time.monotonic()
     budget = budget or Budget()
-    pool = read_pool(data, show) if data else None
+    pool = read_pool(data, show, calendar=calendar) if data else None
     show("volatility_predictor: starting TensorFlow")
     device = set_up_tensorflow(random_state)
     show(f"volatility_predictor: simulating {budget.symbols} symbols, training on {device}")

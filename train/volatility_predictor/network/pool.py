@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.core.records.record import DataRecord
+from train.core.tables.calendar import BY_WEEKDAYS, Calendar
 from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.network.combination import Source
 from train.volatility_predictor.network.gaps import WINDOW_DAYS
@@ -68,16 +69,17 @@ def default_files(show: Callable[[str], None]) -> list[SeriesFile]:
     return found
 
 
-def read_pool(files: Sequence[SeriesFile], show: Callable[[str], None]) -> Pool:
+def read_pool(files: Sequence[SeriesFile], show: Callable[[str], None], *, calendar: Calendar = BY_WEEKDAYS) -> Pool:
     """Read surface or index files, one symbol each, with their split by time; `show` is called with what was odd.
 
-    The last fifth of the days before those for tests is for validation.
+    The last fifth of the days before those for tests is for validation. Days that are none of the calendar's are left
+    out.
 
     Raises:
         PipelineError: a file is wrong, undated, or holds fewer than 300 days.
     """
     series, dates, validation, test = [], [], [], []
-    for file, history in _histories(files):
+    for file, history in _histories(files, calendar):
         for note in history.notes:
             show(f"warning: {file.path}: {note}")
         known = [date for date in history.dates if date is not None]
@@ -109,12 +111,12 @@ def _record(files: Sequence[SeriesFile], dates: Sequence[NDArray[np.datetime64]]
     )
 
 
-def _histories(files: Sequence[SeriesFile]) -> list[tuple[SeriesFile, SurfaceHistory]]:
+def _histories(files: Sequence[SeriesFile], calendar: Calendar) -> list[tuple[SeriesFile, SurfaceHistory]]:
     """One history a file; chains of one symbol, a day a file, are one history together."""
     found: list[tuple[SeriesFile, SurfaceHistory]] = []
     chains: dict[str, list[tuple[SeriesFile, SurfaceHistory]]] = {}
     for file in files:
-        history = read_days(file.path)
+        history = read_days(file.path, calendar=calendar)
         if is_chain(file.path):
             chains.setdefault(history.symbol, []).append((file, history))
         else:
