@@ -159,7 +159,8 @@ bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, parity beside stock co
 	  export DOLLARBILL_ML_STOCK="$$PWD/build/stock" DOLLARBILL_ML_BENCH_JSON="$$PWD/build/engines.json"; \
 	  for bench in serving process stock engines; do cargo bench --manifest-path runtime/Cargo.toml --locked --features cli --bench "$$bench"; done
 
-fuzz: $(STAMPS)/venv | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000), both engines on random graphs (GRAPHS=100000)
+fuzz: $(STAMPS)/venv-dev $(STAMPS)/binary | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000), both engines on random graphs (GRAPHS=100000), both languages on random tables (TABLES=20000)
+	@TABLES=$(or $(TABLES),20000) $(PY) -m pytest -q $(wildcard tests/*/test_both_languages.py)
 	@sh runtime/fuzz/run.sh $(or $(RUNS),1000000)
 	@NATIVE_GRAPHS=$(or $(GRAPHS),100000) NATIVE_SEED=$(or $(SEED),1) NATIVE_MUTATIONS=2000 NATIVE_REPORT=1 \
 	  cargo test --manifest-path runtime/Cargo.toml --release --locked --features cli --lib -- --nocapture native::trial

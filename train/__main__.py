@@ -9,6 +9,7 @@ from train.config import DEFAULT_CONFIG, load_config
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.records.record import TrainingRecord, read_record, write_record
+from train.core.tables.calendar import CALENDARS, WEEKDAYS, calendar_name
 from train.model import Model, TrainingRequest
 from train.provenance import age, is_due, provenance_of
 from train.registry import models
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="default: the simulator")
     command.add_argument("--outcomes", nargs="+", type=Path, default=[], metavar="FILE", help="of a log among --data")
     command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default: {DEFAULT_CONFIG}")
+    command.add_argument("--calendar", type=calendar_name, help=f"trading days: {CALENDARS} (default: the config's)")
     command.add_argument("--estimator", choices=estimators, help="for a model that offers a choice")
     command.add_argument("--if-older-than", type=age, metavar="AGE", help="train only what is older, for instance 7d")
     command.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"default: {DEFAULT_OUT}")
@@ -75,6 +77,7 @@ def main(arguments: Sequence[str]) -> int:
             estimator=choices[model.name],
             show=show,
             outcomes=options.outcomes,
+            calendar=options.calendar or config.runtime.calendar or WEEKDAYS,
         )
         made = {"provenance": provenance_of(request), "trained_at": datetime.now(UTC).isoformat(timespec="seconds")}
         record = model.train(request).model_copy(update=made)

@@ -24,6 +24,7 @@ from train.core.records.live_window import Indicator, LiveWindow
 from train.core.records.record import QualityRow, TrainingRecord
 from train.core.records.skill import SeriesSkill
 from train.core.records.window import Window
+from train.core.tables.calendar import WEEKDAYS
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -44,6 +45,7 @@ class TrainingRequest:
         estimator: one of the model's `estimators`; None where it offers no choice.
         show: called with each line of progress.
         outcomes: what came of the answers of a log among `data`.
+        calendar: which days are trading days, by name (`train.core.tables.calendar`).
     """
 
     out: Path
@@ -53,6 +55,7 @@ class TrainingRequest:
     estimator: str | None
     show: Callable[[str], None]
     outcomes: Sequence[Path] = ()
+    calendar: str = WEEKDAYS
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,7 @@ class Model(ABC):
         *,
         history: int | None,
         first: dt.date | None,
+        calendar: str = WEEKDAYS,
     ) -> SeriesSkill:
         """How it did on the series in a file, beside simple rivals.
 
@@ -173,6 +177,7 @@ class Model(ABC):
             answer: inputs -> outputs, by tensor name, of the version in question.
             history: days that each forecast may see; None lets the model choose.
             first: the first day to forecast from; None: as early as that allows.
+            calendar: which days are trading days, by name.
 
         Raises:
             PipelineError: the model forecasts no series, or the file says too little.

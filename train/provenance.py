@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from train.core.records.record import Provenance, TrainingRecord
+from train.core.tables.calendar import WEEKDAYS
 from train.model import TrainingRequest
 
 COMPUTING = ("numpy", "scipy", "scikit-learn", "pandas", "skops", "tensorflow", "keras", "onnx", "threadpoolctl")
@@ -28,6 +29,8 @@ def provenance_of(request: TrainingRequest) -> Provenance:
             "estimator": request.estimator,
             "training": request.training.model_dump(mode="json"),
             "model": section,
+            # Left out where it is the usual one: what was made before there was a choice stays the same to the byte.
+            **({} if request.calendar == WEEKDAYS else {"calendar": request.calendar}),
         },
         libraries=dict(sorted(_installed().items())),
         source=source_commit(ROOT),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from train.config import DEFAULT_CONFIG
 from train.core import cli
 from train.core.errors import PipelineError
+from train.core.tables.calendar import CALENDARS, calendar_name
 from train.provenance import age
 from train.registry import model_named, models
 
@@ -136,6 +137,7 @@ def skill_parser() -> argparse.ArgumentParser:
     command.add_argument("--model", choices=[*models()], help="default: the first that forecasts series")
     command.add_argument("--history", type=_count, metavar="DAYS", help="that each forecast may see (default: all)")
     command.add_argument("--from", dest="first", type=dt.date.fromisoformat, metavar="YYYY-MM-DD", help="forecast days")
+    command.add_argument("--calendar", type=calendar_name, help=f"trading days: {CALENDARS} (default: the config's)")
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     command.add_argument("--json", action="store_true", help="the table as JSON on stdout")
     command.add_argument("--picture", type=Path, metavar="FILE", help=".svg or .html: forecast against what came")

@@ -15,6 +15,7 @@ from train.core import cli
 from train.core.config_sections import Training
 from train.core.errors import PipelineError
 from train.core.records.record import Provenance, write_record
+from train.core.tables.calendar import WEEKDAYS
 from train.model import Model, TrainingRequest
 from train.provenance import provenance_of
 from train.registry import models
@@ -85,6 +86,7 @@ def _request(model: Model, made: Provenance, out: Path, data: list[Path]) -> Tra
         section=section,
         estimator=estimator,
         show=lambda line: cli.show(f"  {line}"),
+        calendar=str(made.parameters.get("calendar", WEEKDAYS)),
     )
 
 

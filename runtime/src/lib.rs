@@ -27,12 +27,13 @@
 //! |---|---|
 //! | `ort` (default) | models can be loaded into onnxruntime; without it the native engine serves what it knows |
 //! | `files` | surfaces, option chains, signals and rows from files: `surface::read_surface`, `chain::read`, `batch`, `any_model::answer_stream` |
+//! | `parquet` | Parquet wherever a table is read; brings `files` with it |
 //! | `history` | `history::HistoryStore`, in `SQLite`; with `files` also `observe`, `MlService::forecast` and its drop-in |
 //! | `signatures` | `trust.policy` of the config: versions are held against the signatures of trusted keys before they are loaded |
 //! | `wide` (default) | the native engine uses the widest registers that the processor has: the same bits in less time |
 //! | `live` | `runtime.log` and `models.<model>.shadow` of the config: what was asked and answered, kept ([`live_log`]) |
 //! | `metrics` | counters and histograms through the `metrics` facade |
-//! | `cli` | the binary; brings `ort`, `wide`, `files`, `history`, `signatures` and `live` with it |
+//! | `cli` | the binary; brings `ort`, `wide`, `files`, `history`, `parquet`, `signatures` and `live` with it |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -60,6 +61,8 @@ pub use engine::choice::{EngineChoice, EngineKind};
 pub use error::Error;
 #[cfg(feature = "files")]
 pub use io::atomic::AtomicFile;
+#[cfg(feature = "files")]
+pub use io::rows_file::open_rows;
 /// A calendar day, as forecasts and the history store take and give it.
 pub use jiff::civil::Date;
 pub use models::*;

@@ -7,7 +7,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use dollarbill_ml::chain::{Chain, ChainReading, read};
-use dollarbill_ml::surface::OptionKind;
+use dollarbill_ml::surface::{Calendar, OptionKind, Reading, read_history_as};
 use serde_json::Value;
 use support::{House, Outcome};
 
@@ -262,4 +262,36 @@ fn a_chain_of_many_days_becomes_a_forecast_and_signals_against_it() {
     assert!(signals.good().lines().count() > 8);
     assert!(signals.stdout.lines().skip(1).all(|line| line.contains(",2024-01-18,")));
     assert!(signals.stderr.contains("signals of 2024-01-18"), "{}", signals.stderr);
+}
+
+#[test]
+fn days_without_a_session_are_left_out_wherever_a_chain_or_a_surface_is_read() {
+    let house = House::new();
+    let files = folder().join("../calendars").canonicalize().unwrap();
+    let at = |name: &str| files.join(name).to_str().unwrap().to_owned();
+    let cases: Value = serde_json::from_slice(&std::fs::read(at("cases.json")).unwrap()).unwrap();
+    for (name, days) in cases["days"].as_object().unwrap() {
+        let calendar = Calendar::of_name(name).unwrap();
+        let days: Vec<&str> = days.as_array().unwrap().iter().map(|day| day.as_str().unwrap()).collect();
+        for file in ["surface.csv", "chain.csv"] {
+            let reading = Reading { calendar: Some(calendar), ..Reading::default() };
+            let history = read_history_as(at(file).as_ref(), &reading).unwrap();
+            let found: Vec<String> = history.days.iter().map(|day| day.date.unwrap().to_string()).collect();
+            assert_eq!(found, days, "{name}: {file}");
+        }
+        let written = house.run(&["surface", &at("chain.csv"), "--calendar", name]);
+        let mut found: Vec<&str> = written.good().lines().skip(1).map(|line| &line[..10]).collect();
+        found.dedup();
+        assert_eq!(found, days, "{name}");
+        let signals = house.run(&["signals", &at("fetched.csv"), "--calendar", name, "--model-iv", "0.25"]);
+        let fetched = cases["fetched"][name.as_str()].as_str().unwrap();
+        assert!(signals.good().lines().nth(1).unwrap().contains(&format!(",{fetched},")), "{name}: {}", signals.stdout);
+    }
+    // The config's holds where none is named.
+    house.configure(|config| config["runtime"]["calendar"] = "XLON".into());
+    let written = house.run(&["surface", &at("chain.csv")]);
+    assert!(!written.good().contains("2024-04-01") && written.stdout.contains("2024-04-02"));
+    assert!(written.stderr.contains("holiday"), "{}", written.stderr);
+    let signals = house.run(&["signals", &at("fetched.csv"), "--model-iv", "0.25"]);
+    assert!(signals.good().lines().nth(1).unwrap().contains(",2024-03-28,"), "{}", signals.stdout);
 }

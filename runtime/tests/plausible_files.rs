@@ -5,6 +5,7 @@
 mod support;
 
 use std::fmt::Write;
+use std::fs;
 use std::io::Write as _;
 
 use serde_json::Value;
@@ -171,6 +172,68 @@ fn an_observed_day_is_held_against_those_in_the_store() {
     done.good();
     assert!(done.stderr.contains("to 0.6000 on 2024-03-20 (+9"), "{}", done.stderr);
     house.run(&["observe", "drastic.csv", "--accept"]).good();
+}
+
+/// A frame of zstd whose blocks are runs of one byte: 4 bytes for 128 KiB.
+fn zstd_of_runs(start: &[u8], byte: u8, blocks: usize) -> Vec<u8> {
+    let block = |kind: usize, size: usize, last: bool| {
+        u32::try_from(size << 3 | kind << 1 | usize::from(last)).unwrap().to_le_bytes()[..3].to_vec()
+    };
+    // A window of 8 MiB, no size, no checksum.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3];
+    frame.extend(block(0, start.len(), false));
+    frame.extend(start);
+    for at in 1..=blocks {
+        frame.extend(block(1, 1 << 17, at == blocks));
+        frame.push(byte);
+    }
+    frame
+}
+
+#[test]
+fn a_zstd_bomb_is_refused_early() {
+    let house = House::new();
+    house.write("bomb.csv.zst", zstd_of_runs(HEADER.as_bytes(), b'\n', 8000));
+    for command in [["predict", "bomb.csv.zst"], ["observe", "bomb.csv.zst"], ["surface", "bomb.csv.zst"]] {
+        house.run(&command).refused("unpacks to more than 200 times its size");
+    }
+    house.write("line.csv.zst", zstd_of_runs(HEADER.as_bytes(), b'3', 8000));
+    house.run(&["predict", "line.csv.zst"]).refused("a line is longer than 131072 characters");
+}
+
+#[test]
+fn parquet_is_taken_wherever_a_table_is() {
+    let house = House::new();
+    let data = support::repository().join("tests/data");
+    let (csv, parquet) = (data.join("trades/history.csv"), data.join("trades/history.parquet"));
+    let answers = |path: &std::path::Path| {
+        let done = house.run(&["classify-batch", path.to_str().unwrap()]);
+        let cells = |line: &str| line.rsplitn(5, ',').take(4).map(str::to_owned).collect::<Vec<_>>();
+        done.good().lines().skip(1).map(cells).collect::<Vec<_>>()
+    };
+    assert_eq!(answers(&csv).len(), 240);
+    assert_eq!(answers(&csv), answers(&parquet));
+    let model = house.model("signal_classifier");
+    let rows = |path: &std::path::Path| {
+        let done = house.run(&["run", model.to_str().unwrap(), path.to_str().unwrap()]);
+        let last = |line: &str| line.rsplit(',').next().unwrap().to_owned();
+        done.good().lines().skip(1).map(last).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&csv), rows(&parquet));
+    let bytes = fs::read(&parquet).unwrap();
+    house.run_with_input(&["classify-batch", "-"], &bytes).refused("is in Parquet, which is read from a file only");
+    house.write("cut.parquet", &bytes[..bytes.len() - 9]);
+    for command in ["classify-batch", "predict", "observe", "surface"] {
+        let done = house.run(&[command, "cut.parquet"]);
+        assert_eq!((done.code, done.stderr.lines().count()), (Some(2), 1), "{command}: {}", done.stderr);
+    }
+    let chain = data.join("chains/yfinance_parquet/spy_2024-01-05.parquet");
+    let chain = chain.to_str().unwrap();
+    assert_eq!(house.run(&["signals", chain, "--model-iv", "0.2"]).good().lines().count(), 127);
+    assert_eq!(house.run(&["surface", chain]).good().lines().count(), 64);
+    let surface = data.join("spellings/parquet_zone_1.parquet");
+    let done = house.run(&["observe", surface.to_str().unwrap()]);
+    assert!(done.stderr.contains("ABC 7 days from 2024-03-11 to 2024-03-19"), "{}", done.stderr);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Surface files give the same bits, or the same refusal, as in Python: `tests/data/surfaces/expected.json` is written
 //! by `tests/data/make_surfaces.py` from the Python reader.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests")]
 
 use std::path::PathBuf;
 
@@ -57,6 +57,61 @@ fn every_file_reads_as_in_python_to_the_last_bit_or_is_refused_in_the_same_words
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_page_of_parquet_that_is_not_as_it_was_written_is_refused() {
+    let mut bytes = std::fs::read(data().join("spellings/parquet_plain.parquet")).unwrap();
+    let wanted = 0.2708_f64.to_le_bytes();
+    let at = bytes.windows(8).position(|part| part == wanted).unwrap();
+    bytes[at..at + 8].copy_from_slice(&0.3708_f64.to_le_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plain.parquet");
+    std::fs::write(&path, bytes).unwrap();
+    let error = read_history(&path).unwrap_err().to_string();
+    assert!(error.contains("the checksum of a page is another"), "{error}");
+}
+
+/// Bytes that are changed, cut out or repeated at any place of every file in Parquet.
+#[test]
+fn damaged_parquet_is_read_or_refused_in_one_line_and_never_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.parquet");
+    let (mut state, mut files, mut refused, mut read) = (7_u64, 0, 0, 0);
+    let mut draw = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let rounds = std::env::var("PARQUET_ROUNDS").map_or(60, |rounds| rounds.parse().unwrap());
+    for entry in std::fs::read_dir(data().join("spellings")).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_none_or(|end| end != "parquet") {
+            continue;
+        }
+        files += 1;
+        let whole = std::fs::read(&file).unwrap();
+        for _ in 0..rounds {
+            let mut bytes = whole.clone();
+            for _ in 0..=draw(3) {
+                let at = 4 + draw(bytes.len() - 12);
+                match draw(4) {
+                    0 => bytes[at] = draw(256) as u8,
+                    1 => bytes[at] ^= 1 << draw(8),
+                    2 => drop(bytes.drain(at..(at + 1 + draw(20)).min(bytes.len() - 8))),
+                    _ => bytes[at..].iter_mut().take(1 + draw(8)).for_each(|byte| *byte = 0xff),
+                }
+            }
+            std::fs::write(&path, &bytes).unwrap();
+            match read_history(&path) {
+                Ok(_) => read += 1,
+                Err(error) => {
+                    refused += 1;
+                    assert!(!error.to_string().contains('\n'), "{error}");
+                }
+            }
+        }
+    }
+    assert!(files > 25 && refused > 100 && read > 0, "{files} files, {refused} refused, {read} read");
 }
 
 #[test]

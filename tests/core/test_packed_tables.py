@@ -107,6 +107,34 @@ def test_a_bomb_is_refused_early_and_a_cut_or_damaged_file_by_name(tmp_path: Pat
             list(Table(path).records())
 
 
+@pytest.mark.parametrize("how", ["gzip", "zstd"])
+def test_a_bomb_of_short_rows_is_refused_before_a_row_is_read(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(packed(b"Date,Symbol\n1,2,3\n" + b"1,2\n" * (20 << 20), how))
+    for read in (lambda: Table(path), lambda: open_history(path), lambda: read_days(path)):
+        with pytest.raises(PipelineError, match="unpacks to more than 200 times its size"):
+            read()
+
+
+def test_a_bomb_in_parquet_is_refused_early(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array(np.zeros(20_000, np.int32)), ["x" * 10_000])
+    parquet.write_table(pyarrow.table({"Date": texts}), path)
+    with pytest.raises(PipelineError, match="unpacks to more than 200 times its size"):
+        list(Table(path).records())
+
+
+def test_a_page_that_is_not_as_it_was_written_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"Strike": pyarrow.array([1.5, 2.5, 3.5] * 50)})
+    parquet.write_table(table, path, compression="none", use_dictionary=False, write_page_checksum=True)
+    whole = path.read_bytes()
+    at = whole.index(np.float64(2.5).tobytes())
+    path.write_bytes(whole[:at] + np.float64(9.5).tobytes() + whole[at + 8 :])
+    with pytest.raises(PipelineError, match="data is damaged"):
+        list(Table(path).records())
+
+
 def test_parquet_that_is_cut_or_damaged_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "dated.parquet"
     pd.read_csv(SURFACE).to_parquet(path)

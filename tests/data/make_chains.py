@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from tests.data.chain_truth import World, expected
 
 HERE = Path(__file__).parent / "chains"
@@ -47,6 +49,13 @@ def yfinance() -> tuple[str, str, Row]:
         for q in SPY.quotes()
     ]
     return "spy_2024-01-05.csv", table(rows), expected(SPY, spot=None)
+
+
+def yfinance_parquet() -> tuple[str, bytes, Row]:
+    """The same as a data frame keeps it: numbers as numbers, expiries none, a time with its zone."""
+    name, text, truth = yfinance()
+    frame = pd.read_csv(io.StringIO(text), parse_dates=["lastTradeDate"])
+    return name.replace(".csv", ".parquet"), frame.to_parquet(), truth
 
 
 def cboe_csv() -> tuple[str, str, Row]:
@@ -235,21 +244,32 @@ def junk() -> tuple[str, str, Row]:
 
 FORMATS = {
     f.__name__: f
-    for f in (yfinance, cboe_csv, cboe_json, deribit_json, deribit_csv, tradier, polygon, optionmetrics, engine)
+    for f in (
+        yfinance,
+        yfinance_parquet,
+        cboe_csv,
+        cboe_json,
+        deribit_json,
+        deribit_csv,
+        tradier,
+        polygon,
+        optionmetrics,
+        engine,
+    )
 } | {f.__name__: f for f in (semicolon, exact, junk)}
 
 
-def files() -> dict[Path, str]:
+def files() -> dict[Path, bytes]:
     """Path -> content of every file."""
     out = {}
     for name, make in FORMATS.items():
         file, text, answer = make()
-        out[HERE / name / file] = text
-        out[HERE / name / "expected.json"] = json.dumps({"file": file} | answer, indent=1) + "\n"
+        out[HERE / name / file] = text if isinstance(text, bytes) else text.encode()
+        out[HERE / name / "expected.json"] = (json.dumps({"file": file} | answer, indent=1) + "\n").encode()
     return out
 
 
 if __name__ == "__main__":
     for path, text in files().items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_bytes(text)

@@ -11,8 +11,12 @@ import io
 import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+import pyarrow
 import zstandard
+from pyarrow.compute import assume_timezone
+from pyarrow.parquet import write_table
 
 DAYS = ("2024-03-11", "2024-03-12", "2024-03-13", "2024-03-14", "2024-03-15", "2024-03-18", "2024-03-19")
 LAST = DAYS[-1]
@@ -46,6 +50,85 @@ Change = Callable[[Record], None]
 def zstd(text: bytes) -> bytes:
     """One frame with its checksum."""
     return zstandard.ZstdCompressor(write_checksum=True).compress(text)
+
+
+def zstd_window(text: bytes, window: int) -> bytes:
+    """A frame of one raw block that asks to look back so many 8 MiB (12 is 96 MiB)."""
+    exponent = 16 if window >= 8 else 13
+    eighth = (window << 3 >> (exponent - 13)) - 8
+    header = b"\x28\xb5\x2f\xfd\x00" + bytes([exponent << 3 | eighth])
+    return header + (len(text) << 3 | 1).to_bytes(3, "little") + text
+
+
+def parquet(columns: dict[str, pyarrow.Array], **how: Any) -> bytes:
+    """A table in Parquet."""
+    sink = pyarrow.BufferOutputStream()
+    write_table(pyarrow.table(columns), sink, **how)
+    return bytes(sink.getvalue())
+
+
+def in_columns(rows: Sequence[Record]) -> dict[str, pyarrow.Array]:
+    """The engine's columns, numbers as numbers."""
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    numbers = {"Strike", "TimeToExpiry", "ImpliedVol", "Moneyness", "Volume"}
+    return {
+        name: pyarrow.array([float(cell) for cell in cells] if name in numbers else cells)
+        for name, cells in columns.items()
+    }
+
+
+def in_parquet() -> Iterator[tuple[str, bytes]]:
+    """The same seven days as columns of every kind that a table has, packed in every way."""
+    columns = in_columns(base())
+    for how in ("none", "snappy", "gzip", "brotli", "lz4", "zstd"):
+        yield f"parquet_{how}.parquet", parquet(columns, compression=how, data_page_version="2.0", row_group_size=30)
+    plain = {"use_dictionary": False, "compression": "none", "write_page_checksum": True}
+    yield "parquet_plain.parquet", parquet(columns, **plain)
+    yield "parquet_split.parquet", parquet(columns, use_byte_stream_split=["ImpliedVol"], **plain)
+    encoding = {"Date": "DELTA_BYTE_ARRAY", "Symbol": "DELTA_LENGTH_BYTE_ARRAY", "ImpliedVol": "PLAIN"}
+    yield "parquet_delta.parquet", parquet(columns, column_encoding=encoding, **plain)
+    dates = columns["Date"].cast(pyarrow.date32())
+    yield "parquet_day.parquet", parquet(columns | {"Date": dates})
+    for unit in ("s", "ms", "us", "ns"):
+        yield f"parquet_moment_{unit}.parquet", parquet(columns | {"Date": dates.cast(pyarrow.timestamp(unit))})
+    old = {"Date": dates.cast(pyarrow.timestamp("ns"))}
+    yield "parquet_moment_96.parquet", parquet(columns | old, use_deprecated_int96_timestamps=True)
+    for number, zone in enumerate(("UTC", "Asia/Tokyo", "America/New_York", "+05:30")):
+        moments = assume_timezone(dates.cast(pyarrow.timestamp("ms")), zone)
+        yield f"parquet_zone_{number}.parquet", parquet(columns | {"Date": moments})
+    compact = pyarrow.array([int(str(day).replace("-", "")) for day in dates.to_pylist()])
+    yield "parquet_compact.parquet", parquet(columns | {"Date": compact})
+    yield "parquet_compact_float.parquet", parquet(columns | {"Date": compact.cast(pyarrow.float64())})
+    words = {name: columns[name].dictionary_encode() for name in ("Date", "Symbol", "OptionType")}
+    yield "parquet_dictionary.parquet", parquet(columns | words)
+    whole = {name: columns[name].cast(pyarrow.int32()) for name in ("Strike", "Volume")}
+    yield "parquet_whole.parquet", parquet(columns | whole)
+    unsigned = {"Strike": columns["Strike"].cast(pyarrow.uint16()), "Volume": columns["Volume"].cast(pyarrow.uint64())}
+    yield "parquet_unsigned.parquet", parquet(columns | unsigned)
+    decimals = {name: columns[name].cast(pyarrow.decimal128(12, 4)) for name in ("Strike", "ImpliedVol", "Moneyness")}
+    yield "parquet_decimal.parquet", parquet(columns | decimals)
+    short = {"Strike": columns["Strike"].cast(pyarrow.float32()), "Volume": columns["Volume"].cast(pyarrow.float16())}
+    yield "parquet_short.parquet", parquet(columns | short)
+    volumes = [None if at % 3 else float(at) for at in range(len(base()))]
+    volatilities = [math.nan if at == 7 else cell for at, cell in enumerate(columns["ImpliedVol"].to_pylist())]
+    missing = {"Volume": pyarrow.array(volumes), "ImpliedVol": pyarrow.array(volatilities)}
+    yield "parquet_missing.parquet", parquet(columns | missing)
+    others = {
+        "legs": pyarrow.array([[1, 2]] * len(base())),
+        "note": pyarrow.array([{"a": 1}] * len(base())),
+        "live": pyarrow.array([True] * len(base())),
+        "at": pyarrow.array([dt.time(16, 0)] * len(base())),
+        "none": pyarrow.nulls(len(base())),
+    }
+    yield "parquet_others.parquet", parquet(others | columns)
+    yield (
+        "refused_parquet_percent.parquet",
+        parquet(columns | {"ImpliedVol": pyarrow.array([cell * 100 for cell in columns["ImpliedVol"].to_pylist()])}),
+    )
+    yield (
+        "refused_parquet_zone.parquet",
+        parquet(columns | {"Date": dates.cast(pyarrow.timestamp("ms")).cast(pyarrow.timestamp("ms", "Mars/Olympus"))}),
+    )
 
 
 def base() -> list[Record]:
@@ -281,7 +364,7 @@ def odd() -> Iterator[tuple[str, bytes]]:
             + [row for row in many if row["Date"] == LAST and row["Strike"] == "1000.0"][:1]
         ),
     )
-    yield "vix_with_holes.csv", b"date,close\n2024-03-11,15\n2024-03-12,.\n2024-03-13,\n2024-03-14,16\n"
+    yield "vix_history.csv", b"date,close\n2024-03-11,15\n2024-03-12,.\n2024-03-13,\n2024-03-14,16\n"
     yield "federal.csv", b"observation_date,VIXCLS\n2024-03-11,15\n2024-03-12,.\n2024-03-14,16\n"
 
 
@@ -335,6 +418,15 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
         "refused_variance_from_some_day.csv",
         table(changed(put("ImpliedVol", lambda v: f"{v * v:.6f}"), only=on(*DAYS[-2:]))),
     )
+    fractions = [{"dte" if key == "TimeToExpiry" else key: cell for key, cell in row.items()} for row in base()]
+    yield "refused_days_in_years.csv", table(fractions, names=tuple(fractions[0]))
+    for number, name in enumerate(("maturity_yrs", "act_symbol", "otype")):
+        rows = [
+            {key: cell for key, cell in row.items() if key not in ("Symbol", "TimeToExpiry", "OptionType")}
+            | {name: (row["TimeToExpiry"], "ABC", row["OptionType"])[number]}
+            for row in base()
+        ]
+        yield f"refused_unknown_{name}.csv", table(rows, names=tuple(rows[0]))
     yield "refused_two_symbols.csv", table([*base(), *(row | {"Symbol": "XYZ"} for row in base())])
     yield (
         "refused_two_ivs.csv",
@@ -362,5 +454,7 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
 def files() -> Iterator[tuple[str, bytes]]:
     """All of them."""
     yield from spelled()
+    yield from in_parquet()
+    yield "packed_window.csv.zst", zstd_window(table(base()), 12)
     yield from odd()
     yield from doubtful()

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
+
 from train.signal_classifier.contract import SIGNAL_NAMES
 from train.signal_classifier.simulator.market import simulate
 
@@ -46,5 +48,6 @@ def broken() -> dict[str, bytes]:
 if __name__ == "__main__":
     (HERE / "trades").mkdir(exist_ok=True)
     (HERE / "trades" / "history.csv").write_text(history())
+    pd.read_csv(HERE / "trades" / "history.csv", parse_dates=["timestamp"]).to_parquet(HERE / "trades/history.parquet")
     for name, data in broken().items():
         (HERE / "broken" / f"trades_{name}.csv").write_bytes(data)

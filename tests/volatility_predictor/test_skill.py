@@ -139,3 +139,17 @@ def test_the_command_prints_json_draws_and_tells_by_its_exit_code(
     for wrong in (["--picture", "x.pdf"], ["--from", "2030-01-01"], ["--history", "3"]):
         assert run(good, *wrong).code == 2, wrong
     assert run(str(ROOT / "README.md")).code == 2
+
+
+def test_days_that_the_calendar_closes_are_none_of_the_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    file = str(series(tmp_path, walk(300)))  # weekdays from 2015 on, holidays among them
+    scored = {}
+    for arguments in ([], ["--calendar", "xnys"]):
+        ended = run_verify(["skill", file, "--json", *arguments], monkeypatch, capsys)
+        (found,) = json.loads(ended.out)["series"]
+        scored[" ".join(arguments)] = found
+    assert any("no session of XNYS" in line for line in scored["--calendar xnys"]["warnings"])
+    assert not any("session" in line for line in scored[""]["warnings"])

@@ -13,6 +13,7 @@ from train.core.records.live_window import Indicator, LiveWindow
 from train.core.records.record import QualityRow, TrainingRecord
 from train.core.records.skill import SeriesSkill
 from train.core.records.window import Window
+from train.core.tables.calendar import WEEKDAYS, calendar_of
 from train.model import FittedModel, Floats, Model, Tensors, TrainingRequest
 from train.volatility_predictor.contract import VOLATILITY_INPUT, VOLATILITY_OUTPUTS, VOLATILITY_PREDICTOR
 from train.volatility_predictor.settings import VolatilityPredictorSection
@@ -53,6 +54,7 @@ class VolatilityPredictor(Model):
         return train(
             out=request.out,
             data=[SeriesFile(path) for path in request.data] or default_files(request.show),
+            calendar=calendar_of(request.calendar),
             random_state=request.training.random_state,
             sequence_length=length,
             show=request.show,
@@ -142,11 +144,13 @@ class VolatilityPredictor(Model):
         *,
         history: int | None,
         first: dt.date | None,
+        calendar: str = WEEKDAYS,
     ) -> SeriesSkill:
         """See `evaluation.skill`."""
         from train.volatility_predictor.evaluation.skill import series_skill
 
-        return series_skill(path, settings, answer, history=history, first=first)
+        days = calendar_of(calendar)
+        return series_skill(path, settings, answer, history=history, first=first, calendar=days)
 
     def summary_rows(self, quality: Sequence[QualityRow]) -> list[QualityRow]:
         """Of rows that differ in the tenor alone the one furthest from its baseline on the wrong side, and how many."""

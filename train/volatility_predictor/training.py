@@ -22,6 +22,7 @@ from train.core.records.distribution import Distribution, distribution
 from train.core.records.evidence import Evidence, write_evidence
 from train.core.records.record import DataRecord, TrainingRecord, library_versions, write_record
 from train.core.records.window import write_window
+from train.core.tables.calendar import BY_WEEKDAYS, Calendar
 from train.volatility_predictor.contract import (
     DAILY_NAMES,
     GRID_MONEYNESS,
@@ -62,6 +63,7 @@ def train(
     sequence_length: int = 10,
     show: Callable[[str], None],
     budget: Budget | None = None,
+    calendar: Calendar = BY_WEEKDAYS,
 ) -> TrainingRecord:
     """Fit the network, write `out`/model.keras and `out`/training.json.
 
@@ -72,13 +74,14 @@ def train(
         sequence_length: days that the LSTM sees, and that a forecast needs.
         show: called with a line of progress.
         budget: default: two minutes of training.
+        calendar: which days of the files are trading days.
 
     Raises:
         PipelineError: a file is wrong or holds too few days; nothing is written.
     """
     began = time.monotonic()
     budget = budget or Budget()
-    pool = read_pool(data, show) if data else None
+    pool = read_pool(data, show, calendar=calendar) if data else None
     show("volatility_predictor: starting TensorFlow")
     device = set_up_tensorflow(random_state)
     show(f"volatility_predictor: simulating {budget.symbols} symbols, training on {device}")

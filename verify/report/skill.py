@@ -17,10 +17,12 @@ from rich.table import Table
 
 from export.artifact.manifest import GRAPH_FILE, Manifest, read_manifest
 from export.artifact.version_folder import CURRENT, version_folder
+from train.config import default_config
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, write_atomic
 from train.core.records.skill import OURS, SIGNIFICANT, SeriesSkill
+from train.core.tables.calendar import WEEKDAYS
 from train.model import Model
 from train.registry import model_named, models
 from verify.report.tables import console
@@ -62,9 +64,14 @@ def run_skill(options: argparse.Namespace) -> int:
     scored: list[SeriesSkill] = []
     refused: list[str] = []
     answer = _answer(folder, manifest)
+    calendar = options.calendar or default_config().runtime.calendar or WEEKDAYS
     for path in options.files:
         try:
-            scored.append(model.skill(path, manifest.settings, answer, history=options.history, first=options.first))
+            scored.append(
+                model.skill(
+                    path, manifest.settings, answer, history=options.history, first=options.first, calendar=calendar
+                )
+            )
         except (PipelineError, OSError) as error:
             reason = str(error) if isinstance(error, PipelineError) else f"{path}: {error.strerror or error}"
             refused.append(reason)

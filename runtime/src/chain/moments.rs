@@ -32,7 +32,7 @@ pub(super) fn weekday(number: i32) -> i32 {
 
 /// The days of one column, settled by all of its different texts.
 pub(super) struct Days {
-    pub(super) hours: i64,
+    hours: i64,
     utc: bool,
     column: DateColumn,
     texts: HashMap<String, i32>,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::chain::columns::{MEANINGS, Meaning, Places, parse_contract, side_of};
 use crate::chain::document::Document;
-use crate::chain::moments::{Days, UNKNOWN_DAY, few, number_of, weekday};
+use crate::chain::moments::{Days, UNKNOWN_DAY, few, number_of};
 use crate::chain::parity::median;
 use crate::chain::reading::refuse;
 use crate::error::Error;
@@ -184,13 +184,9 @@ impl<'a> Reading<'a> {
             let wrong = || format!("must be Call or Put, found '{}'", few(cells[at]));
             call = Some(side_of(cells[at].trim()).ok_or_else(|| self.wrong(line, Meaning::Side, &wrong()))?);
         }
-        let mut moment = self.day(cells, 1);
+        let moment = self.day(cells, 1);
         let quoted = self.day(cells, 2);
-        moment = if moment == UNKNOWN_DAY { quoted } else { moment };
-        // Quotes that are fetched on a weekend are those of the Friday before.
-        if moment != UNKNOWN_DAY && weekday(moment) >= 5 && self.days[1].hours != 0 {
-            moment -= weekday(moment) - 4;
-        }
+        let moment = if moment == UNKNOWN_DAY { quoted } else { moment };
         let mut spot = of(Meaning::Spot);
         if spot.is_nan() {
             spot = (of(Meaning::UnderlyingBid) + of(Meaning::UnderlyingAsk)) / 2.0;

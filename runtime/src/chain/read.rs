@@ -7,6 +7,7 @@ use crate::chain::columns::{Meaning, find_columns};
 use crate::chain::day::{ChainDay, make_day};
 use crate::chain::document::Document;
 use crate::chain::json_document::is_json;
+use crate::chain::moments::date_of;
 use crate::chain::quotes::read_quotes;
 use crate::chain::reading::ChainReading;
 use crate::chain::rules::{LeftOut, leave_out};
@@ -61,12 +62,12 @@ impl Chain {
 pub fn read(path: &Path, reading: &ChainReading) -> Result<Chain, Error> {
     let mut quotes = read_quotes(path, reading.model_iv.as_deref())?;
     let mut notes = Vec::new();
-    settle_days(path, &mut quotes, reading.date)?;
+    settle_days(path, &mut quotes, reading.date, reading.calendar)?;
     let symbol = settle_symbol(path, &mut quotes, reading.symbol.as_deref())?;
     units(path, &mut quotes, &mut notes)?;
     let read = quotes.rows.len();
     let mut left_out = LeftOut::default();
-    leave_out(&mut quotes, &mut left_out, reading.weekends);
+    leave_out(&mut quotes, &mut left_out, reading.calendar);
     let has = |meaning: Meaning| quotes.has[meaning as usize];
     if !has(Meaning::Bid) || !has(Meaning::Ask) {
         let which = [(Meaning::Mark, "mark"), (Meaning::Last, "last")].into_iter().find(|(meaning, _)| has(*meaning));
@@ -76,6 +77,8 @@ pub fn read(path: &Path, reading: &ChainReading) -> Result<Chain, Error> {
         ));
     }
     let mut days = Vec::new();
+    let dates = quotes.rows.chunk_by(|a, b| a.day == b.day).filter_map(|part| part.first());
+    notes.extend(reading.calendar.not_judged(dates.map(|row| date_of(row.day))));
     for part in quotes.rows.chunk_by(|a, b| a.day == b.day) {
         days.extend(make_day(path, part, reading, &mut left_out, &mut notes)?);
     }

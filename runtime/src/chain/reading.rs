@@ -5,6 +5,7 @@ use std::path::Path;
 use jiff::civil::Date;
 
 use crate::error::Error;
+use crate::surface::calendar::Calendar;
 
 /// How the refusal of another kind of file begins.
 pub(crate) const NOT_A_CHAIN: &str = "not an option chain";
@@ -20,8 +21,8 @@ pub struct ChainReading {
     pub rate: f64,
     /// Use what is drastic and note it.
     pub accept: bool,
-    /// Saturdays and Sundays are trading days, as they are for a coin.
-    pub weekends: bool,
+    /// Which days are trading days; of a coin every day is.
+    pub calendar: Calendar,
     /// A column whose volatilities become [`ChainQuote::model_iv`].
     pub model_iv: Option<String>,
 }

@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use crate::chain::moments::{UNKNOWN_DAY, weekday};
+use crate::chain::moments::{UNKNOWN_DAY, date_of, weekday};
 use crate::chain::quote_rows::{Quotes, Raw};
+use crate::surface::calendar::Calendar;
 
 pub(super) const ARBITRAGE: &str = "arbitrage";
 pub(super) const NO_FORWARD: &str = "no forward";
@@ -30,7 +31,7 @@ impl LeftOut {
 }
 
 /// Takes quotes away by the first reason that fits, and sorts the others by day, expiry, root, strike and side.
-pub(super) fn leave_out(quotes: &mut Quotes, left_out: &mut LeftOut, weekends: bool) {
+pub(super) fn leave_out(quotes: &mut Quotes, left_out: &mut LeftOut, calendar: Calendar) {
     let adjusted: Vec<bool> = quotes.roots.iter().map(|root| root.ends_with(|c: char| c.is_ascii_digit())).collect();
     let mut newest: HashMap<i32, i32> = HashMap::new();
     for row in &quotes.rows {
@@ -40,10 +41,18 @@ pub(super) fn leave_out(quotes: &mut Quotes, left_out: &mut LeftOut, weekends: b
     let two_sided =
         quotes.rows.iter().any(|row| row.bid.is_finite()) && quotes.rows.iter().any(|row| row.ask.is_finite());
     let priced = quotes.rows.iter().any(|row| row.middle.is_finite());
-    let weekends = weekends || quotes.coin;
+    let mut closed: HashMap<i32, Option<&'static str>> = HashMap::new();
+    if !quotes.coin {
+        for row in &quotes.rows {
+            closed.entry(row.day).or_insert_with(|| {
+                let holiday = if weekday(row.day) >= 5 { "weekend" } else { "holiday" };
+                calendar.closed(date_of(row.day)).map(|_| holiday)
+            });
+        }
+    }
     let reason = |row: &Raw| -> Option<&'static str> {
-        if !weekends && weekday(row.day) >= 5 {
-            return Some("weekend");
+        if let Some(closed) = closed.get(&row.day).copied().flatten() {
+            return Some(closed);
         }
         if row.expiry <= row.day {
             return Some("expired");

@@ -1,5 +1,6 @@
 //! Day, symbol and units of a chain, settled by the whole file; `chain.py` of `train/` alike.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -10,7 +11,7 @@ use crate::chain::parity::median;
 use crate::chain::quote_rows::{Quotes, Raw};
 use crate::chain::reading::refuse;
 use crate::error::Error;
-use crate::surface::calendar::latest_day;
+use crate::surface::calendar::{Calendar, latest_day};
 use crate::surface::symbol::checked_symbol;
 
 /// A median implied volatility of a file above it stands in percent.
@@ -19,9 +20,23 @@ const PERCENT_FROM: f64 = 3.0;
 const NAMED: usize = 5;
 const WORDS: [&str; 8] = ["chain", "chains", "option", "options", "quotes", "data", "export", "download"];
 
-pub(super) fn settle_days(path: &Path, quotes: &mut Quotes, date: Option<Date>) -> Result<(), Error> {
+pub(super) fn settle_days(
+    path: &Path,
+    quotes: &mut Quotes,
+    date: Option<Date>,
+    calendar: Calendar,
+) -> Result<(), Error> {
+    let mut opened: HashMap<i32, i32> = HashMap::new();
+    let coin = quotes.coin;
     for row in &mut quotes.rows {
-        row.day = if row.day == UNKNOWN_DAY { row.moment } else { row.day };
+        if row.day == UNKNOWN_DAY && row.moment != UNKNOWN_DAY {
+            // Quotes that are fetched on a weekend are those of the Friday before.
+            row.day = if coin {
+                row.moment
+            } else {
+                *opened.entry(row.moment).or_insert_with(|| open_day(row.moment, calendar))
+            };
+        }
     }
     let newest = quotes.rows.iter().map(|row| row.day).max().unwrap_or(UNKNOWN_DAY);
     if newest == UNKNOWN_DAY {
@@ -45,6 +60,14 @@ pub(super) fn settle_days(path: &Path, quotes: &mut Quotes, date: Option<Date>) 
     }
     let newest = date_of(quotes.rows.iter().map(|row| row.day).max().unwrap_or_default());
     if newest > latest_day() { Err(refuse(path, format!("{newest} lies in the future"))) } else { Ok(()) }
+}
+
+/// The last trading day up to that one.
+fn open_day(mut day: i32, calendar: Calendar) -> i32 {
+    while day > 0 && calendar.closed(date_of(day)).is_some() {
+        day -= 1;
+    }
+    day
 }
 
 /// A date in a file's name, YYYY-MM-DD or YYYYMMDD.

@@ -9,6 +9,9 @@ use crate::io::unpacked::{MAGIC, Packing};
 pub(crate) fn decoded<'a>(input: impl BufRead + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
     let (start, rest) = begun(input, MAGIC)?;
     let packing = Packing::of(&start);
+    if packing == Packing::Parquet {
+        return Err(io::Error::other("is in Parquet, which is read from a file only"));
+    }
     let (start, rest) = begun(packing.unpack(Cursor::new(start).chain(rest)), MARK.len())?;
     Ok(without_mark(start, rest))
 }

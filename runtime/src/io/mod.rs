@@ -12,6 +12,10 @@ pub(crate) mod guard;
 pub(crate) mod json;
 #[cfg(feature = "files")]
 pub(crate) mod lines;
+#[cfg(feature = "parquet")]
+pub(crate) mod parquet;
+#[cfg(feature = "files")]
+pub(crate) mod rows_file;
 pub(crate) mod text;
 #[cfg(feature = "files")]
 pub(crate) mod unpacked;

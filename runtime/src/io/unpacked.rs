@@ -6,8 +6,21 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+/// Of the unpacked text.
+pub(crate) const MAX_BYTES: u64 = 1 << 30;
+/// Bytes of text from which on the ratio counts.
+const BOMB_FROM: u64 = 1 << 26;
+/// Text bytes for one packed byte; real tables have 5 to 20.
+const BOMB_RATIO: u64 = 200;
+/// Bytes that a zstd frame may look back, which are held in memory; `zstd -19` needs 8 MiB. `ruzstd` has this limit, and
+/// Python's reader the same.
+const MAX_WINDOW: u64 = 100 << 20;
 /// The longest beginning that tells how a file is packed.
 pub(crate) const MAGIC: usize = 4;
+
+/// Of a file that the feature `parquet` would read.
+#[cfg(not(feature = "parquet"))]
+pub(crate) const NO_PARQUET: &str = "is in Parquet, which is not read here; write the table as CSV";
 
 /// How a file is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +62,47 @@ impl Packing {
     }
 }
 
-/// The frames of a zstd file, one after the other. The decoder refuses one that looks back more than 100 MiB, which it
-/// would hold in memory.
+/// How much a file has become so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    total: u64,
+    packed: Option<u64>,
+}
+
+impl Sizes {
+    /// Of a packed file of so many bytes.
+    pub(crate) fn new(packed: u64) -> Self {
+        Self { total: 0, packed: Some(packed) }
+    }
+
+    /// Of a file that is not packed.
+    pub(crate) fn plain() -> Self {
+        Self { total: 0, packed: None }
+    }
+
+    /// Counts more bytes of text.
+    ///
+    /// # Errors
+    /// In words: it is too large, or unpacks to far more than any table does.
+    pub(crate) fn add(&mut self, bytes: u64) -> Result<(), String> {
+        self.total += bytes;
+        if self.total > MAX_BYTES {
+            return Err(format!("more than {MAX_BYTES} bytes of text; split the file"));
+        }
+        if self.packed.is_some_and(|packed| self.total > BOMB_FROM.max(BOMB_RATIO * packed)) {
+            let ratio = BOMB_RATIO;
+            return Err(format!("unpacks to more than {ratio} times its size, as no table does; fetch the file again"));
+        }
+        Ok(())
+    }
+}
+
+/// A frame of zstd looks back further than is held in memory.
+#[derive(Debug, thiserror::Error)]
+#[error("its zstd frames look back more than {MAX_WINDOW} bytes; pack it with zstd --long=26 or less")]
+pub(crate) struct WindowTooLong;
+
+/// The frames of a zstd file, one after the other.
 struct Frames<R> {
     input: R,
     frame: FrameDecoder,
@@ -72,6 +124,9 @@ impl<R: BufRead> Frames<R> {
                     if io::copy(&mut self.input.by_ref().take(length), &mut io::sink())? < length {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
+                }
+                Err(FrameDecoderError::WindowSizeTooBig { requested }) if requested > MAX_WINDOW => {
+                    return Err(io::Error::other(WindowTooLong));
                 }
                 Err(error) => return Err(io::Error::other(error)),
             }

@@ -272,7 +272,7 @@ fn days_of(path: &Path, history: SurfaceHistory, date: Option<Date>, said: &mut 
         if day.symbol == UNKNOWN_SYMBOL {
             return Err(refuse(
                 path,
-                "neither its rows nor its name give a symbol; call it tsla_2024-03-04.csv or the like",
+                "neither its rows nor its name give one symbol; call it tsla_2024-03-04.csv, or add --symbol",
             ));
         }
         let date = match (day.date, date.or(named)) {

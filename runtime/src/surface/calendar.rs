@@ -91,11 +91,6 @@ impl Calendar {
         self.exchange().map(|exchange| (exchange.first, exchange.last))
     }
 
-    /// Whether weekends are trading days.
-    pub(crate) fn has_weekends(self) -> bool {
-        self.0 == Kind::EveryDay
-    }
-
     /// What to say of days outside of the table.
     pub(crate) fn not_judged(self, dates: impl Iterator<Item = Date>) -> Option<String> {
         let (first, last) = self.span()?;

@@ -17,6 +17,9 @@ pub(crate) const NOT_A_SURFACE: &str = "row 1: not the header of a surface file"
 const HEADERS: &str = "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume (with or without a leading \
                        Date), date,strike,implied_vol,volume,moneyness, or date,close";
 const INDEX_NAMES: [&str; 5] = ["date", "close", "open", "high", "low"];
+/// Names that tell neither expiry nor symbol nor type.
+const HARMLESS: &str = "index id level0 openinterest oi delta gamma vega theta rho last lastprice lastsale exchange currency \
+                        note notes comment change changepct bidsize asksize source quality count vol open high low close";
 /// The later of two names of one meaning wins.
 const EXACT: [(&str, Meaning); 9] = [
     ("date", Meaning::Date),
@@ -162,6 +165,8 @@ pub(crate) struct Shape {
     pub(super) tenor_unit: Unit,
     pub(super) iv_unit: Unit,
     pub(super) moneyness_unit: Unit,
+    /// A column of the old script's shape that may tell expiry, symbol or type: its name is not known.
+    pub(super) unknown: Option<usize>,
 }
 
 impl Shape {
@@ -310,8 +315,16 @@ fn surface(names: Vec<String>, places: &Places, units: &Units) -> Result<Shape, 
         tenor_unit: unit(Meaning::Tenor),
         iv_unit: unit(Meaning::Iv),
         moneyness_unit: unit(Meaning::Moneyness),
+        unknown: names.iter().position(|name| may_part(name)).filter(|_| at(Meaning::Tenor).is_none()),
         names,
     })
+}
+
+/// Whether a name that nothing is known of may be that of expiry, symbol or type.
+fn may_part(name: &str) -> bool {
+    let letters = letters(name);
+    let harmless = HARMLESS.split(' ').any(|known| known == letters) || letters.starts_with("unnamed");
+    !letters.is_empty() && !harmless && meaning_of(&letters).is_none()
 }
 
 /// Date and level of an index history, which has nothing else but open, high and low.

@@ -17,6 +17,7 @@ use crate::surface::plausible::quotes::{Mark, mark, not_observed};
 use crate::surface::quotes::{OptionKind, SurfaceQuote};
 use crate::surface::reader::SurfaceFile;
 use crate::surface::row_reader::{LeftOut, Other, Row, Rows};
+use crate::surface::symbol::checked_symbol;
 
 /// Moneyness may fall by so much with rising strike: rounding, and a spot that moved between two expiries.
 const SPOT_DRIFT: f64 = 0.005;
@@ -95,8 +96,7 @@ pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>
     let calendar = reading.calendar.unwrap_or_default();
     if is_chain(path) {
         let symbol = reading.symbol.clone();
-        let weekends = calendar.has_weekends();
-        let asked = ChainReading { symbol, date, accept: reading.accept, weekends, ..ChainReading::default() };
+        let asked = ChainReading { symbol, date, accept: reading.accept, calendar, ..ChainReading::default() };
         return of_chain(path, &read::read(path, &asked)?, calendar, reading.accept);
     }
     let file = SurfaceFile::open(path, reading.symbol.as_deref())?;
@@ -126,7 +126,11 @@ pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>
     if !today.is_empty() {
         days.add(&mut today)?;
     }
-    let symbol = rows.symbol().map_or_else(|| symbol_of(path), str::to_owned);
+    let symbol = match (rows.symbol(), &reading.symbol) {
+        (Some(symbol), _) => symbol.to_owned(),
+        (None, Some(asked)) => checked_symbol(asked)?,
+        (None, None) => symbol_of(path),
+    };
     let (shape, not_compared) = (file.shape(), file.no_expiries.as_deref());
     days.history(&symbol, (rows.left_out(), not_compared), shape, reading.accept)
 }

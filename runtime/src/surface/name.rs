@@ -15,7 +15,7 @@ const LENGTH: usize = 10;
 pub(crate) const UNKNOWN_SYMBOL: &str = "UNKNOWN";
 
 /// Words of file names that are no symbols.
-const GENERIC: [&str; 24] = [
+const GENERIC: [&str; 44] = [
     "vol",
     "vols",
     "surface",
@@ -40,11 +40,32 @@ const GENERIC: [&str; 24] = [
     "download",
     "file",
     "table",
+    "surf",
+    "volsurf",
+    "impvol",
+    "opts",
+    "index",
+    "indices",
+    "idx",
+    "quote",
+    "quotes",
+    "cboe",
+    "yahoo",
+    "stooq",
+    "market",
+    "mkt",
+    "timeseries",
+    "cleaned",
+    "latest",
+    "smile",
+    "close",
+    "closes",
 ];
 
 /// The symbol a file is named for: `vix_1990_2019.csv`, `2024-03-04_vix.csv` and `vol_surface_VIX.csv` are VIX's.
 ///
-/// The first part between `_` and blanks that is no date, no number of a year and no word for what such files hold.
+/// The part between `_` and blanks that is no date, no number of a year or of days, and no word for what such files hold;
+/// of several the one in capitals (`my_TSLA.csv`). Where that leaves none or a choice, it is [`UNKNOWN_SYMBOL`].
 /// `BRK.A_iv.csv` keeps its class, `0700.HK.csv` its exchange.
 pub(crate) fn symbol_of(path: &Path) -> String {
     let name = file_name(path);
@@ -55,6 +76,7 @@ pub(crate) fn symbol_of(path: &Path) -> String {
         stem = shorter;
     }
     let generic = |word: &str| GENERIC.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let mut found: Vec<String> = Vec::new();
     for part in stem.split(['_', ' ']) {
         let mut words: Vec<&str> = part.split('-').collect();
         while words.len() > 1 && words.last().is_some_and(|word| generic(word)) {
@@ -65,9 +87,19 @@ pub(crate) fn symbol_of(path: &Path) -> String {
             continue;
         }
         let symbol = if has_class(&symbol) { symbol.as_str() } else { symbol.split('.').next().unwrap_or_default() };
-        return if symbol.is_empty() { UNKNOWN_SYMBOL.to_owned() } else { symbol.to_uppercase() };
+        found.push(symbol.to_owned());
     }
-    UNKNOWN_SYMBOL.to_owned()
+    let capital = |symbol: &str| symbol.chars().any(char::is_uppercase) && !symbol.chars().any(char::is_lowercase);
+    if found.len() > 1 && found.iter().any(|symbol| capital(symbol)) {
+        found.retain(|symbol| capital(symbol));
+    }
+    let mut different: Vec<String> = found.iter().map(|symbol| symbol.to_uppercase()).collect();
+    different.sort();
+    different.dedup();
+    match different.as_slice() {
+        [one] if !one.is_empty() => one.clone(),
+        _ => UNKNOWN_SYMBOL.to_owned(),
+    }
 }
 
 fn strip_end<'a>(name: &'a str, end: &str) -> Option<&'a str> {
@@ -75,12 +107,15 @@ fn strip_end<'a>(name: &'a str, end: &str) -> Option<&'a str> {
     last.eq_ignore_ascii_case(end).then_some(before)
 }
 
-/// A date as YYYYMMDD, a year, or the number of a copy in brackets.
+/// A date as YYYYMMDD, a year or a quarter, a term as 30d, or the number of a copy in brackets.
 fn is_number(part: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let copy = part.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
-    let year = part.len() == 4 && (part.starts_with("19") || part.starts_with("20"));
-    (digits(part) && (part.len() == 8 || year)) || copy.is_some_and(digits)
+    let year = |text: &str| text.len() == 4 && digits(text) && (text.starts_with("19") || text.starts_with("20"));
+    let (most, last) = part.split_at_checked(part.len().saturating_sub(1)).unwrap_or((part, ""));
+    let days = digits(most) && most.len() <= 3 && last.contains(['d', 'w', 'm', 'y', 'D', 'W', 'M', 'Y']);
+    let quarter = last.contains(['1', '2', '3', '4']) && most.strip_suffix(['q', 'Q']).is_some_and(year);
+    (digits(part) && part.len() == 8) || year(part) || days || quarter || copy.is_some_and(digits)
 }
 
 /// A share class or an exchange behind the only dot.

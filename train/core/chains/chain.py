@@ -15,6 +15,7 @@ from train.core.chains.day import ChainDay, make_day
 from train.core.chains.quotes import Quotes, day_in_name, read_quotes, same_symbol
 from train.core.chains.rules import KEY, REPEATED, leave_out, repeated
 from train.core.errors import PipelineError
+from train.core.tables.calendar import BY_WEEKDAYS, EVERY_DAY, Calendar
 
 _PERCENT_FROM = 3.0
 """A median implied volatility of a file above it stands in percent."""
@@ -69,7 +70,7 @@ def read_chain(
     rate: float = 0.0,
     accept: bool = False,
     model_iv: str | None = None,
-    weekends: bool = False,
+    calendar: Calendar = BY_WEEKDAYS,
 ) -> Chain:
     """Read a chain file of any vendor.
 
@@ -80,20 +81,21 @@ def read_chain(
         rate: interest a year, for expiries whose discount the chain does not tell.
         accept: use what is drastic and note it.
         model_iv: a column that becomes `model` of the quotes.
-        weekends: whether Saturdays and Sundays are trading days, as they are for a coin.
+        calendar: which days are trading days; of a coin every day is.
 
     Raises:
         PipelineError: it is no chain, or symbol, day or units are not known; names what to add.
     """
     quotes = read_quotes(path, model_iv)
     table, notes = quotes.table, quotes.notes
-    table["day"] = _days(quotes, date)
+    calendar = Calendar(EVERY_DAY) if quotes.coin else calendar
+    table["day"] = _days(quotes, date, calendar)
     name, mine, adjusted = _symbol(quotes, symbol)
     table = table[mine].copy() if not mine.all() else table
     adjusted = adjusted[mine]
     read = len(table)
     _units(quotes, table)
-    left_out, keep = leave_out(table, adjusted, weekends=weekends or quotes.coin)
+    left_out, keep = leave_out(table, adjusted, calendar=calendar)
     columns = ["day", "expiry", "root", "side", "strike", "bid", "ask", "middle", "iv", "volume", "interest", "spot"]
     columns += ["model"] if model_iv else []
     order = np.flatnonzero(keep)
@@ -108,12 +110,23 @@ def read_chain(
     if not {"bid", "ask"} <= quotes.has:
         which = "mark" if "mark" in quotes.has else "last" if "last" in quotes.has else None
         chain.notes.append(f"no bid and ask: the {which} price is used" if which else "no prices: its own volatilities")
+    if not_judged := calendar.not_judged(date_of(one) for one in np.unique(table["day"])):
+        chain.notes.append(not_judged)
     return chain
 
 
-def _days(quotes: Quotes, date: dt.date | None) -> np.ndarray:
+def _open_day(number: int, calendar: Calendar) -> int:
+    """The last trading day up to that one: quotes that are fetched on a weekend are those of the Friday before."""
+    while number > 0 and calendar.closed(date_of(number)):
+        number -= 1
+    return number
+
+
+def _days(quotes: Quotes, date: dt.date | None, calendar: Calendar) -> np.ndarray:
     table, path = quotes.table, quotes.path
-    day = np.where(table["day"] != UNKNOWN_DAY, table["day"], table["moment"])
+    moments, codes = np.unique(table["moment"], return_inverse=True)
+    opened = np.array([_open_day(int(one), calendar) if one != UNKNOWN_DAY else UNKNOWN_DAY for one in moments])
+    day = np.where(table["day"] != UNKNOWN_DAY, table["day"], opened[codes])
     if quotes.moments and (day != UNKNOWN_DAY).any():
         # Times of one snapshot: it is of the newest.
         day = np.full(len(day), day.max())

@@ -44,10 +44,7 @@ class Reading:
             out[meaning] = self._day(meaning, texts, len(chunk))
         self._contracts(out, texts, lines)
         moment = np.where(out["moment"] == UNKNOWN_DAY, out["quoted"], out.pop("moment"))
-        # Quotes that are fetched on a weekend are those of the Friday before.
-        weekday = (moment + 3) % 7
-        shifted = np.where((weekday >= 5) & (self._hours() != 0), moment - (weekday - 4), moment)
-        out["moment"] = np.where(moment == UNKNOWN_DAY, UNKNOWN_DAY, shifted).astype(np.int32)
+        out["moment"] = moment.astype(np.int32)
         names = texts.get("underlying")
         out["underlying"] = _codes(names, self.underlyings, len(chunk))
         _codes(texts.get("quotecurrency"), self.currencies, len(chunk))
@@ -61,9 +58,6 @@ class Reading:
                 f"{self._document.path}: the spot price must be a number above zero, found '{text[:40]}'"
             )
         return found[0] if found is not None else np.nan
-
-    def _hours(self) -> int:
-        return self._days["moment"].hours
 
     def _numbers(self, meaning: str, texts: dict[str, pd.Series], lines: np.ndarray) -> Floats:
         if meaning not in texts:

@@ -6,32 +6,36 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from train.core.chains.cells import UNKNOWN_DAY
+from train.core.chains.cells import UNKNOWN_DAY, date_of
+from train.core.tables.calendar import Calendar
 
 EXPIRED, NO_PRICE, NO_BID, CROSSED, WIDE, STALE = "expired", "no price", "no bid", "crossed", "wide", "stale"
-ADJUSTED, REPEATED, ARBITRAGE, NO_FORWARD, WEEKEND = "adjusted", "repeated", "arbitrage", "no forward", "weekend"
+ADJUSTED, REPEATED, ARBITRAGE, NO_FORWARD = "adjusted", "repeated", "arbitrage", "no forward"
+WEEKEND, HOLIDAY = "weekend", "holiday"
 NO_STRIKE = "no strike"
 KEY = ("day", "expiry", "root", "strike", "side")
 
 
 def leave_out(
-    table: pd.DataFrame, adjusted: NDArray[np.bool_], *, weekends: bool
+    table: pd.DataFrame, adjusted: NDArray[np.bool_], *, calendar: Calendar
 ) -> tuple[Counter[str], NDArray[np.bool_]]:
     """Count what is left out by the first reason that fits, add the column `middle`, and say what stays.
 
     Args:
         table: see `train.core.chains.quotes.Quotes`.
         adjusted: which contracts are adjusted.
-        weekends: whether Saturdays and Sundays are trading days.
+        calendar: which days are trading days.
     """
     bid, ask = table["bid"].to_numpy(), table["ask"].to_numpy()
     has_quotes = bool(np.isfinite(bid).any() and np.isfinite(ask).any())
     single = np.where(np.isnan(table["mark"]), table["last"], table["mark"])
     middle = (bid + ask) / 2.0 if has_quotes else single
     table["middle"] = middle
-    strike = table["strike"].to_numpy()
+    strike, day = table["strike"].to_numpy(), table["day"].to_numpy()
+    closed = np.isin(day, [one for one in np.unique(day) if calendar.closed(date_of(one))])
     reasons: list[tuple[str, NDArray[np.bool_]]] = [
-        (WEEKEND, ((table["day"].to_numpy() + 3) % 7 >= 5) & (not weekends)),
+        (WEEKEND, closed & ((day + 3) % 7 >= 5)),
+        (HOLIDAY, closed),
         (EXPIRED, table["expiry"].to_numpy() <= table["day"].to_numpy()),
         (NO_STRIKE, ~(strike > 0.0)),
     ]

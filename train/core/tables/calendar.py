@@ -3,6 +3,7 @@
 `tests/data/make_exchange_days.py` writes the table from the library exchange_calendars; no command needs the library.
 """
 
+import argparse
 import datetime as dt
 import functools
 from collections.abc import Iterable
@@ -30,14 +31,9 @@ class Calendar:
     span: tuple[dt.date, dt.date] | None = None
     _holidays: frozenset[dt.date] = field(default=frozenset(), repr=False)
 
-    @property
-    def has_weekends(self) -> bool:
-        """Whether weekends are trading days."""
-        return self.name == EVERY_DAY
-
     def closed(self, date: dt.date) -> str | None:
         """Why the day is no trading day; None for one that is. A day outside of `span` is judged by weekdays."""
-        if self.has_weekends:
+        if self.name == EVERY_DAY:
             return None
         if date.weekday() >= 5:
             return WEEKEND
@@ -85,6 +81,14 @@ def calendar_of(name: str) -> Calendar:
             f"calendar: must be {WEEKDAYS}, {EVERY_DAY} or an exchange ({', '.join(_exchanges())}), found '{name}'"
         )
     return found
+
+
+def calendar_name(text: str) -> str:
+    """The name of a calendar as a command line takes it."""
+    try:
+        return calendar_of(text).name
+    except PipelineError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 @functools.cache

@@ -6,12 +6,13 @@ from typing import Any
 
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
+from train.core.tables.unpacked import check_size
 
 MAX_CELLS = 1 << 28
 """Rows times columns of a file."""
 LONGEST_CELL = 1 << 17
 """Characters."""
-_BATCH = 8192
+_BATCH, _SMALL = 8192, 64
 
 
 def parquet_records(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -33,17 +34,24 @@ def parquet_records(path: Path) -> Iterator[tuple[int, list[str]]]:
     with explain_os_errors(path, "read"):
         try:
             schema = parquet.read_schema(path)
-            texts = [field.name for field in schema if _is_text(field.type)]
+            differing = _by_differences(parquet.read_metadata(path))
+            texts = [field.name for field in schema if _is_text(field.type) and field.name not in differing]
+            _check_zones(path, schema)
             # Texts stay numbers of a dictionary: a long one that stands in every row is in memory once.
-            file = parquet.ParquetFile(path, read_dictionary=texts, pre_buffer=False, buffer_size=1 << 16)
+            file = parquet.ParquetFile(
+                path, read_dictionary=texts, pre_buffer=False, buffer_size=1 << 16, page_checksum_verification=True
+            )
             with file:
+                size, total = path.stat().st_size, 0
                 if file.metadata.num_rows * len(schema) > MAX_CELLS:
                     raise PipelineError(f"{path}: more than {MAX_CELLS} cells; split the file")
                 yield 1, list(schema.names)
                 number = 1
-                for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
+                for batch in file.iter_batches(batch_size=_SMALL if differing else _BATCH, use_threads=False):
                     batch.validate(full=True)  # a damaged place in a dictionary would read another text
                     columns = [_cells(path, column) for column in batch.columns]
+                    total += sum(len(cells) + sum(map(len, cells)) for cells in columns)
+                    check_size(path, total, size)
                     for cells in zip(*columns, strict=True):
                         number += 1
                         yield number, list(cells)
@@ -53,6 +61,29 @@ def parquet_records(path: Path) -> Iterator[tuple[int, list[str]]]:
                 raise
             reason = " ".join(str(error).split())[:120]
             raise PipelineError(f"{path}: the Parquet data is damaged: {reason}; fetch the file again") from error
+
+
+def _by_differences(metadata: Any) -> set[str]:
+    """Columns of texts that are written by their differences, which pyarrow cannot read as a dictionary.
+
+    Each can be as long as a page, so only a few are held at a time.
+    """
+    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
+    columns = (group.column(at) for group in groups for at in range(group.num_columns))
+    return {one.path_in_schema for one in columns if {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"} & {*one.encodings}}
+
+
+def _check_zones(path: Path, schema: Any) -> None:
+    import pyarrow
+    from pyarrow import types
+
+    for field in schema:
+        if types.is_timestamp(field.type) and field.type.tz:
+            try:
+                pyarrow.array([0], field.type).cast(pyarrow.large_string())
+            except pyarrow.ArrowException as error:
+                reason = f"column {field.name}: '{field.type.tz[:40]}' is no time zone that is known"
+                raise PipelineError(f"{path}: {reason}") from error
 
 
 def _is_text(kind: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Bytes of a table -> records of cells, a piece at a time; the rules of `runtime/src/surface/table.rs`.
+"""Bytes of a table -> records of cells, a piece at a time; the rules of `runtime/src/surface/table/`.
 
 Plain, gzip, zstd or Parquet by content, UTF-8 or UTF-16 by its mark, parted by comma, semicolon, tab or bar: whichever
 the header has most of. Memory does not grow with the file: what unpacks to far more than any table does
@@ -13,7 +13,7 @@ from pathlib import Path
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
 from train.core.tables.parquet import parquet_records
-from train.core.tables.unpacked import DAMAGED, MAX_BYTES, PARQUET, check_size, packing, unpacked
+from train.core.tables.unpacked import DAMAGED, MAX_BYTES, PARQUET, check_packed, check_size, packing, unpacked
 
 LONGEST_LINE = 1 << 17
 """Characters."""
@@ -41,6 +41,7 @@ class Table:
         self.delimiter, self._skip = ",", 0
         if self._packing == PARQUET:
             return
+        check_packed(path, self._packing)
         lines = self._lines()
         first = next((line for line in lines if line.strip()), None)
         if first is None:

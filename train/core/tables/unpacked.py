@@ -19,7 +19,7 @@ BOMB_RATIO = 200
 """Text bytes for one packed byte; real tables have 5 to 20."""
 GZIP, ZSTD, PARQUET = "gzip", "zstd", "Parquet"
 MAX_WINDOW = 100 << 20
-"""Bytes that a zstd frame may look back, which are held in memory; `zstd -19` needs 8 MiB."""
+"""Bytes that a zstd frame may look back, which are held in memory; `zstd -19` needs 8 MiB. The runtime's limit, too."""
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
 """What reading damaged data raises."""
 _MAGIC = {b"\x1f\x8b": GZIP, b"\x28\xb5\x2f\xfd": ZSTD, b"PAR1": PARQUET}
@@ -57,6 +57,25 @@ def check_size(path: Path, total: int, size: int) -> None:
         raise PipelineError(
             f"{path}: unpacks to more than {BOMB_RATIO} times its size, as no table does; fetch the file again"
         )
+
+
+def check_packed(path: Path, how: str) -> None:
+    """Unpack a file once without looking at what is in it: a bomb is refused in seconds, before any line is read.
+
+    Raises:
+        PipelineError: as `check_size`, or the file is damaged.
+    """
+    if how not in (GZIP, ZSTD):
+        return
+    total, size = 0, path.stat().st_size
+    with explain_os_errors(path, "read"), path.open("rb") as file:
+        try:
+            stream = unpacked(file, how)
+            while part := stream.read(1 << 18):
+                total += len(part)
+                check_size(path, total, size)
+        except DAMAGED as error:
+            raise PipelineError(f"{path}: the {how} data is cut short or damaged; fetch the file again") from error
 
 
 def read_unpacked(path: Path) -> bytes:
@@ -102,7 +121,15 @@ class _Frames(io.RawIOBase):
                     raise EOFError("a zstd frame is cut short")
                 return 0
             self._begun = True
-            self._ready = memoryview(self._frame.decompress(data))
+            try:
+                self._ready = memoryview(self._frame.decompress(data))
+            except zstandard.ZstdError as error:
+                if "too much memory" not in str(error):
+                    raise
+                raise PipelineError(
+                    f"{self._file.name}: its zstd frames look back more than {MAX_WINDOW} bytes; pack it with zstd "
+                    "--long=26 or less"
+                ) from error
         count = min(len(buffer), len(self._ready))
         buffer[:count] = self._ready[:count]
         self._ready = self._ready[count:]

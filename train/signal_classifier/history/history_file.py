@@ -18,7 +18,7 @@ from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
 from train.core.tables.parquet import parquet_records
 from train.core.tables.table import LONGEST_LINE
-from train.core.tables.unpacked import DAMAGED, PARQUET, check_size, packing, unpacked
+from train.core.tables.unpacked import DAMAGED, PARQUET, check_packed, check_size, packing, unpacked
 from train.signal_classifier.contract import HISTORY_LABELS, HISTORY_OPTIONAL, SIGNAL_NAMES
 from train.signal_classifier.history.trade_rows import Rejection, RowReader, Trade, in_utc
 
@@ -139,6 +139,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     if how == PARQUET:
         yield from parquet_records(path)
         return
+    check_packed(path, how)
     lines = _lines(path, how)
     # Lines before the header count, though nobody reads them.
     start: list[str] = []

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from train.core.errors import PipelineError
 from train.core.files import sha256_hex
@@ -173,6 +172,8 @@ def hold_out(data: Labelled, *, share: float, random_state: int) -> tuple[Index,
     Raises:
         PipelineError: one of the parts would be too small or hold one class only.
     """
+    from sklearn.model_selection import train_test_split  # takes more memory than most histories
+
     rows = np.arange(len(data.profitable), dtype=np.int64)
     if data.times is None:
         train, test = train_test_split(rows, test_size=share, random_state=random_state, stratify=data.profitable)
@@ -195,6 +196,8 @@ def folds(data: Labelled, *, count: int, random_state: int) -> list[tuple[Index,
     Raises:
         PipelineError: what is left to fit on is too small or holds one class only.
     """
+    from sklearn.model_selection import StratifiedKFold
+
     if data.times is None:
         splitter = StratifiedKFold(count, shuffle=True, random_state=random_state)
         return [(fit, held) for fit, held in splitter.split(data.features, data.profitable)]

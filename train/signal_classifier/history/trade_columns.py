@@ -80,6 +80,7 @@ class TradeColumns:
                 repeated.append(row)
                 self.rejected.append(Rejection(self.where(row), DUPLICATE, f"repeats the signal of {self.where(one)}"))
                 self._places.append((self._small["file"][row], self._small["line"][row]))
+        self._whole["same"] = array("q")  # nobody asks again
         in_order = sorted(range(len(self.rejected)), key=self._places.__getitem__)
         self.rejected = [self.rejected[at] for at in in_order]
         self.kept = np.delete(np.arange(len(same)), repeated)
@@ -108,7 +109,7 @@ class TradeColumns:
         return np.frombuffer(self._pnl, dtype=np.float64)
 
     def column(self, name: str) -> NDArray[np.int64]:
-        """int64 [row]: `time` and `closed` in microseconds of UTC since 1970 (`NO_TIME` = None), `same`, `fill`."""
+        """int64 [row]: `time` and `closed` in microseconds of UTC since 1970 (`NO_TIME` = None), `fill`."""
         return np.frombuffer(self._whole[name], dtype=np.int64)
 
     def small(self, name: str) -> NDArray[np.int32]:

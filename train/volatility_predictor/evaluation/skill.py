@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
 from train.core.records.skill import OURS, SeriesSkill, SkillRow
+from train.core.tables.calendar import BY_WEEKDAYS, Calendar
 from train.volatility_predictor.contract import VOLATILITY_INPUT
 from train.volatility_predictor.evaluation.forecasts import Evaluated, diebold_mariano
 from train.volatility_predictor.evaluation.rivals import PERSISTENCE
@@ -35,7 +36,13 @@ CHUNK = 512
 
 
 def series_skill(
-    path: Path, settings: Mapping[str, Any], answer: Answer, *, history: int | None, first: dt.date | None = None
+    path: Path,
+    settings: Mapping[str, Any],
+    answer: Answer,
+    *,
+    history: int | None,
+    first: dt.date | None = None,
+    calendar: Calendar = BY_WEEKDAYS,
 ) -> SeriesSkill:
     """Score the days of a file.
 
@@ -45,11 +52,12 @@ def series_skill(
         answer: inputs -> outputs by tensor name, as the version in use answers.
         history: days that each forecast may see; None: as many as the model takes, or half of a short file.
         first: the first day to forecast from; None: the first with so much history.
+        calendar: which days are trading days; the others are left out.
 
     Raises:
         PipelineError: the file is wrong or undated, holds too few days, or never changes.
     """
-    read = read_days(path)
+    read = read_days(path, calendar=calendar)
     window, least = int(settings["window_days"]), int(settings["minimum_days"])
     horizons = [int(days) for days in settings["horizons"]]
     shown = _history(path, read, history, window=window, least=least, longest=horizons[-1])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.core.records.record import DataRecord
+from train.core.tables.calendar import BY_WEEKDAYS, Calendar
 from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.network.combination import Source
 from train.volatility_predictor.network.gaps import WINDOW_DAYS
@@ -69,16 +70,17 @@ def default_files(show: Callable[[str], None]) -> list[SeriesFile]:
     return found
 
 
-def read_pool(files: Sequence[SeriesFile], show: Callable[[str], None]) -> Pool:
+def read_pool(files: Sequence[SeriesFile], show: Callable[[str], None], *, calendar: Calendar = BY_WEEKDAYS) -> Pool:
     """Read surface or index files, one symbol each, with their split by time; `show` is called with what was odd.
 
-    The last fifth of the days before those for tests is for validation.
+    The last fifth of the days before those for tests is for validation. Days that are none of the calendar's are left
+    out.
 
     Raises:
         PipelineError: a file is wrong, undated, or holds fewer than 300 days.
     """
     series, dates, validation, test = [], [], [], []
-    histories = _histories(files)
+    histories = _histories(files, calendar)
     if not histories:
         raise PipelineError(f"{files[0].path}: no symbol has {LEAST_DAYS} days yet; observe more, or add files")
     for file, history in histories:
@@ -121,7 +123,7 @@ def _content(path: Path) -> bytes:
     return repr(sorted(kept_days(path)[0].items())).encode() if is_kept(path) else read_bytes(path)
 
 
-def _histories(files: Sequence[SeriesFile]) -> list[tuple[SeriesFile, SurfaceHistory]]:
+def _histories(files: Sequence[SeriesFile], calendar: Calendar) -> list[tuple[SeriesFile, SurfaceHistory]]:
     """One history a file; chains of one symbol, a day a file, are one history together."""
     found: list[tuple[SeriesFile, SurfaceHistory]] = []
     chains: dict[str, list[tuple[SeriesFile, SurfaceHistory]]] = {}
@@ -129,7 +131,7 @@ def _histories(files: Sequence[SeriesFile]) -> list[tuple[SeriesFile, SurfaceHis
     for file in files:
         if file in kept:
             continue
-        history = read_days(file.path)
+        history = read_days(file.path, calendar=calendar)
         if is_chain(file.path):
             chains.setdefault(history.symbol, []).append((file, history))
         else:

@@ -156,7 +156,7 @@ def _days_of(path: Path, history: SurfaceHistory, date: dt.date | None, said: Sa
     symbol = checked_symbol(history.symbol)
     if symbol == UNKNOWN_SYMBOL:
         raise PipelineError(
-            f"{path}: neither its rows nor its name give a symbol; call it tsla_2024-03-04.csv or the like"
+            f"{path}: neither its rows nor its name give one symbol; call it tsla_2024-03-04.csv, or add --symbol"
         )
     dates: Sequence[dt.date | None] = history.dates
     if dates[0] is None:

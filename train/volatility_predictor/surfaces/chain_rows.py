@@ -10,6 +10,7 @@ from train.core.chains.columns import find_columns
 from train.core.chains.day import ChainDay
 from train.core.chains.documents import is_json, open_document
 from train.core.errors import PipelineError
+from train.core.tables.calendar import BY_WEEKDAYS, Calendar
 from train.volatility_predictor.surfaces.columns import SNAPSHOT, Shape, read_header
 from train.volatility_predictor.surfaces.csv_reader import Row
 from train.volatility_predictor.surfaces.daily_features import CALL, NO_VOLUME, PUT, Quote
@@ -31,12 +32,12 @@ class ChainFile:
 
 
 def open_chain(
-    path: Path, *, symbol: str | None, date: dt.date | None, accept: bool, weekends: bool = False
+    path: Path, *, symbol: str | None, date: dt.date | None, accept: bool, calendar: Calendar = BY_WEEKDAYS
 ) -> ChainFile | None:
     """The chain in a file; None where it is none, or a surface file without prices."""
     if not is_chain(path):
         return None
-    return ChainFile(read_chain(path, symbol=symbol, date=date, accept=accept, weekends=weekends))
+    return ChainFile(read_chain(path, symbol=symbol, date=date, accept=accept, calendar=calendar))
 
 
 def is_chain(path: Path) -> bool:

@@ -72,6 +72,15 @@ _FAMILY = {
 
 
 _COMPARED = ("price", "bid", "ask")
+_HARMLESS = frozenset(
+    word
+    for line in (
+        "index id level0 openinterest oi delta gamma vega theta rho last lastprice lastsale exchange currency note",
+        "notes comment change changepct bidsize asksize source quality count vol open high low close",
+    )
+    for word in line.split()
+)
+"""Names that tell neither expiry nor symbol nor type."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,8 @@ class Shape:
     tenor_unit: str = "tenor"
     iv_unit: str = "iv"
     moneyness_unit: str = "moneyness"
+    unknown: str = ""
+    """A column of the old script's shape that may tell expiry, symbol or type: its name is not known."""
 
     @property
     def numbers(self) -> list[int]:
@@ -202,7 +213,14 @@ def _surface(path: Path, names: tuple[str, ...], places: dict[str, int], units: 
         tenor_unit=units.get("tenor", "tenor"),
         iv_unit=units.get("iv", "iv"),
         moneyness_unit=units.get("moneyness", "moneyness"),
+        unknown=next((one for one in names if _may_part(one)), "") if name == OLD else "",
     )
+
+
+def _may_part(name: str) -> bool:
+    """Whether a name that nothing is known of may be that of expiry, symbol or type."""
+    letters = _letters(name)
+    return bool(letters) and letters not in _MEANING and letters not in _HARMLESS and not letters.startswith("unnamed")
 
 
 def _index(names: tuple[str, ...]) -> tuple[int, int] | None:

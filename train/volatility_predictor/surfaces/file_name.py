@@ -13,13 +13,14 @@ _GENERIC = frozenset(
     word
     for line in (
         "vol vols surface surfaces iv ivs implied volatility history hist daily price prices data export",
-        "chain chains option options eod snapshot download file table",
+        "chain chains option options eod snapshot download file table surf volsurf impvol opts index indices idx quote",
+        "quotes cboe yahoo stooq market mkt timeseries cleaned latest smile close closes",
     )
     for word in line.split()
 )
 """Words of file names that are no symbols."""
 _ENDS = re.compile(r"(?i)(\.(csv|gz|zst|parquet|txt|tsv))+$")
-_NO_SYMBOL = re.compile(r"[0-9]{8}|(19|20)[0-9]{2}|\([0-9]+\)", re.ASCII)
+_NO_SYMBOL = re.compile(r"(?i)[0-9]{8}|(19|20)[0-9]{2}(q[1-4])?|\([0-9]+\)|[0-9]{1,3}[dwmy]", re.ASCII)
 _CLASS = re.compile(r"^[^.]+\.[A-Za-z]{1,3}$", re.ASCII)
 """A share class or an exchange behind the dot."""
 
@@ -27,18 +28,21 @@ _CLASS = re.compile(r"^[^.]+\.[A-Za-z]{1,3}$", re.ASCII)
 def symbol_of(path: Path) -> str:
     """The symbol a file is named for: `vix_1990_2019.csv`, `2024-03-04_vix.csv` and `vol_surface_VIX.csv` are VIX's.
 
-    The first part between `_` and blanks that is no date, no number of a year and no word for what such files hold.
+    The part between `_` and blanks that is no date, no number of a year or of days, and no word for what such files
+    hold; of several the one in capitals (`my_TSLA.csv`). Where that leaves none or a choice, it is `UNKNOWN_SYMBOL`.
     `BRK.A_iv.csv` keeps its class, `0700.HK.csv` its exchange.
     """
-    stem = _ENDS.sub("", path.name)
+    stem, found = _ENDS.sub("", path.name), []
     for part in re.split(r"[_ ]", stem):
         words = part.split("-")
         while len(words) > 1 and words[-1].lower() in _GENERIC:
             words.pop()
         symbol = "-".join(words)
         if not _DATE.fullmatch(part) and symbol and not _NO_SYMBOL.fullmatch(symbol) and symbol.lower() not in _GENERIC:
-            return (symbol if _CLASS.search(symbol) else symbol.split(".")[0]).upper() or UNKNOWN_SYMBOL
-    return UNKNOWN_SYMBOL
+            found.append(symbol if _CLASS.search(symbol) else symbol.split(".")[0])
+    capitals = [symbol for symbol in found if symbol.isupper()]
+    different = {symbol.upper() for symbol in (capitals if len(found) > 1 and capitals else found)}
+    return (different.pop() or UNKNOWN_SYMBOL) if len(different) == 1 else UNKNOWN_SYMBOL
 
 
 def date_in_name(path: Path) -> dt.date | None:

@@ -15,7 +15,7 @@ from train.volatility_predictor.contract import DAILY_FEATURES
 from train.volatility_predictor.surfaces.chain_rows import ChainFile, open_chain
 from train.volatility_predictor.surfaces.csv_reader import SurfaceFile
 from train.volatility_predictor.surfaces.daily_features import NODES, TENORS, Grid, Quote, describe_day
-from train.volatility_predictor.surfaces.file_name import symbol_of
+from train.volatility_predictor.surfaces.file_name import checked_symbol, symbol_of
 from train.volatility_predictor.surfaces.plausible.judgement import Judgement
 from train.volatility_predictor.surfaces.plausible.quotes import Marks, not_observed
 from train.volatility_predictor.surfaces.row_reader import Row
@@ -75,7 +75,7 @@ def read_days(
         PipelineError: the file cannot be read, a row is wrong, no day is usable, or what it holds is not plausible;
             names row and column.
     """
-    chain = open_chain(path, symbol=symbol, date=date, accept=accept, weekends=calendar.has_weekends)
+    chain = open_chain(path, symbol=symbol, date=date, accept=accept, calendar=calendar)
     if chain is not None:
         return _chain_history(path, chain, calendar, accept=accept)
     file = SurfaceFile(path, symbol)
@@ -88,7 +88,7 @@ def read_days(
         same_day = list(_limited(group, path))
         found = same_day[0].symbol
         days.add(date if shape == "snapshot" else day, same_day)
-    return days.history(found or symbol_of(path), file, accept)
+    return days.history(found or (checked_symbol(symbol) if symbol else symbol_of(path)), file, accept)
 
 
 def _chain_history(path: Path, file: ChainFile, calendar: Calendar, *, accept: bool) -> SurfaceHistory:

@@ -85,7 +85,7 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Signals from a CSV or NDJSON file, plain or packed (gzip, zstd): the same rows with `confidence`, `recommendation`, `source`, `warnings`, `trained_on`
+    /// Signals from a CSV, NDJSON or Parquet file, plain or packed (gzip, zstd): the same rows with `confidence`, `recommendation`, `source`, `warnings`, `trained_on`
     ClassifyBatch {
         /// The file; `-` reads stdin
         file: PathBuf,
@@ -133,7 +133,7 @@ pub(crate) enum Command {
     /// `classify-batch -` takes
     #[command(after_help = SIGNALS_EXAMPLES)]
     Signals {
-        /// The chain: CSV or JSON, plain or packed (gzip, zstd)
+        /// The chain: CSV, JSON or Parquet, plain or packed (gzip, zstd)
         chain: PathBuf,
         /// Write here, whole or not at all, instead of to stdout; .ndjson and .json make it JSON, .gz packs
         #[arg(long, short, value_name = "FILE")]
@@ -149,7 +149,7 @@ pub(crate) enum Command {
     },
     /// An option chain as a dated surface file, on stdout
     Surface {
-        /// The chain: CSV or JSON, plain or packed (gzip, zstd)
+        /// The chain: CSV, JSON or Parquet, plain or packed (gzip, zstd)
         chain: PathBuf,
         /// Write here, whole or not at all, instead of to stdout
         #[arg(long, short, value_name = "FILE")]
@@ -177,7 +177,7 @@ pub(crate) enum Command {
     Run {
         /// A model folder (its version in use), a version folder or its model.onnx
         dir: PathBuf,
-        /// A file of rows (JSON, one JSON object a line, or CSV), `-` for stdin, or rows themselves as JSON
+        /// A file of rows (JSON, one JSON object a line, CSV or Parquet), `-` for stdin, or rows themselves as JSON
         #[arg(allow_hyphen_values = true)]
         rows: Option<String>,
         /// Write here, whole or not at all, instead of to stdout; a name that ends in .gz is packed

@@ -1,7 +1,6 @@
 //! What the commands do.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use dollarbill_ml::artifact::Place;
 use dollarbill_ml::chain::ChainReading;
 use dollarbill_ml::live_log::{LogHealth, LogSettings};
 use dollarbill_ml::surface::{Calendar, Reading};
-use dollarbill_ml::{Config, Error, MlService, Observing, TradeSignal, Warning, batch};
+use dollarbill_ml::{Config, Error, MlService, Observing, TradeSignal, Warning, batch, open_rows};
 use jiff::civil::Date;
 
 use crate::args::{Arguments, ChainArguments, Command};
@@ -65,11 +64,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
             return predict(&config()?, surface.as_deref(), &Reading { symbol, accept, calendar }, date, json);
         }
         Command::Signals { chain: file, output, model_iv, json, what } => {
-            let asked = chain::Asked { file, output, model_iv, json, reading: reading_of(what, calendar) };
+            let asked = chain::Asked { file, output, model_iv, json, reading: reading_of(what, calendar, named)? };
             chain::signals(config, &asked)
         }
         Command::Surface { chain: file, output, what } => {
-            chain::surface(&file, output.as_deref(), &reading_of(what, calendar))
+            chain::surface(&file, output.as_deref(), &reading_of(what, calendar, named)?)
         }
         Command::Run { dir, rows, output, signature } => {
             let rows = rows.filter(|_| !signature);
@@ -117,10 +116,16 @@ pub(crate) fn say_losses(flushed: bool, health: Option<&LogHealth>) {
     }
 }
 
-fn reading_of(what: ChainArguments, calendar: Option<Calendar>) -> ChainReading {
+/// A chain needs no config; where there is one, its calendar holds.
+fn reading_of(what: ChainArguments, asked: Option<Calendar>, named: Option<&Path>) -> Result<ChainReading, Error> {
     let ChainArguments { rate, symbol, date, accept } = what;
-    let weekends = calendar.is_some_and(|calendar| calendar.name() == "24/7");
-    ChainReading { symbol, date, rate, accept, weekends, model_iv: None }
+    let calendar = match (asked, Config::find(named)) {
+        (Some(calendar), _) => calendar,
+        (None, Ok(config)) => config.calendar,
+        (None, Err(Error::ConfigMissing { .. })) if named.is_none() => Calendar::default(),
+        (None, Err(error)) => return Err(error),
+    };
+    Ok(ChainReading { symbol, date, rate, accept, calendar, model_iv: None })
 }
 
 fn classify(config: &Config, signal: &str, json: bool) -> Result<Done, Error> {
@@ -159,8 +164,7 @@ fn classify_batch(config: &Config, file: &Path, output: Option<&Path>) -> Result
     let (name, input): (String, Box<dyn BufRead>) = if file == Path::new("-") {
         ("stdin".to_owned(), Box::new(io::stdin().lock()))
     } else {
-        let input = File::open(file).map_err(|source| cannot("read", file, source))?;
-        (file.display().to_string(), Box::new(BufReader::with_capacity(1 << 16, input)))
+        (file.display().to_string(), open_rows(file)?)
     };
     let mut progress = Progress::new();
     let done =

@@ -1,6 +1,5 @@
 //! What `run` does: any compiled model, any rows.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
@@ -8,10 +7,10 @@ use dollarbill_ml::any_model::answer_stream;
 use dollarbill_ml::artifact::Place;
 use dollarbill_ml::live_log::LogSettings;
 use dollarbill_ml::trust::Trust;
-use dollarbill_ml::{Config, Error, Model};
+use dollarbill_ml::{Config, Error, Model, open_rows};
 
 use crate::commands::{LOG_PATIENCE, say_losses};
-use crate::out::{Progress, cannot, print, write_whole};
+use crate::out::{Progress, print, write_whole};
 
 pub(crate) fn run(
     (place, trust, log): (Place, Trust, Option<LogSettings>),
@@ -57,9 +56,5 @@ fn open(rows: &str) -> Result<(String, Box<dyn BufRead>), Error> {
         let reason = "an empty text is no rows; give a file, `-` for stdin, or JSON".to_owned();
         return Err(Error::Rows { place: "arguments".to_owned(), reason });
     }
-    let file = File::open(rows).map_err(|source| cannot("read", rows, source))?;
-    if file.metadata().is_ok_and(|found| found.is_dir()) {
-        return Err(cannot("read", rows, io::Error::other("is a folder")));
-    }
-    Ok((rows.to_owned(), Box::new(BufReader::with_capacity(1 << 16, file))))
+    Ok((rows.to_owned(), open_rows(Path::new(rows))?))
 }

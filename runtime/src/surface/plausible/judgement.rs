@@ -26,6 +26,9 @@ const LONGEST_TENOR: f64 = 12.0;
 const HIGH: f64 = 2.0;
 const LOW: f64 = 0.04;
 const ODD: f64 = 0.1;
+/// Days to expiry that are fractions, all below the first, may be years.
+const FEW_DAYS: f64 = 5.0;
+const PART_OF_DAY: f64 = 0.01;
 const PERCENT_CAUSE: usize = 2;
 const CAUSES: [&str; 7] = [
     "without an implied volatility",
@@ -52,6 +55,9 @@ pub(crate) struct Judgement {
     long: Option<(usize, u64, f64)>,
     whole: bool,
     longest: f64,
+    parts_of_days: bool,
+    /// The first day on which a strike has several volatilities, without a tenor that would part them.
+    mixed: Option<String>,
 }
 
 impl Judgement {
@@ -74,12 +80,15 @@ impl Judgement {
             long: None,
             whole: true,
             longest: 0.0,
+            parts_of_days: false,
+            mixed: None,
         }
     }
 
     /// Makes moneyness strike / spot, whatever it is written as.
     pub(crate) fn as_ratios(&mut self, rows: &mut [Row]) {
         self.see_tenors(rows);
+        self.see_strikes(rows);
         let quotes: Vec<Quote> = rows.iter().map(|row| row.quote).collect();
         if let Some(written) = convention(&quotes) {
             let first = name_of(rows.first().and_then(|row| row.date));
@@ -114,9 +123,24 @@ impl Judgement {
             }
             self.whole = self.whole && tenor == tenor.trunc();
             self.longest = self.longest.max(tenor);
+            let days = tenor * 365.0;
+            self.parts_of_days |= (days - days.round_ties_even()).abs() > PART_OF_DAY;
             if tenor > LONGEST_TENOR {
                 self.long.get_or_insert((0, row.line, tenor)).0 += 1;
             }
+        }
+    }
+
+    fn see_strikes(&mut self, rows: &[Row]) {
+        if self.mixed.is_some() || rows.first().is_none_or(|row| row.quote.tenor != NO_TENOR) {
+            return;
+        }
+        let mut quotes: Vec<(u64, u64)> =
+            rows.iter().map(|row| (row.quote.strike.to_bits(), row.quote.iv.to_bits())).collect();
+        quotes.sort_unstable();
+        quotes.dedup();
+        if quotes.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            self.mixed = Some(name_of(rows.first().and_then(|row| row.date)));
         }
     }
 
@@ -259,6 +283,22 @@ impl Judgement {
                  write years, or call it dte if it is in days"
                     .to_owned(),
             );
+        }
+        if let (Unit::Days, Some(at), true) = (shape.tenor_unit, shape.tenor, self.parts_of_days)
+            && self.longest < FEW_DAYS / 365.0
+        {
+            found.push(format!(
+                "column {}: fractions of a day, and none of {FEW_DAYS:.0} days or more: are they years? Then call it \
+                 time_to_expiry",
+                shape.names[at]
+            ));
+        }
+        if let (Some(at), Some(day)) = (shape.unknown, &self.mixed) {
+            found.push(format!(
+                "column '{}' is not known, and strikes have several volatilities on a day (the first is {day}): is it the \
+                 expiry, the symbol or the type? Call it time_to_expiry, symbol or option_type, or leave it out",
+                shape.names[at]
+            ));
         }
         if let Some((count, day)) = self.written.get(NOT_ONE) {
             let plural = if *count > 1 { "s" } else { "" };

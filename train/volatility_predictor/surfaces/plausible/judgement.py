@@ -13,6 +13,7 @@ from pathlib import Path
 
 from train.core.errors import PipelineError
 from train.volatility_predictor.surfaces.chain_rows import ChainFile
+from train.volatility_predictor.surfaces.columns import Shape
 from train.volatility_predictor.surfaces.csv_reader import SurfaceFile
 from train.volatility_predictor.surfaces.daily_features import NO_TENOR
 from train.volatility_predictor.surfaces.plausible.columns_agree import ColumnsAgree
@@ -36,6 +37,7 @@ from train.volatility_predictor.surfaces.row_reader import Row
 
 HIGH, LOW, ODD = 2.0, 0.04, 0.1
 """Levels of a whole file: above and below the first two it is in another unit, below the third it may be."""
+FEW_DAYS, PART_OF_DAY = 5.0, 0.01
 _ACCEPT = "; if it is right, add --accept"
 _PERCENT_CAUSE = 2
 
@@ -55,6 +57,8 @@ class Judgement:
         self._percent_days: list[str] = []
         self._long: tuple[int, int, float] | None = None
         self._whole, self._longest = True, 0.0
+        self._parts_of_days = False
+        self._mixed = ""
 
     @property
     def by_forward(self) -> bool:
@@ -64,6 +68,7 @@ class Judgement:
     def as_ratios(self, date: dt.date | None, rows: list[Row]) -> list[Row]:
         """The rows with moneyness as strike / spot, whatever it is written as."""
         self._see_tenors(rows)
+        self._see_strikes(date, rows)
         written = convention([row.quote for row in rows])
         if written is not None:
             count, first = self._written.get(str(written), (0, str(date) if date else "the file"))
@@ -92,9 +97,19 @@ class Judgement:
                 continue
             self._whole = self._whole and tenor == int(tenor)
             self._longest = max(self._longest, tenor)
+            days = tenor * 365.0
+            self._parts_of_days |= abs(days - round(days)) > PART_OF_DAY
             if tenor > LONGEST_TENOR:
                 count, first, value = self._long or (0, row.line, tenor)
                 self._long = (count + 1, first, value)
+
+    def _see_strikes(self, date: dt.date | None, rows: list[Row]) -> None:
+        """Whether a strike has several volatilities on a day, without a tenor that would part them."""
+        if self._mixed or rows[0].quote.tenor != NO_TENOR:
+            return
+        quotes = {(row.quote.strike, row.quote.iv) for row in rows}
+        if len({strike for strike, _ in quotes}) < len(quotes):
+            self._mixed = str(date) if date else "the file"
 
     def unusable(self, rows: list[Row]) -> None:
         """A day of which nothing is of use: why its rows are not."""
@@ -143,7 +158,7 @@ class Judgement:
         lines = []
         levels = [level for _, level in days]
         changes = _changes(days)
-        problems = self._drastic(levels, file.shape.names[file.shape.iv], index=index)
+        problems = self._drastic(levels, file.shape, index=index)
         for problem in [*problems, *(text for drastic, text in changes if drastic)]:
             if not accept:
                 raise PipelineError(f"{self._path}: {problem}{_ACCEPT}")
@@ -170,10 +185,10 @@ class Judgement:
             lines.append(f"{day}{f' and {count - 1} more' if count > 1 else ''}: {reason}")
         return lines
 
-    def _drastic(self, levels: list[float], level_name: str, *, index: bool) -> list[str]:
+    def _drastic(self, levels: list[float], shape: Shape, *, index: bool) -> list[str]:
         found = []
         if index:
-            if level_name == "close" and not says_volatility(self._path):
+            if shape.names[shape.iv] == "close" and not says_volatility(self._path):
                 found.append(
                     "date,close may be an index of volatility or a price, and its name does not say which; call it "
                     "vix.csv, spy_iv.csv or the like"
@@ -188,6 +203,17 @@ class Judgement:
             found.append(
                 "column for the time to expiry: whole numbers only, which can be read as years and as months or days; "
                 "write years, or call it dte if it is in days"
+            )
+        elif shape.tenor_unit == "days" and self._parts_of_days and self._longest < FEW_DAYS / 365.0:
+            found.append(
+                f"column {shape.names[shape.tenor]}: fractions of a day, and none of {FEW_DAYS:.0f} days or more: are "
+                "they years? Then call it time_to_expiry"
+            )
+        if shape.unknown and self._mixed:
+            found.append(
+                f"column '{shape.unknown}' is not known, and strikes have several volatilities on a day (the first is "
+                f"{self._mixed}): is it the expiry, the symbol or the type? Call it time_to_expiry, symbol or "
+                "option_type, or leave it out"
             )
         if NOT_ONE in self._written:
             count, day = self._written[NOT_ONE]
