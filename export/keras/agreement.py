@@ -92,8 +92,14 @@ def graph_answers(graph: onnx.ModelProto, batch: Mapping[str, Array]) -> dict[st
         ) from error
 
 
-def agrees(found: Array, expected: Array) -> Bools:
-    """Cell by cell: within the two fixed bounds; NaN and infinity only where Keras has them."""
+def agrees(found: Array, expected: Array, *, least: float | None = None) -> Bools:
+    """Cell by cell: within the two fixed bounds; NaN and infinity only where Keras has them.
+
+    Args:
+        found: answers.
+        expected: those that they should be.
+        least: a bound for the smallest answers; None for that of `absolute_of`.
+    """
     if found.shape != expected.shape or found.dtype != expected.dtype:
         return np.zeros(expected.shape, dtype=bool)
     if not np.issubdtype(expected.dtype, np.floating):
@@ -102,7 +108,8 @@ def agrees(found: Array, expected: Array) -> Bools:
     rest = tuple(range(1, expected.ndim))
     wide = expected.astype(np.float64)
     size = np.max(np.where(np.isfinite(wide), np.abs(wide), 0.0), axis=rest, keepdims=True)
-    return _close(found, expected, RELATIVE * np.abs(wide) + OF_THE_ROW * size + absolute_of(expected))
+    least = absolute_of(expected) if least is None else least
+    return _close(found, expected, RELATIVE * np.abs(wide) + OF_THE_ROW * size + least)
 
 
 def absolute_of(expected: Array) -> float:
@@ -206,7 +213,7 @@ def _check_single_rows(graph: onnx.ModelProto, batch: Mapping[str, Array], found
     """An answer must not depend on what else is in the batch."""
     alone = graph_answers(graph, {name: values[:1] for name, values in batch.items()})
     for name, values in alone.items():
-        if not agrees(values, found[name][:1]).all():
+        if not agrees(values, found[name][:1], least=absolute_of(found[name])).all():
             raise Disagreement(f"graph {graph.graph.name}: output {name!r} depends on what else is in the batch")
 
 

@@ -24,6 +24,7 @@ from export.sklearn.estimators.registry import (
 )
 from export.sklearn.graph_inputs import TABLE, Layout, NumberType, graph_inputs
 from export.sklearn.maps import table as _maps
+from export.sklearn.nearest import table as _nearest
 from export.sklearn.outputs import all_exact, confidence_of, outputs_of
 from export.sklearn.smooth import table as _smooth
 from train.core.columns.model_table import table_of
@@ -35,7 +36,7 @@ __all__ += ["INPUT", "unwrapped"]
 INPUT = TABLE
 """Name of the one input, float64 [batch, n_features_in_], where it is one."""
 
-for _room in (_estimators, _ensembles, _smooth, _maps):
+for _room in (_estimators, _ensembles, _smooth, _maps, _nearest):
     _room.fill()
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from export.graph import to_bytes
+from export.keras.agreement import graph_answers
+from export.keras.answers import double_answers, keras_answers
 from export.keras.compile import compile_keras
 from export.keras.rules import LAYERS, NOT_LOOKED_AT, ONLY_IN_TRAINING
 from export.keras.seeded_batch import has_softmax
@@ -252,6 +254,33 @@ def test_every_field_changed_is_lowered_rightly_or_refused_by_name(name: str) ->
             except (ValueError, TypeError, AttributeError, NotImplementedError):
                 continue  # Keras itself refuses the value
             outcome(name, layer)
+
+
+@pytest.mark.parametrize("fields", [{}, {"reset_after": False}, {"recurrent_activation": "tanh"}])
+@pytest.mark.parametrize("units", [3, 16])
+def test_a_gru_is_no_farther_from_a_float64_evaluation_than_keras_is_in_saturated_rows(units, fields):
+    import keras
+
+    entry = keras.Input((8, 5), name="x")
+    model = keras.Model(entry, {"y": keras.layers.GRU(units, **fields)(entry)})
+    for number, variable in enumerate(model.variables):
+        variable.assign(np.random.default_rng(number).standard_normal(variable.shape) * 0.5)
+    rows = {"x": (np.random.default_rng(7).standard_normal((200, 8, 5)) * 60.0).astype(np.float32)}
+
+    ours = graph_answers(compile_keras(model, name="m"), rows)["y"]
+
+    theirs, sure = keras_answers(model, rows)["y"], double_answers(model, rows)["y"]
+    assert np.abs(ours - sure).mean() <= 1.5 * np.abs(theirs - sure).mean()
+    assert "recurrent_activation" in fields or np.abs(ours).max() <= 1.0
+
+
+def test_a_wide_simple_rnn_of_small_answers_is_lowered():
+    import keras
+
+    keras.utils.set_random_seed(3)
+    entry = keras.Input((20, 5), name="x")
+
+    compile_keras(keras.Model(entry, {"y": keras.layers.SimpleRNN(32)(entry)}), name="m")
 
 
 @pytest.mark.parametrize("name", ["LSTM", "GRU", "SimpleRNN", "Bidirectional"])

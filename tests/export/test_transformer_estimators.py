@@ -23,6 +23,7 @@ from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import QuantileTransformer, SplineTransformer, StandardScaler
+from sklearn.random_projection import SparseRandomProjection
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from export.errors import NoExactForm
@@ -33,6 +34,7 @@ from export.sklearn.smooth.accounted import WHILE_FITTING
 from tests.support.compiled import adversarial, compiled, run, same_bits
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import one_job
+from train.core.skops_files import load_skops, save_skops
 
 X, Y = datasets.load_diabetes(return_X_y=True)
 
@@ -223,6 +225,25 @@ def test_what_magnifies_rounding_is_measured_and_says_so(name):
     assert (grade.kind, grade.converter) == ("measured", "")
     found, expected = run(model, X)[:, 0], estimator.predict(X)
     assert (np.abs(found - expected) <= grade.absolute + grade.relative * np.abs(expected)).all()
+
+
+FILES = [
+    spline(),
+    FeatureAgglomeration(3),
+    BisectingKMeans(3, random_state=0),
+    SparseRandomProjection(3, random_state=0),
+]
+
+
+@pytest.mark.parametrize("transformer", FILES, ids=lambda one: type(one).__name__)
+def test_a_table_is_read_back_from_its_file(transformer, tmp_path):
+    estimator = make_pipeline(StandardScaler(), transformer, Ridge()).fit(X, Y)
+    save_skops(estimator, tmp_path / "model.skops")
+
+    read = load_skops(tmp_path / "model.skops")
+
+    assert np.array_equal(read.predict(X), estimator.predict(X))
+    assert compile_graded(read, name="model").model == compile_graded(estimator, name="model").model
 
 
 def test_what_these_tables_cannot_do_is_refused_by_name():

@@ -22,6 +22,10 @@ TRUSTED_TYPES = (
     "sklearn.utils.validation.check_array",
     # Parts of scikit-learn that skops does not trust by itself; plain data, no code runs when they are loaded.
     "numpy.dtype",
+    "numpy.mean",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy.interpolate._bsplines.BSpline",
+    "scipy.sparse._csr.csr_matrix",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.LogLink",
@@ -33,6 +37,9 @@ TRUSTED_TYPES = (
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
+    "sklearn.cluster._bisect_k_means._BisectingTree",
+    "sklearn.cluster._kmeans._kmeans_single_elkan",
+    "sklearn.cluster._kmeans._kmeans_single_lloyd",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.feature_selection._univariate_selection.f_regression",
@@ -44,6 +51,7 @@ TRUSTED_TYPES = (
             *("Matern", "Product", "RBF", "RationalQuadratic", "Sum", "WhiteKernel"),
         )
     ),
+    "sklearn.multiclass._ConstantPredictor",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     # What searches and tuned thresholds keep beside their best estimator.

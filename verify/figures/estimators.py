@@ -104,6 +104,9 @@ def _classes(kind: str) -> list[tuple[str, type]]:
 def _fitted(kind: str, name: str, made: type) -> tuple[Any, npt.NDArray[np.float64]]:
     X, y = _data(kind, name)
     estimator = _made(kind, name, made)
+    if kind == "transformer" and name in LATENT:
+        latent = estimator.fit(X, y)
+        return make_pipeline(latent, Ridge().fit(latent.transform(X), y)), X
     if kind == "transformer":
         estimator = make_pipeline(estimator, Ridge())
     elif name not in AS_IT_IS:
@@ -111,6 +114,8 @@ def _fitted(kind: str, name: str, made: type) -> tuple[Any, npt.NDArray[np.float
     return estimator.fit(X, y), X
 
 
+LATENT = ("CCA", "PLSCanonical", "PLSRegression", "PLSSVD")
+"""Transformers whose `fit_transform` gives the targets' variables too, so that no pipeline can fit what is behind."""
 AS_IT_IS = ("CategoricalNB", "MultinomialNB", "ComplementNB", "IsotonicRegression", "TransformedTargetRegressor")
 """What is not fitted behind a scaler: it wants counts, one column, or is one itself."""
 
@@ -133,21 +138,24 @@ def _data(kind: str, name: str) -> Data:
         return X, np.column_stack([y, X[:, 0] * 50.0 + y**0.5])
     if kind == "transformer":
         holes = np.random.default_rng(0).random(X.shape) < 0.1
-        return (np.where(holes, np.nan, X) if name == "MissingIndicator" else np.abs(X)), y
+        return (np.where(holes, np.nan, X) if name in WITH_HOLES else np.abs(X)), y
     return X, y
 
 
+WITH_HOLES = ("MissingIndicator", "KNNImputer", "SimpleImputer")
 SPECIAL: dict[str, Callable[[type], Any]] = {
     "ColumnTransformer": lambda made: made([("scaled", StandardScaler(), [0, 1, 2])]),
     "FeatureUnion": lambda made: made([("scaled", StandardScaler())]),
     "SparseCoder": lambda made: made(np.eye(10)),
     "PLSSVD": lambda made: made(1),
+    "RadiusNeighborsClassifier": lambda made: made(outlier_label="most_frequent"),
     **dict.fromkeys(("GaussianRandomProjection", "SparseRandomProjection"), lambda made: made(5, random_state=0)),
     **dict.fromkeys(("SelectFdr", "SelectFwe"), lambda made: made(f_regression)),
 }
 NOT_ALONE = {
     **dict.fromkeys(("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer"), "it transforms labels"),
     **dict.fromkeys(("DictVectorizer", "FeatureHasher", "HashingVectorizer", "PatchExtractor"), "it takes no table"),
+    "IsotonicRegression": "it gives a vector",
     "TSNE": "it transforms no further rows",
     "KernelCenterer": "it takes a kernel matrix",
 }

@@ -267,8 +267,14 @@ FUSED: dict[str, tuple[str, float | None, float | None]] = {
 """Name in keras.activations -> activation inside a recurrent operator, its alpha and beta."""
 
 
-def fused(operation: Any, functions: list[Any]) -> dict[str, Any]:
-    """The attributes of a recurrent operator with these activations, none where they are the operator's own.
+def fused(operation: Any, functions: list[Any], *, exact_tanh: bool = False) -> dict[str, Any]:
+    """The attributes of a recurrent operator with these activations.
+
+    Args:
+        operation: a layer of Keras.
+        functions: Keras's, gate by gate.
+        exact_tanh: say tanh as `ScaledTanh` of 1 and 1. The `Tanh` of onnxruntime's GRU is a quotient of polynomials
+            that ends at 1 + 2^-21 where tanh ends at 1: off by eight steps of float32 in every saturated row.
 
     Raises:
         PipelineError: one cannot stand inside such an operator.
@@ -283,6 +289,8 @@ def fused(operation: Any, functions: list[Any]) -> dict[str, Any]:
             able = ", ".join(FUSED)
             raise refuse(operation, f"activation {called!r} cannot stand inside a recurrent operator ({able} can)")
         found.append(by_function[function])
+    if exact_tanh:
+        found = [("ScaledTanh", 1.0, 1.0) if name == "Tanh" else (name, alpha, beta) for name, alpha, beta in found]
     inside: dict[str, Any] = {"activations": [name for name, _, _ in found]}
     alphas = [alpha for _, alpha, _ in found if alpha is not None]
     betas = [beta for _, _, beta in found if beta is not None]

@@ -77,7 +77,7 @@ def _weights(
         raise refuse(op, f"in {op.compute_dtype} has no lowering: onnxruntime's operator is float32")
     both = np.concatenate([bias, second])
     names = [to.builder.constant(weight, np.float32) for weight in (kernel.T[None], recurrent.T[None], both[None])]
-    inside = fused(op, functions)
+    inside = fused(op, functions, exact_tanh=type(op).__name__ == "GRU")
     plain = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "SimpleRNN": ["Tanh"]}
     if inside == {"activations": plain[type(op).__name__]}:
         inside = {}

@@ -1,0 +1,1 @@
+"""Estimators that look at stored rows near to the one they are given."""

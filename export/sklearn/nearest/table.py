@@ -1,0 +1,25 @@
+"""The estimators of this room, for the registry."""
+
+from sklearn.impute import KNNImputer
+from sklearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+)
+
+from export.sklearn.columns.joint import Joint
+from export.sklearn.estimators.registry import Regressor, register
+from export.sklearn.nearest.imputer import imputed, imputed_width
+from export.sklearn.nearest.neighbours import Neighbours, neighbours_value, neighbours_width
+
+
+def fill() -> None:
+    """Hand the tables to the registry."""
+    register(
+        classifiers=dict.fromkeys((KNeighborsClassifier, RadiusNeighborsClassifier), Neighbours),
+        regressors=dict.fromkeys(
+            (KNeighborsRegressor, RadiusNeighborsRegressor), Regressor(neighbours_value, width=neighbours_width)
+        ),
+        transformers={KNNImputer: Joint(imputed, imputed_width)},
+    )
