@@ -8,6 +8,7 @@ use clap::CommandFactory;
 use dollarbill_ml::artifact::Place;
 use dollarbill_ml::chain::ChainReading;
 use dollarbill_ml::surface::{Calendar, Reading};
+use dollarbill_ml::trust::Trust;
 use dollarbill_ml::{Config, Error, MlService, Observing, TradeSignal, Warning, batch};
 use jiff::civil::Date;
 
@@ -71,6 +72,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
             run_model::run((place, run_model::trust(named)?), &dir, rows.as_deref(), output.as_deref())
         }
         Command::Check { path } => artifacts::check(named, path, place),
+        Command::CheckSignature { path, signature, key, revoked, ignore_unsigned_files } => {
+            let mut trust = Trust::require(key);
+            trust.revoked = revoked;
+            artifacts::check_signature(&path, &signature, &trust, ignore_unsigned_files)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "dollarbill-ml", &mut script);
