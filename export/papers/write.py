@@ -13,7 +13,7 @@ from export.papers.bom import BOM_FILE, bill_of_materials
 from export.papers.page import card_page
 from export.papers.provenance import PROVENANCE_FILE, provenance
 from train.core.errors import PipelineError
-from train.core.files import read_json, write_atomic
+from train.core.files import read_bytes, read_json, write_atomic
 
 PAGE_FILE = "model_card.html"
 
@@ -30,7 +30,12 @@ def papers(folder: Path, manifest: Manifest, proof: Mapping[str, Any] | None) ->
         PipelineError: `card.json` is none.
     """
     source = card_source(folder)
-    card = model_card(manifest, folder.name, source, proof)
+    if source is None and (folder / CARD_FILE).is_file():
+        # Of an earlier release: what its card says stands nowhere else.
+        source, card = CardSource(), read_bytes(folder / CARD_FILE).decode(errors="replace")
+    else:
+        source = source or CardSource()
+        card = model_card(manifest, folder.name, source, proof)
     files = {CARD_FILE: card.encode(), PAGE_FILE: card_page(card, source.evidence).encode()}
     if has_bom():
         files[BOM_FILE] = bill_of_materials(folder, manifest, source.purpose)
@@ -53,15 +58,15 @@ def has_bom() -> bool:
     )
 
 
-def card_source(folder: Path) -> CardSource:
-    """What the card says that no other file does; nothing for a version of an earlier release.
+def card_source(folder: Path) -> CardSource | None:
+    """What the card says that no other file does; None for a version of an earlier release.
 
     Raises:
         PipelineError: the file is there and is none.
     """
     path = folder / CARD_SOURCE_FILE
     if not path.is_file():
-        return CardSource()
+        return None
     try:
         return CardSource.model_validate(read_json(path))
     except ValidationError as error:
