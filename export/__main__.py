@@ -1,6 +1,7 @@
 """`python -m export`: compile fitted models to ONNX."""
 
 import argparse
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ examples:
   python -m export prune {first} --keep 5
   python -m export keygen ~/keys/weekly.pem keys/weekly.pub.pem
   python -m export sign {first} --key ~/keys/weekly.pem
+  python -m export check-signature artifacts/{first} --signature FILE --key keys/weekly.pub.pem
+  python -m export papers {first}                   card, bill of materials and provenance of the version in use
 
 A new version is a candidate; it comes into use when it is proven and passes the gate. Next: python -m verify.
 Exit codes: 0 good, 1 the gate refused, 2 could not.
@@ -46,6 +49,8 @@ LAYOUTS = ("table", "columns")
 NUMBER_TYPES = ("float64", "float32")
 VERSION_COMMANDS = ("list", "compare", "promote", "rollback", "prune", "sign", "keygen")
 """Of `export/versions/`; each has --help."""
+MORE_COMMANDS = {"check-signature": "export.versions.trust.command", "papers": "export.papers.command"}
+"""Command -> the module whose `run` it is; each has --help."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,6 +93,8 @@ def main(arguments: Sequence[str]) -> int:
         from export.versions.commands import run
 
         return run(arguments[0], arguments[1:])
+    if arguments and arguments[0] in MORE_COMMANDS:
+        return int(importlib.import_module(MORE_COMMANDS[arguments[0]]).run(arguments[1:]))
     options = parser().parse_args(arguments)
     if options.original is not None:
         return _compile_file(options)

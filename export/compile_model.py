@@ -12,6 +12,7 @@ from export.artifact.manifest import ParityEntry, TensorEntry, tensor_entry
 from export.artifact.version_folder import Draft
 from train.core.contract import Tensor
 from train.core.errors import PipelineError
+from train.core.records.evidence import read_evidence
 from train.core.records.record import TrainingRecord, read_record
 from train.model import FittedModel, Model
 
@@ -43,6 +44,8 @@ def draft_of(model: Model, folder: Path) -> Draft:
         golden_outputs=outputs,
         settings=model.manifest_settings(record),
         card_lines=model.card_lines(record.settings),
+        purpose=model.purpose,
+        evidence=read_evidence(folder),
     )
 
 

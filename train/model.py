@@ -87,6 +87,7 @@ class Model(ABC):
         inputs: tensors in graph order.
         outputs: tensors in graph order.
         reference: what the original is, in words, for the manifest.
+        purpose: what its answers are for, and what not: a sentence or two for the card.
         relative: how far an answer of a network may be from the original's; of scikit-learn's the compiler knows.
         section: its keys in the config.
         estimators: what `--estimator` chooses from, the default first; () for no choice.
@@ -103,6 +104,7 @@ class Model(ABC):
     inputs: ClassVar[tuple[Tensor, ...]]
     outputs: ClassVar[tuple[Tensor, ...]]
     reference: ClassVar[str]
+    purpose: ClassVar[str] = ""
     relative: ClassVar[float] = 0.0
     section: ClassVar[type[ModelSection]] = ModelSection
     estimators: ClassVar[tuple[str, ...]] = ()

@@ -175,6 +175,7 @@ def retrain_parser() -> argparse.ArgumentParser:
     command.add_argument("--estimator", help="for a model that offers a choice")
     command.add_argument("--key", type=Path, metavar="PRIVATE.pem", help="sign the step with this key")
     command.add_argument("--reason", default="retrained", metavar="TEXT", help="kept in the history")
+    command.add_argument("--mlflow", type=Path, metavar="DIR", help="log the run to a local file store of MLflow")
     command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default: {DEFAULT_CONFIG}")
     command.add_argument("--rows", type=_count, metavar="N", help="random rows (default: the model's own number)")
     command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}")

@@ -14,6 +14,7 @@ from typing import Any
 import train.__main__ as train_command
 from export.artifact.version_folder import write_artifact
 from export.compile_model import draft_of
+from export.papers.mlflow_run import log_version, require_mlflow
 from export.versions.finding import refused, table
 from export.versions.promotion import promote, require_signature
 from export.versions.signing import signer
@@ -121,6 +122,8 @@ def _run(name: str, job: Job, options: argparse.Namespace) -> int:
         "promote": _promote,
     }
     require_signature(load_config(options.config), None if options.key is None else signer(options.key))
+    if options.mlflow is not None:
+        require_mlflow()  # before an hour of training, not after
     for stage in STAGES[len(job.done) :]:
         cli.show(f"== {stage} {name}")
         code = does[stage](name, job, options)
@@ -130,8 +133,21 @@ def _run(name: str, job: Job, options: argparse.Namespace) -> int:
         job.ended = stage == STAGES[-1] or code != cli.EXIT_GOOD
         job.save()
         if job.ended:
+            _log(name, job, options, gate="passed" if code == cli.EXIT_GOOD else f"refused at {stage}")
             return code
     return cli.EXIT_GOOD
+
+
+def _log(name: str, job: Job, options: argparse.Namespace, *, gate: str) -> None:
+    """The run in MLflow's store; the job is done by then, so what goes wrong there is said and ends nothing."""
+    if options.mlflow is None or job.version is None:
+        return
+    try:
+        tags = {"gate": gate, "reason": options.reason}
+        uri = log_version(options.artifacts / name / job.version, options.mlflow, tags=tags)
+        cli.show(f"{name}: logged to {options.mlflow} as {uri}")
+    except PipelineError as error:
+        cli.show(f"warning: {error}")
 
 
 def _train(name: str, _: Job, options: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ from export.artifact.manifest import (
     manifest_json,
     version_of,
 )
-from export.artifact.model_card import model_card
+from export.artifact.model_card import CARD_FILE, CARD_SOURCE_FILE, CardSource, model_card
 from export.artifact.vectors import vector_files
 from train.core.contract import Task
 from train.core.errors import PipelineError
@@ -43,6 +43,7 @@ from train.core.files import (
     sync_folder,
     write_atomic,
 )
+from train.core.records.evidence import Evidence
 from train.core.records.record import TrainingRecord
 
 CURRENT = "current.json"
@@ -60,7 +61,8 @@ class Draft:
 
     `golden_inputs` and `golden_outputs` map tensor names to arrays of one batch length, of the dtype that their entry
     names (strings: dtype object); the outputs are the original's. `settings` is what the model's own code reads at run
-    time; `card_lines` a section of the card on what is peculiar to the model.
+    time; `card_lines` a section of the card on what is peculiar to the model, `purpose` a sentence of it, `evidence`
+    what its pictures are drawn from.
     """
 
     record: TrainingRecord
@@ -73,6 +75,8 @@ class Draft:
     golden_outputs: Mapping[str, NDArray[Any]]
     settings: dict[str, Any] = field(default_factory=dict)
     card_lines: list[str] = field(default_factory=list)
+    purpose: str = ""
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 def write_artifact(root: Path, draft: Draft) -> Path:
@@ -86,11 +90,13 @@ def write_artifact(root: Path, draft: Draft) -> Path:
     manifest = _manifest(draft, graph_bytes, golden_bytes)
     manifest_bytes = manifest_json(manifest)
     version = version_of(manifest_bytes)
+    card = CardSource(purpose=draft.purpose, own=draft.card_lines, evidence=draft.evidence)
     files = {
         GRAPH_FILE: graph_bytes,
         GOLDEN_FILE: golden_bytes,
         MANIFEST_FILE: manifest_bytes,
-        "model_card.md": model_card(manifest, version, draft.record, draft.card_lines).encode(),
+        CARD_FILE: model_card(manifest, version, card).encode(),
+        CARD_SOURCE_FILE: json_bytes(card.model_dump(mode="json"), compact=True),
         **vector_files(draft.inputs, draft.outputs, draft.golden_inputs, draft.golden_outputs, parity=draft.parity),
     }
     folder = root / draft.record.model / version

@@ -37,7 +37,7 @@ def keygen(private: Path, public: Path, *, days: int | None = None) -> str:
     Raises:
         PipelineError: one of the files is there already, or lies in a repository, or the extra is not installed.
     """
-    _library()
+    library()
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -83,19 +83,19 @@ def signer(key: Path) -> Sign:
     Raises:
         PipelineError: it is missing, no private key, lies in a repository, or the extra is not installed.
     """
-    library = _library()
+    oms = library()
     if not key.is_file():
         raise PipelineError(f"{key}: no private key here; make one with `python -m export keygen`")
     require_outside_repository(key)
     password = os.environ.get(PASSWORD)
     try:
-        config = library.signing.Config().use_elliptic_key_signer(
+        config = oms.signing.Config().use_elliptic_key_signer(
             private_key=key, password=None if password is None else password.encode()
         )
     except (ValueError, TypeError) as error:
         raise PipelineError(f"{key}: not a private key that signs: {error}; its password goes in {PASSWORD}") from error
 
-    class OfOneStep(library.hashing.Config):  # type: ignore[misc, name-defined]
+    class OfOneStep(oms.hashing.Config):  # type: ignore[misc, name-defined]
         """Other versions and steps lie in the same folder; this signature is not theirs."""
 
         def __init__(self, files: list[Path]) -> None:
@@ -143,12 +143,12 @@ def require_as_signed(
     signatures = [path for path in signatures if path.is_file()]
     if not signatures:
         return
-    library, whole, newest = _library(), model_folder.resolve(), signatures[-1]
+    oms, whole, newest = library(), model_folder.resolve(), signatures[-1]
     with tempfile.TemporaryDirectory() as place:
-        halves = [_public_half(path, Path(place) / f"{number}.pem") for number, path in enumerate(keys)]
+        halves = [public_half(path, Path(place) / f"{number}.pem") for number, path in enumerate(keys)]
         if private is not None:
-            halves.append(_public_half(private, Path(place) / "own.pem"))
-        reasons = [_verified(library, whole, newest, half) for half in halves]
+            halves.append(public_half(private, Path(place) / "own.pem"))
+        reasons = [_verified(oms, whole, newest, half) for half in halves]
     if None not in reasons:
         said = f": {reasons[0]}" if len(reasons) == 1 else ""
         raise PipelineError(
@@ -164,7 +164,7 @@ def require_as_signed(
         )
 
 
-def _public_half(key: Path, to: Path) -> Path:
+def public_half(key: Path, to: Path) -> Path:
     """A key's public half as the library reads it: PEM alone, without a last day."""
     from cryptography.hazmat.primitives import serialization
 
@@ -183,10 +183,10 @@ def _public_half(key: Path, to: Path) -> Path:
     return to
 
 
-def _verified(library: Any, model_folder: Path, signature: Path, key: Path) -> str | None:
+def _verified(oms: Any, model_folder: Path, signature: Path, key: Path) -> str | None:
     """None where the library verifies the signature by this key, else what it says."""
     try:
-        config = library.verifying.Config().use_elliptic_key_verifier(public_key=key)
+        config = oms.verifying.Config().use_elliptic_key_verifier(public_key=key)
         config.set_ignore_unsigned_files(True).verify(model_folder, signature)
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the library raise
         return " ".join(str(error).split())[:200] or type(error).__name__
@@ -206,7 +206,8 @@ def signer_of(model_folder: Path, version: str, steps: Sequence[Step]) -> str | 
     return None
 
 
-def _library() -> Any:
+def library() -> Any:
+    """The OpenSSF's library; a `PipelineError` says how it is installed."""
     try:
         import model_signing
         import model_signing.hashing

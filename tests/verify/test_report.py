@@ -2,14 +2,13 @@
 
 import json
 import re
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.browser import find_browser, views_of
 from tests.support.places import ROOT
 from tests.support.verified import build_house, run_verify
 from train.core.records.evidence import Evidence, Forecasts, Reliability, read_evidence, write_evidence
@@ -20,8 +19,6 @@ from verify.compare.pair_report import Comparison
 from verify.comparison.parity import SIZES, compare
 from verify.report.facts import Report, report_of
 from verify.report.html import page
-from verify.runtimes import places
-from verify.runtimes.not_run import NotRunError
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m\x00\u202e]]>&quot;\"'--><svg/onload=alert(3)>"
 CURVE = Reliability(
@@ -165,29 +162,7 @@ def test_the_same_facts_give_the_same_bytes(house, checked) -> None:
 
 @pytest.fixture(scope="module")
 def browser():
-    try:
-        _, _, modules, chromium = places.command_of("browser")
-    except NotRunError as error:
-        pytest.skip(str(error))
-    if not (Path(modules) / "node_modules" / "axe-core").is_dir():
-        pytest.skip("axe-core is not installed; run `python -m verify runtimes --install browser`")
-    return modules, chromium
-
-
-def views_of(browser, text: str, folder: Path) -> list[dict]:
-    (folder / "report.html").write_text(text, encoding="utf-8")
-    command = ["node", ROOT / "tests" / "support" / "page_audit.mjs", *browser, folder / "report.html"]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    views = json.loads(done.stdout)
-    assert [(view["width"], view["theme"], view["media"]) for view in views] == [
-        (390, "light", "screen"),
-        (390, "dark", "screen"),
-        (1280, "light", "screen"),
-        (1280, "dark", "screen"),
-        (794, "light", "print"),
-    ]
-    return views
+    return find_browser()
 
 
 @pytest.mark.slow

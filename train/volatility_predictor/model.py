@@ -30,6 +30,10 @@ class VolatilityPredictor(Model):
     inputs = (VOLATILITY_INPUT,)
     outputs = VOLATILITY_OUTPUTS
     reference = "Keras, float32"
+    purpose = (
+        "Tomorrow's and later average implied volatility and surface of an underlying, with an interval, from the days "
+        "observed of it. It forecasts levels of volatility; it says nothing of the price of the underlying."
+    )
     relative = 1e-6
     section = VolatilityPredictorSection
     train_examples = (

@@ -1,9 +1,11 @@
 """Write a proof down as `parity.json`, and put the version forward to the gate."""
 
 from pathlib import Path
+from typing import Any
 
 from export.artifact.manifest import read_manifest
 from export.artifact.version_folder import CANDIDATE, CURRENT, changing, version_folder
+from export.papers.write import write_papers
 from export.versions.promotion import Promotion
 from export.versions.promotion import promote as put_forward
 from export.versions.proof import PARITY_FILE, proof_of
@@ -64,7 +66,10 @@ def write_proof(folder: Path, results: dict[str, ParityResult], *, tolerance: To
     with changing(folder.parent):
         # A version is immutable: the first proof stands, unless an earlier release wrote it and it names no graph.
         if isinstance(proof_of(folder, manifest), str):
-            write_atomic(folder / PARITY_FILE, json_bytes(_record(manifest.graph.sha256, results, tolerance, proof)))
+            found = _record(manifest.graph.sha256, results, tolerance, proof)
+            # The proof comes last: whoever is killed before it writes all of them again.
+            write_papers(folder, manifest, found)
+            write_atomic(folder / PARITY_FILE, json_bytes(found))
 
 
 def _count(count: Count) -> dict[str, int]:
@@ -75,7 +80,7 @@ def _count(count: Count) -> dict[str, int]:
     }
 
 
-def _record(graph: str, results: dict[str, ParityResult], tolerance: Tolerance, proof: SplitProof) -> dict[str, object]:
+def _record(graph: str, results: dict[str, ParityResult], tolerance: Tolerance, proof: SplitProof) -> dict[str, Any]:
     """The same evidence gives the same bytes: no time, no machine. `graph` is the SHA-256 of what was proven."""
     return {
         "graph": graph,

@@ -8,8 +8,8 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from export.papers.charts import FAINT, SERIES, STYLE, drawn, evidence_figures, new_figure, svg
 from verify.drift.facts import ColumnDrift, Drift, Period
-from verify.report.charts import FAINT, SERIES, STYLE, WIDTH, curves_of, drawn, svg
 
 MOST_COLUMNS = 6
 """Whose distributions are drawn: those that moved most."""
@@ -39,20 +39,14 @@ def pictures_of(drift: Drift, *, psi: float, name: str) -> list[tuple[str, Marku
             (f"{one.name} in time; dotted: what it should be.", _calibration(quality.periods, one.name, one.expected))
             for one in quality.calibration
         ]
-    charts = [(caption, svg(figure, caption, f"{name}-{number}")) for number, (caption, figure) in enumerate(made)]
     if quality is not None:
-        charts += curves_of(quality.evidence, on="live answers", name=f"{name}-curves")
-    return charts
-
-
-def _figure(height: float) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    return figure, figure.subplots()
+        made += evidence_figures(quality.evidence, "live answers")
+    return [(caption, svg(figure, caption, f"{name}-{number}")) for number, (caption, figure) in enumerate(made)]
 
 
 def _indices(columns: Sequence[ColumnDrift], threshold: float) -> Figure:
     with mpl.rc_context(STYLE):
-        figure, axes = _figure(0.9 + 0.28 * len(columns))
+        figure, axes = new_figure(0.9 + 0.28 * len(columns))
         # The smallest are one pixel: zero on a scale of logarithms.
         values = [max(column.psi or 0.0, 1e-3) for column in columns]
         colours = [SERIES[1] if column.moved else SERIES[0] for column in columns]
@@ -68,7 +62,7 @@ def _indices(columns: Sequence[ColumnDrift], threshold: float) -> Figure:
 
 def _distribution(column: ColumnDrift) -> Figure:
     with mpl.rc_context(STYLE):
-        figure, axes = _figure(2.6)
+        figure, axes = new_figure(2.6)
         for label, values, colour, line in (
             ("training", column.trained, SERIES[0], "-"),
             ("live", column.live, SERIES[1], "--"),
@@ -82,7 +76,7 @@ def _distribution(column: ColumnDrift) -> Figure:
 
 def _losses(periods: Sequence[Period], measure: str) -> Figure:
     with mpl.rc_context(STYLE):
-        figure, axes = _figure(2.6)
+        figure, axes = new_figure(2.6)
         curves = {"live answers": [period.losses.get(measure, np.nan) for period in periods]}
         for baseline in periods[0].baselines:
             curves[baseline] = [period.baselines.get(baseline, {}).get(measure, np.nan) for period in periods]
@@ -96,7 +90,7 @@ def _losses(periods: Sequence[Period], measure: str) -> Figure:
 
 def _calibration(periods: Sequence[Period], name: str, expected: float) -> Figure:
     with mpl.rc_context(STYLE):
-        figure, axes = _figure(2.6)
+        figure, axes = new_figure(2.6)
         values = [period.calibration.get(name, np.nan) for period in periods]
         axes.plot(range(len(periods)), values, color=SERIES[0], marker="o", markersize=4)
         axes.axhline(expected, color=FAINT, linestyle=":")

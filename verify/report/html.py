@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jinja2
 
+from export.papers.page import printable, style
 from train import registry
 from train.core.errors import PipelineError
 from train.core.files import json_bytes, write_atomic
@@ -45,6 +46,7 @@ def page(report: Report, pictures: Sequence[tuple[str, str]]) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     text = template.render(
+        css=style(),
         report=report,
         charts=[charts_of(model, report.sizes, name=f"m{number}") for number, model in enumerate(report.models)],
         pictures=pictures,
@@ -53,7 +55,7 @@ def page(report: Report, pictures: Sequence[tuple[str, str]]) -> str:
         cells=_cells,
         allowed=_allowed,
     )
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return printable(text)
 
 
 def _cells(found: Found | None) -> tuple[str, ...]:

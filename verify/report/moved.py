@@ -10,12 +10,12 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from export.artifact.manifest import Manifest
+from export.papers.charts import drawn
 from train.core.errors import PipelineError
 from train.core.files import write_atomic
 from train.core.novelty import squared_distance
 from verify.proof.trees import Group
 from verify.report.attribution import Attribution, attribute, seen_names
-from verify.report.charts import drawn
 from verify.runtimes.flat_rows import tensor_shape
 from verify.runtimes.original import Original
 

@@ -2,9 +2,11 @@
 //! signature v1.0, made with a key. Whatever this does not know how to check is refused.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use base64ct::{Base64, Encoding};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::artifact::trust::keys::Key;
 use crate::artifact::version::sha256_hex;
@@ -15,11 +17,17 @@ const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "https://model_signing/signature/v1.0";
 const MOST_RESOURCES: usize = 4096;
+/// What the library calls the file where a model is a single one; the specification calls it by its name.
+pub(crate) const SINGLE_FILE: &str = ".";
 
 /// What was signed: the model's name, and the SHA-256 of every file by its path.
 pub(crate) struct Statement {
     pub(crate) subject: String,
     pub(crate) files: BTreeMap<String, String>,
+    /// Paths that were left out.
+    pub(crate) ignored: Vec<String>,
+    /// The file of the key that made the signature.
+    pub(crate) key: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -33,8 +41,10 @@ struct Bundle {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Material {
-    /// A certificate or a transparency log instead of a key is not of this method.
+    /// A certificate instead of a key is not of this method, one besides it of no method.
     public_key: Option<Hint>,
+    certificate: Option<IgnoredAny>,
+    x509_certificate_chain: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +92,11 @@ struct Predicate {
 struct Serialization {
     method: String,
     hash_type: String,
+    /// Must be said; what is linked is refused, whatever it says.
+    #[serde(rename = "allow_symlinks")]
+    _links: bool,
+    #[serde(default)]
+    ignore_paths: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,9 +112,15 @@ pub(crate) fn verify(bytes: &[u8], keys: &[Key], revoked: &[Key]) -> Result<Stat
     if bundle.media_type != MEDIA_TYPE {
         return Err(format!("field 'mediaType': must be {MEDIA_TYPE}, found {:?}", bundle.media_type));
     }
-    let Some(Hint { hint }) = bundle.verification_material.public_key else {
+    let Material { public_key, certificate, x509_certificate_chain } = bundle.verification_material;
+    let Some(Hint { hint }) = public_key else {
         return Err("field 'verificationMaterial.publicKey': is missing; sign with a key".to_owned());
     };
+    if certificate.is_some() || x509_certificate_chain.is_some() {
+        return Err(
+            "field 'verificationMaterial': holds a certificate besides the key; one of them says who".to_owned()
+        );
+    }
     let Envelope { payload, payload_type, signatures } = bundle.dsse_envelope;
     if payload_type != PAYLOAD_TYPE {
         return Err(format!("field 'dsseEnvelope.payloadType': must be {PAYLOAD_TYPE}, found {payload_type:?}"));
@@ -111,8 +132,10 @@ pub(crate) fn verify(bytes: &[u8], keys: &[Key], revoked: &[Key]) -> Result<Stat
         Base64::decode_vec(text).map_err(|_| format!("field 'dsseEnvelope.{field}': is no base64"))
     };
     let (payload, signature) = (decoded("payload", &payload)?, decoded("signatures.sig", sig)?);
-    signer(hint.as_deref(), &envelope_of(&payload), &signature, keys, revoked)?;
-    statement(&payload)
+    // An empty hint is none, as the library takes it.
+    let hint = hint.filter(|hint| !hint.is_empty());
+    let key = signer(hint.as_deref(), &envelope_of(&payload), &signature, keys, revoked)?;
+    statement(&payload, key.path.clone())
 }
 
 /// DSSE's pre-authentication encoding: what is signed, with its type.
@@ -123,7 +146,13 @@ fn envelope_of(payload: &[u8]) -> Vec<u8> {
 }
 
 /// Finds the trusted key that made the signature.
-fn signer(hint: Option<&str>, message: &[u8], signature: &[u8], keys: &[Key], revoked: &[Key]) -> Result<(), String> {
+fn signer<'a>(
+    hint: Option<&str>,
+    message: &[u8],
+    signature: &[u8],
+    keys: &'a [Key],
+    revoked: &[Key],
+) -> Result<&'a Key, String> {
     let quoted = |key: &&Key| hint.is_none_or(|hint| hint == key.fingerprint);
     let made = |list: &[Key]| list.iter().filter(quoted).position(|key| key.verifies(message, signature));
     if made(revoked).is_some() {
@@ -138,7 +167,7 @@ fn signer(hint: Option<&str>, message: &[u8], signature: &[u8], keys: &[Key], re
     };
     match key.expired() {
         Some(last) => Err(format!("signed by {}, which expired on {last}", key.path.display())),
-        None => Ok(()),
+        None => Ok(key),
     }
 }
 
@@ -147,7 +176,7 @@ fn named(hint: Option<&str>) -> String {
 }
 
 /// The statement in a payload whose signature was good.
-fn statement(payload: &[u8]) -> Result<Statement, String> {
+fn statement(payload: &[u8], key: PathBuf) -> Result<Statement, String> {
     let found: InToto = json::parse(payload).and_then(json::typed)?;
     for (field, wanted, value) in [
         ("_type", STATEMENT_TYPE, &found.kind),
@@ -162,15 +191,19 @@ fn statement(payload: &[u8]) -> Result<Statement, String> {
     let [subject] = found.subject.as_slice() else {
         return Err(format!("field 'subject': must hold one, found {}", found.subject.len()));
     };
+    if found.predicate.resources.is_empty() {
+        return Err("field 'predicate.resources': is empty: nothing is signed".to_owned());
+    }
     if found.predicate.resources.len() > MOST_RESOURCES {
         return Err(format!("field 'predicate.resources': holds more than {MOST_RESOURCES}"));
     }
+    let alone = found.predicate.resources.len() == 1;
     let mut digests = Vec::new();
     let mut files = BTreeMap::new();
     for Resource { name, algorithm, digest } in found.predicate.resources {
         let bytes = if algorithm == "sha256" { bytes_of(&digest) } else { None };
         digests.extend(bytes.ok_or_else(|| format!("resource {name:?}: must have 64 hex digits of sha256"))?);
-        if !is_plain(&name) {
+        if !is_plain(&name) && !(name == SINGLE_FILE && alone) {
             return Err(format!("resource {name:?}: must be a plain path within the folder"));
         }
         if let Some(twice) = files.insert(name.clone(), digest).map(|_| name) {
@@ -180,7 +213,8 @@ fn statement(payload: &[u8]) -> Result<Statement, String> {
     if subject.digest.get("sha256").map(String::as_str) != Some(sha256_hex(&digests).as_str()) {
         return Err("field 'subject.digest': is not that of the resources".to_owned());
     }
-    Ok(Statement { subject: subject.name.clone(), files })
+    let ignored = found.predicate.serialization.ignore_paths;
+    Ok(Statement { subject: subject.name.clone(), files, ignored, key })
 }
 
 /// 64 lower-case hex digits as 32 bytes.

@@ -5,6 +5,8 @@ pub(crate) mod admit;
 #[cfg(feature = "signatures")]
 pub(crate) mod bundle;
 #[cfg(feature = "signatures")]
+pub(crate) mod folder;
+#[cfg(feature = "signatures")]
 pub(crate) mod keys;
 #[cfg(feature = "signatures")]
 pub(crate) mod newest;
@@ -12,4 +14,6 @@ pub(crate) mod settings;
 #[cfg(feature = "signatures")]
 pub(crate) mod signed;
 
+#[cfg(feature = "signatures")]
+pub use folder::{Verified, verify};
 pub use settings::{Policy, Trust};

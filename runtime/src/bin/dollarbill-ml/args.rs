@@ -195,6 +195,23 @@ pub(crate) enum Command {
         /// An artifacts folder, a model folder or a version folder [default: the models of the config]
         path: Option<PathBuf>,
     },
+    /// A folder of any content, or one file, against its signature in the `OpenSSF` model-signing format
+    CheckSignature {
+        /// What was signed
+        path: PathBuf,
+        /// The signature
+        #[arg(long, value_name = "FILE")]
+        signature: PathBuf,
+        /// A public key that is trusted (PEM); may be given again
+        #[arg(long, value_name = "FILE", required = true)]
+        key: Vec<PathBuf>,
+        /// A public key that is trusted no more; may be given again
+        #[arg(long, value_name = "FILE")]
+        revoked: Vec<PathBuf>,
+        /// Let pass what the signature does not name
+        #[arg(long)]
+        ignore_unsigned_files: bool,
+    },
     /// A completion script for a shell, on stdout
     Completions {
         /// The shell

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use dollarbill_ml::artifact::{self, Evaluator, Place};
-use dollarbill_ml::trust::Trust;
+use dollarbill_ml::trust::{Trust, verify};
 use dollarbill_ml::{Config, Error, live_log};
 
 use crate::out::{cannot, create, print};
@@ -56,6 +56,11 @@ pub(crate) fn check(named: Option<&Path>, path: Option<PathBuf>, chosen: impl Fn
         let _ = writeln!(io::stderr(), "error: {error}");
     }
     last.map_or(Ok(()), Err)
+}
+
+pub(crate) fn check_signature(path: &Path, signature: &Path, trust: &Trust, ignore: bool) -> Result<(), Error> {
+    let found = verify(path, signature, trust, ignore)?;
+    print(&format!("{}: {} files as signed by {}\n", found.name, found.files.len(), found.key.display()))
 }
 
 pub(crate) fn evaluate(place: &Place, version: &Path, input: &Path, output: &Path) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use dollarbill_ml::artifact::Place;
 use dollarbill_ml::chain::ChainReading;
 use dollarbill_ml::live_log::{LogHealth, LogSettings};
 use dollarbill_ml::surface::{Calendar, Reading};
+use dollarbill_ml::trust::Trust;
 use dollarbill_ml::{Config, Error, MlService, Observing, TradeSignal, Warning, batch, open_rows};
 use jiff::civil::Date;
 
@@ -79,6 +80,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Done, Error> {
         }
         Command::Serve => serve::serve(&config()?),
         Command::Check { path } => artifacts::check(named, path, place),
+        Command::CheckSignature { path, signature, key, revoked, ignore_unsigned_files } => {
+            let mut trust = Trust::require(key);
+            trust.revoked = revoked;
+            artifacts::check_signature(&path, &signature, &trust, ignore_unsigned_files)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "dollarbill-ml", &mut script);
