@@ -50,6 +50,7 @@ def drift_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the report as data")
+    command.add_argument("--picture", type=Path, metavar="FILE.svg", help="write a picture of one model")
     command.add_argument("--config", type=Path, metavar="FILE", help=f"default: {DEFAULT_CONFIG}")
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     for name in OPTIONS:
@@ -70,6 +71,8 @@ def _threshold(name: str) -> Callable[[str], float]:
 
 def run_drift(options: argparse.Namespace) -> int:
     """Measure, show, write; 1 where something has moved."""
+    if options.picture is not None and options.picture.suffix != ".svg":
+        raise PipelineError(f"--picture {options.picture}: must end in .svg")
     config = default_config() if options.config is None else load_config(options.config)
     given = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
     thresholds = config.drift.model_copy(update=given)
@@ -87,6 +90,10 @@ def run_drift(options: argparse.Namespace) -> int:
 
         write_atomic(options.html, page(report))
         cli.show(f"{options.html}: written")
+    if options.picture is not None:
+        from verify.drift.pictures import overview
+
+        write_atomic(options.picture, overview(drifts[0], psi=thresholds.psi))
     for line in names_moved(drifts):
         cli.show(f"moved: {line}")
     return cli.EXIT_NOT_IN_PARITY if any(drift.moved for drift in drifts) else cli.EXIT_GOOD
