@@ -30,8 +30,8 @@ import train.__main__ as train_command
 import verify.__main__ as verify_command
 from examples.serving import Server
 from export.artifact.manifest import MANIFEST_FILE, version_of
-from export.versions.signing import keygen, signer
-from export.versions.steps import history, signature_path
+from export.versions.signing import keygen
+from export.versions.steps import history, signature_path, step_path
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.files import json_bytes, write_atomic
@@ -262,18 +262,17 @@ def friday(week: Week, frame: pd.DataFrame, server: Server) -> None:
         export_command.main, "sign", SIGNAL_CLASSIFIER, "--artifacts", week.folder / "artifacts",
         "--config", week.config, "--key", week.folder / "private/stranger.pem",
     )  # fmt: skip
-    week.note("Fri", "`export sign` with a stranger's key", "refused, exit 2" if code == 2 else "done", good=code == 2)
-    step = history(week.model)[-1]
-    signature = signature_path(week.model, step.number)
-    right = signature.read_bytes()
-    signature.unlink()
-    signer(week.folder / "private/stranger.pem")(week.model, step)
     with contextlib.closing(Server(week.binary, week.config, week.folder / "stranger.log")) as other:
         answer = other.ask(signals_of(frame.head(1), tag="x")[0])
     said = (week.folder / "stranger.log").read_text().strip().splitlines()
-    came = said[-1][-90:] if said and "error" in answer else str(answer)
-    week.note("Fri", "signed by a stranger all the same, a new process", f"refused: ... {came}", good="error" in answer)
-    write_atomic(signature, right)
+    came = said[-1][-80:] if said and "error" in answer else str(answer)
+    week.note(
+        "Fri", "signed by a stranger, a new process", f"refused: ... {came}", good=code == 0 and "error" in answer
+    )
+    step = history(week.model)[-1].number
+    write_atomic(pointer, kept)
+    for left in (step_path(week.model, step), signature_path(week.model, step)):
+        left.unlink()
 
 
 def refused(week: Week, frame: pd.DataFrame, server: Server, what: str, good: str) -> None:

@@ -18,7 +18,7 @@ from train.core.records.live_log import LiveLog, read_live_log
 from train.model import Model
 from train.registry import models
 from verify.drift.facts import FORMAT, Drift, DriftReport
-from verify.drift.measure import input_columns, measured, names_moved
+from verify.drift.measure import logged_names, measured, names_moved
 from verify.drift.quality import quality_of
 
 NOTHING = "holds no answer of"
@@ -39,9 +39,7 @@ def drift_parser() -> argparse.ArgumentParser:
         "--model", metavar="MODEL", help="a name, or the folder of a model of your own (default: all in the log)"
     )
     command.add_argument("--version", metavar="VERSION", help="whose training and answers (default: the one in use)")
-    command.add_argument(
-        "--outcomes", nargs="+", type=Path, default=[], metavar="FILE", help="what came of the answers"
-    )
+    command.add_argument("--outcomes", nargs="*", type=Path, metavar="FILE", help="what came; none: the log's own days")
     command.add_argument(
         "--from", dest="first", type=dt.date.fromisoformat, metavar="YYYY-MM-DD", help="answers since that day"
     )
@@ -117,7 +115,7 @@ def _one(name: str, options: argparse.Namespace, thresholds: Thresholds) -> Drif
             return None
         raise PipelineError(f"{folder}: holds no version {options.version or 'in use'}")
     manifest = read_manifest(version)
-    columns = [column.name for column in input_columns(manifest)]
+    columns = logged_names(manifest, by_column=model is not None)
     try:
         log = read_live_log(options.logs, model=manifest.model, columns=columns)
     except PipelineError as error:
@@ -136,10 +134,10 @@ def _drift(
     thresholds: Thresholds,
 ) -> Drift:
     quality = None
-    if options.outcomes:
-        if model is None:
-            raise PipelineError(f"{manifest.model}: not a model of this house: what an outcome is, is not known")
-        quality, _ = quality_of(model, log, version, options.outcomes, allowed=thresholds.calibration)
+    if options.outcomes is not None and model is None:
+        raise PipelineError(f"{manifest.model}: not a model of this house: what an outcome is, is not known")
+    if options.outcomes is not None and model is not None:
+        quality = quality_of(model, log, version, options.outcomes, allowed=thresholds.calibration)
     return measured(log, manifest, version, thresholds=thresholds, quality=quality)
 
 
