@@ -92,6 +92,7 @@ def test_the_page_says_what_moved_and_holds_every_picture_once(moved: bool) -> N
     # Of each of both models: the indices, two distributions, losses, calibration, reliability.
     assert text.count("<svg") == 2 * 6
     assert text == page(report(moved=moved))
+    assert "mathdefault" not in text
 
 
 def test_a_picture_of_its_own_has_colours_of_its_own() -> None:

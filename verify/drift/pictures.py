@@ -100,6 +100,8 @@ def _draw_indices(axes: Any, columns: Sequence[ColumnDrift], threshold: float) -
         axes.barh(range(len(columns)), values, color=colours, height=0.7)
         axes.axvline(threshold, color=FAINT, linestyle=":")
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
         axes.set_yticks(range(len(columns)), [drawn(column.name) for column in columns])
         axes.invert_yaxis()
         axes.set_xlabel("population stability index (second colour: moved)")
