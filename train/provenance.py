@@ -23,7 +23,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 def provenance_of(request: TrainingRequest) -> Provenance:
     """The same on one machine with one code and one set of libraries, whenever it is asked."""
-    section = request.section.model_dump(mode="json", exclude={"enabled", "model_path"})
+    section = request.section.model_dump(mode="json", exclude={"enabled", "model_path", "shadow"})
     return Provenance(
         parameters={
             "estimator": request.estimator,

@@ -195,6 +195,7 @@ def reproduce_parser() -> argparse.ArgumentParser:
     command.add_argument("model", choices=[*models()])
     command.add_argument("version", nargs="?", metavar="VERSION", help="default: the one in use")
     command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="the files it was trained on")
+    command.add_argument("--outcomes", nargs="+", type=Path, default=[], metavar="FILE", help="of a log among --data")
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     return command
 

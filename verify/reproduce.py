@@ -32,7 +32,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
     if manifest.training.data.sha256 is not None and not options.data:
         raise PipelineError(f"{folder}: was trained on {manifest.training.data.source}; name the files with --data")
     with tempfile.TemporaryDirectory(prefix="reproduce.") as place:
-        request = _request(model, made, Path(place) / model.name, options.data)
+        request = _request(model, made, Path(place) / model.name, options)
         record = model.train(request)
         if record.data.sha256 != manifest.training.data.sha256:
             raise PipelineError(
@@ -69,7 +69,7 @@ def _folder(options: argparse.Namespace) -> Path:
     return folder
 
 
-def _request(model: Model, made: Provenance, out: Path, data: list[Path]) -> TrainingRequest:
+def _request(model: Model, made: Provenance, out: Path, options: argparse.Namespace) -> TrainingRequest:
     try:
         training = Training.model_validate(made.parameters["training"])
         section = type(config_type()().section(model.name)).model_validate(made.parameters["model"])
@@ -81,7 +81,8 @@ def _request(model: Model, made: Provenance, out: Path, data: list[Path]) -> Tra
         ) from error
     return TrainingRequest(
         out=out,
-        data=data,
+        data=options.data,
+        outcomes=options.outcomes,
         training=training,
         section=section,
         estimator=estimator,

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use dollarbill_ml::live_log::LogSettings;
 use dollarbill_ml::{Config, MlService, TradeSignal, fallback, observe};
 use jiff::ToSpan;
 
@@ -112,6 +113,10 @@ fn benchmarks(criterion: &mut Criterion) {
         let mut cached = config.clone();
         cached.set_cache_size(Some(100_000));
         signals(criterion, "ours, cached", &cached)?;
+        let folder = tempfile::tempdir()?;
+        let mut logged = config.clone();
+        logged.log = Some(LogSettings::at(folder.path().join("live.ndjson")));
+        signals(criterion, "ours, logged", &logged)?;
         forecasts(criterion, &config)
     });
     assert!(served.is_ok(), "{}", served.err().map(|error| error.to_string()).unwrap_or_default());

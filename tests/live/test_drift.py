@@ -1,6 +1,7 @@
 """`python -m verify drift` as a user calls it: nothing moved, something moved and is named, nothing can be told."""
 
 import json
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.artifact.manifest import version_of
 from export.versions.served import Served
 from tests.support.live import signal_lines, write_log, write_outcomes
 from tests.support.verified import Ended, run_verify, signals
 from tests.support.versions import Versions, build_versions, outcomes, run_export
+from train.core.files import json_bytes
 from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_INPUT, SIGNAL_NAMES
 from verify.drift.facts import DriftReport
 
@@ -215,9 +218,6 @@ def test_a_version_without_a_distribution_is_told_as_not_known(house, call, tmp_
     folder = house.folder / house.in_use()
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["training"]["distribution"]
-    from export.artifact.manifest import version_of
-    from train.core.files import json_bytes
-
     content = json_bytes(manifest)
     (folder / "manifest.json").write_bytes(content)
     folder.rename(folder.with_name(version_of(content)))
@@ -253,3 +253,28 @@ def test_nothing_in_a_log_escapes_into_the_page(house, call, tmp_path):
     assert not {"script", "onerror", "onload"} & set(_Tags(text).tags)
     assert "&lt;script&gt;" in text
     assert "\u202e" not in text
+
+
+def test_a_model_of_ones_own_is_measured_by_its_folder(house, call, tmp_path):
+    """No registry knows it: ranges, distributions and fallbacks are its manifest's all the same."""
+    own = tmp_path / "own_model"
+    folder = house.folder / house.in_use()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["model"] = "own_model"
+    content = json_bytes(manifest)
+    shutil.copytree(folder, own / version_of(content))
+    (own / version_of(content) / "manifest.json").write_bytes(content)
+    (own / "current.json").write_text(json.dumps({"version": version_of(content)}))
+    X = signals(ROWS, seed=5)
+    lines = [one | {"model": "own_model"} for one in signal_lines(X, answers(house, X), version_of(content))]
+    log = write_log(tmp_path / "live.ndjson", lines)
+    assert call(log, "--model", own).code == 0
+    X[:, 3] = np.minimum(X[:, 3] * 0.4 + 140, 199)
+    lines = [one | {"model": "own_model"} for one in signal_lines(X, answers(house, X), version_of(content))]
+    done = call(write_log(log, lines), "--model", own)
+    assert done.code == 1
+    assert "own_model" in done.err
+    assert "input vega" in done.err
+    done = call(log, "--model", own, "--outcomes", write_outcomes(tmp_path / "came.csv", np.ones(ROWS)))
+    assert done.code == 2
+    assert "what an outcome is" in done.err

@@ -10,7 +10,8 @@ import pytest
 
 from export.versions.served import Served
 from tests.support.live import signal_lines, write_log, write_outcomes
-from tests.support.verified import Ended, signals
+from tests.support.places import ROOT
+from tests.support.verified import Ended, run_verify, signals
 from tests.support.versions import Versions, build_versions, outcomes, run_export
 from train.core.errors import PipelineError
 from train.core.records.live_log import read_live_log
@@ -209,3 +210,39 @@ def test_the_gate_decides_on_what_the_shadow_answered(built, tmp_path, monkeypat
     assert done.code == 0, done.out
     step = json.loads((house.folder / "steps/00000002.json").read_text())
     assert any(finding["check"].startswith("live, ") for finding in step["gate"])
+
+
+def test_a_shadow_in_the_config_makes_no_other_version(tmp_path):
+    from train.config import config_type
+    from train.model import TrainingRequest
+    from train.provenance import provenance_of
+
+    def parameters(section):
+        config = config_type().model_validate({"models": {SIGNAL_CLASSIFIER: section}})
+        request = TrainingRequest(
+            out=tmp_path, data=(), training=config.training, section=config.section(SIGNAL_CLASSIFIER),
+            estimator=None, show=silent,
+        )  # fmt: skip
+        return provenance_of(request).parameters
+
+    assert parameters({"shadow": "0123456789ab"}) == parameters({})
+
+
+@pytest.mark.slow
+def test_drift_of_forecasts_by_the_days_of_the_log(tmp_path, monkeypatch, capsys):
+    """With the version in use here, whose manifest may be from before distributions: coverage and skill are told."""
+    version = json.loads((ROOT / f"artifacts/{VOLATILITY_PREDICTOR}/current.json").read_text())["version"]
+    dates, rows = days(160), features(160)
+    log = write_log(tmp_path / "live.ndjson", forecast_lines(dates, rows, version=version))
+    data = tmp_path / "drift.json"
+    arguments = ["drift", str(log), "--artifacts", str(ROOT / "artifacts"), "--outcomes", "--json", str(data)]
+    done = run_verify(arguments, monkeypatch, capsys)
+    assert done.code in (0, 1), done.err
+    found = json.loads(data.read_text())["models"][0]
+    assert found["model"] == VOLATILITY_PREDICTOR
+    assert found["quality"]["rows"] == 159
+    iv = np.array([row[0] for row in rows])
+    inside = np.abs(iv[1:] - iv[:-1]) <= 0.02
+    assert found["quality"]["calibration"][0]["value"] == pytest.approx(inside.mean())
+    # No change was forecast: as good as persistence to the bit, and so not worse.
+    assert not any(one["worse"] for one in found["quality"]["skill"])

@@ -18,7 +18,7 @@ from train.core.records.live_log import LiveLog, read_live_log
 from train.model import Model
 from train.registry import models
 from verify.drift.facts import FORMAT, Drift, DriftReport
-from verify.drift.measure import input_columns, measured, names_moved
+from verify.drift.measure import logged_names, measured, names_moved
 from verify.drift.quality import quality_of
 
 NOTHING = "holds no answer of"
@@ -39,9 +39,7 @@ def drift_parser() -> argparse.ArgumentParser:
         "--model", metavar="MODEL", help="a name, or the folder of a model of your own (default: all in the log)"
     )
     command.add_argument("--version", metavar="VERSION", help="whose training and answers (default: the one in use)")
-    command.add_argument(
-        "--outcomes", nargs="+", type=Path, default=[], metavar="FILE", help="what came of the answers"
-    )
+    command.add_argument("--outcomes", nargs="*", type=Path, metavar="FILE", help="what came; none: the log's own days")
     command.add_argument(
         "--from", dest="first", type=dt.date.fromisoformat, metavar="YYYY-MM-DD", help="answers since that day"
     )
@@ -50,6 +48,7 @@ def drift_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the report as data")
+    command.add_argument("--picture", type=Path, metavar="FILE.svg", help="write a picture of one model")
     command.add_argument("--config", type=Path, metavar="FILE", help=f"default: {DEFAULT_CONFIG}")
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     for name in OPTIONS:
@@ -70,6 +69,8 @@ def _threshold(name: str) -> Callable[[str], float]:
 
 def run_drift(options: argparse.Namespace) -> int:
     """Measure, show, write; 1 where something has moved."""
+    if options.picture is not None and options.picture.suffix != ".svg":
+        raise PipelineError(f"--picture {options.picture}: must end in .svg")
     config = default_config() if options.config is None else load_config(options.config)
     given = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
     thresholds = config.drift.model_copy(update=given)
@@ -87,6 +88,10 @@ def run_drift(options: argparse.Namespace) -> int:
 
         write_atomic(options.html, page(report))
         cli.show(f"{options.html}: written")
+    if options.picture is not None:
+        from verify.drift.pictures import overview
+
+        write_atomic(options.picture, overview(drifts[0], psi=thresholds.psi))
     for line in names_moved(drifts):
         cli.show(f"moved: {line}")
     return cli.EXIT_NOT_IN_PARITY if any(drift.moved for drift in drifts) else cli.EXIT_GOOD
@@ -110,7 +115,7 @@ def _one(name: str, options: argparse.Namespace, thresholds: Thresholds) -> Drif
             return None
         raise PipelineError(f"{folder}: holds no version {options.version or 'in use'}")
     manifest = read_manifest(version)
-    columns = [column.name for column in input_columns(manifest)]
+    columns = logged_names(manifest, by_column=model is not None)
     try:
         log = read_live_log(options.logs, model=manifest.model, columns=columns)
     except PipelineError as error:
@@ -129,10 +134,10 @@ def _drift(
     thresholds: Thresholds,
 ) -> Drift:
     quality = None
-    if options.outcomes:
-        if model is None:
-            raise PipelineError(f"{manifest.model}: not a model of this house: what an outcome is, is not known")
-        quality, _ = quality_of(model, log, version, options.outcomes, allowed=thresholds.calibration)
+    if options.outcomes is not None and model is None:
+        raise PipelineError(f"{manifest.model}: not a model of this house: what an outcome is, is not known")
+    if options.outcomes is not None and model is not None:
+        quality = quality_of(model, log, version, options.outcomes, allowed=thresholds.calibration)
     return measured(log, manifest, version, thresholds=thresholds, quality=quality)
 
 

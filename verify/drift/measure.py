@@ -1,5 +1,6 @@
 """A log against the manifest of a version: columns, shares, and what of it has moved."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +29,23 @@ FALLBACK, NOVELTY, OUTSIDE = (
 def input_columns(manifest: Manifest) -> list[ColumnEntry]:
     """The columns that a log names: those of all inputs."""
     return [column for tensor in manifest.inputs for column in tensor.columns]
+
+
+def logged_names(manifest: Manifest, *, by_column: bool) -> list[str]:
+    """What the inputs of an answer are called in a log.
+
+    Args:
+        manifest: of the model.
+        by_column: always as columns, as a model with a face of its own logs them; else a tensor whose row is not just
+            its columns stands under its own name.
+    """
+    names = []
+    for tensor in manifest.inputs:
+        free = any(isinstance(axis, str) for axis in tensor.shape[1:])
+        width = 0 if free else math.prod(axis for axis in tensor.shape[1:] if isinstance(axis, int))
+        flat = bool(tensor.columns) and len(tensor.columns) == width
+        names += [column.name for column in tensor.columns] if by_column or flat else [tensor.name]
+    return names
 
 
 def measured(
@@ -96,6 +114,8 @@ def _inputs(log: LiveLog, manifest: Manifest, thresholds: Thresholds) -> list[Co
     known = manifest.training.distribution
     found = []
     for column in input_columns(manifest):
+        if column.name not in log.rows[0].inputs:
+            continue  # a tensor of several rows of columns, which stands in the log under its own name
         values = log.column(column.name)
         training = None if known is None else known.inputs.get(column.name)
         found.append(_column(column.name, "input", values, training, thresholds, outside=_outside(values, column)))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from export.versions.skill import bootstrap_bound, by_moment, diebold_mariano_bound
 from train.core.errors import PipelineError
 from train.core.records.live_log import LiveLog
-from train.core.records.live_window import Indicator, LiveWindow, answered_by, outputs_of
+from train.core.records.live_window import Indicator, answered_by, outputs_of
 from train.core.records.window import Floats, Window
 from train.model import Model
 from verify.drift.facts import Calibration, Period, Quality, Skill
@@ -22,9 +22,7 @@ SURE, WIDE = 0.95, 0.995
 """One-sided, of a loss; both sides of an interval of 99 %."""
 
 
-def quality_of(
-    model: Model, log: LiveLog, version: str, outcomes: Sequence[Path], *, allowed: float
-) -> tuple[Quality, LiveWindow]:
+def quality_of(model: Model, log: LiveLog, version: str, outcomes: Sequence[Path], *, allowed: float) -> Quality:
     """What is known of the outcomes of one version's answers.
 
     Raises:
@@ -41,7 +39,7 @@ def quality_of(
     outputs = outputs_of(taken.rows, names)
     losses = model.window_losses(live.window, outputs)
     indicators = model.live_indicators(live.window, outputs)
-    quality = Quality(
+    return Quality(
         rows=len(live.rows),
         notes=list(live.notes),
         skill=_skill(live.window, losses),
@@ -49,7 +47,6 @@ def quality_of(
         periods=_periods(live.window, losses, indicators, [row.time.date() for row in taken.rows]),
         evidence=model.live_evidence(live.window, outputs),
     )
-    return quality, live
 
 
 def _skill(window: Window, losses: dict[str, Floats]) -> list[Skill]:
