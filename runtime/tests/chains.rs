@@ -74,7 +74,7 @@ fn each_format_is_read_as_python_reads_it_and_near_its_truth() {
             }
         }
     }
-    assert_eq!(formats, 12);
+    assert_eq!(formats, 13);
 }
 
 const HEADER: &str = "quote_date,underlying,expiration,strike,option_type,bid,ask,iv,spot\n";

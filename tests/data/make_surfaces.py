@@ -179,6 +179,8 @@ def broken_files() -> Iterator[tuple[str, bytes]]:
     yield "surface_without_checksum.csv.zst", whole[:-2]
     yield "surface_other_checksum.csv.zst", whole[:-4] + bytes(4)
     yield "surface_zstd_and_more.csv.zst", whole + b"more"
+    row = b"2024-03-05,ABC,100,0.25,0.3,1.0,Call,1\n"
+    yield "surface_bomb.csv.zst", make_spellings.zstd(dated("") + row * (70_000_000 // len(row)))
     yield "surface_window.csv.zst", make_spellings.zstd_window(dated("2024-03-05,ABC,100,0.25,0.3,1.0,Call,1"), 13)
     # The row that is named is the line that an editor shows, whatever ends a line.
     yield "surface_windows_lines.csv", dated("2024-03-05,ABC,100,0.25,x,1.0,Call,1").replace(b"\n", b"\r\n")

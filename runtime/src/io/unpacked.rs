@@ -12,8 +12,8 @@ pub(crate) const MAX_BYTES: u64 = 1 << 30;
 const BOMB_FROM: u64 = 1 << 26;
 /// Text bytes for one packed byte; real tables have 5 to 20.
 const BOMB_RATIO: u64 = 200;
-/// Bytes that a zstd frame may look back, which are held in memory; `zstd -19` needs 8 MiB. `ruzstd` has this limit, and
-/// Python's reader the same.
+/// Bytes that a zstd frame may look back, which are held in memory; `zstd -19` needs 8 MiB. `MAX_WINDOW` of
+/// `train/core/tables/unpacked.py` is the same.
 const MAX_WINDOW: u64 = 100 << 20;
 /// The longest beginning that tells how a file is packed.
 pub(crate) const MAGIC: usize = 4;
@@ -117,16 +117,17 @@ impl<R: BufRead> Frames<R> {
     /// Begins the next frame; false at the end of the input.
     fn begin(&mut self) -> io::Result<bool> {
         while !self.input.fill_buf()?.is_empty() {
-            match self.frame.reset(&mut self.input) {
+            let head = read_head(&mut self.input)?;
+            if window_of(&head).is_some_and(|window| window > MAX_WINDOW) {
+                return Err(io::Error::other(WindowTooLong));
+            }
+            match self.frame.reset(head.chain(&mut self.input)) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
                     let length = u64::from(length);
                     if io::copy(&mut self.input.by_ref().take(length), &mut io::sink())? < length {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
-                }
-                Err(FrameDecoderError::WindowSizeTooBig { requested }) if requested > MAX_WINDOW => {
-                    return Err(io::Error::other(WindowTooLong));
                 }
                 Err(error) => return Err(io::Error::other(error)),
             }
@@ -160,4 +161,37 @@ impl<R: BufRead> Read for Frames<R> {
             self.begun = false;
         }
     }
+}
+
+/// The header of a frame, as far as it says how long its window is (RFC 8878, 3.1.1.1).
+fn read_head(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; 5];
+    input.read_exact(&mut head)?;
+    if Packing::of(&head) == Packing::Zstd {
+        let flags = head[4];
+        let single = flags >> 5 & 1;
+        let dictionary = [0, 1, 2, 4][usize::from(flags & 3)];
+        let size = [single, 2, 4, 8][usize::from(flags >> 6)];
+        head.resize(5 + usize::from(1 - single) + dictionary + usize::from(size), 0);
+        input.read_exact(&mut head[5..])?;
+    }
+    Ok(head)
+}
+
+/// How far a frame with that header looks back; `None`: it is no frame of zstd.
+fn window_of(head: &[u8]) -> Option<u64> {
+    if Packing::of(head) != Packing::Zstd {
+        return None;
+    }
+    let flags = *head.get(4)?;
+    if flags >> 5 & 1 == 0 {
+        let byte = *head.get(5)?;
+        let base = 1_u64 << (10 + (byte >> 3));
+        return Some(base + base / 8 * u64::from(byte & 7));
+    }
+    // The window is the whole content, whose size comes last.
+    let size = [1, 2, 4, 8][usize::from(flags >> 6)];
+    let mut eight = [0; 8];
+    eight[..size].copy_from_slice(head.get(head.len() - size..)?);
+    Some(u64::from_le_bytes(eight).saturating_add(if size == 2 { 256 } else { 0 }))
 }
