@@ -72,8 +72,8 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--artifact", type=Path, metavar="DIR", help="the model's folder that --original becomes")
     command.add_argument("-o", "--output", type=Path, metavar="MODEL.onnx", help="the graph that --original becomes")
-    command.add_argument("--labels", action="store_true", help="of -o: also the output `label`, what predict answers")
-    command.add_argument("--inputs", choices=LAYOUTS, help="of -o: one table, or one input a column by its name")
+    command.add_argument("--labels", action="store_true", help="also the output `label`, what predict answers")
+    command.add_argument("--inputs", choices=LAYOUTS, help="one table, or one input a column by its name")
     command.add_argument("--input", choices=NUMBER_TYPES, dest="numbers", help="of -o: the type of its numbers")
     command.add_argument("--exact", action="store_true", help="of --original: refuse what would be measured, by name")
     command.add_argument(
@@ -135,15 +135,13 @@ def _compile_file(options: argparse.Namespace) -> int:
             f"--original {original} --onnx {options.output}"
         )
         return cli.EXIT_GOOD
-    for option in ("labels", "inputs", "numbers"):
-        if getattr(options, option):
-            said = "input" if option == "numbers" else option
-            raise PipelineError(f"--{said} belongs to -o MODEL.onnx; an artifact takes and gives one table of numbers")
+    if options.numbers:
+        raise PipelineError("--input belongs to -o MODEL.onnx; the numbers of an artifact are float64")
     from export.artifact.version_folder import write_artifact
     from export.grade import grade_of
     from export.original_file import Wish, draft_of_file, open_original_file
 
-    wish = Wish(exact=options.exact, before_trees=options.measured_before_trees)
+    wish = Wish(options.exact, options.measured_before_trees, options.inputs, labels=options.labels)
     opened = open_original_file(original)
     rows = None if options.data is None else _rows(options.data, opened)
     place = options.artifact.resolve()

@@ -64,7 +64,10 @@ class Served:
         missing = [tensor.name for tensor in self.manifest.inputs if tensor.name not in inputs]
         if missing:
             raise PipelineError(f"{self.folder}: takes {missing[0]!r}, which the window does not hold; train again")
-        return {tensor.name: inputs[tensor.name].astype(tensor.dtype) for tensor in self.manifest.inputs}
+        return {
+            tensor.name: inputs[tensor.name].astype(object if tensor.dtype == "string" else tensor.dtype)
+            for tensor in self.manifest.inputs
+        }
 
 
 def latency(challenger: Served, champion: Served | None, inputs: Tensors) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """`verify MODEL` or `verify DIR`: one version against its original, in every runtime, on probes and random rows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from export.artifact.manifest import Manifest, read_manifest
+from export.sklearn.sample_rows import closed_columns
 from export.versions.promotion import Promotion
 from train.config import default_config
 from train.core import cli
@@ -24,8 +25,9 @@ from verify.comparison.causes import Cause, name_causes
 from verify.comparison.parity import Decide, ParityResult, Tolerance, above, label
 from verify.comparison.runtime import Runtime
 from verify.comparison.stream import Tally, compare_stream
+from verify.proof.accepted_rows import accepted_answers
 from verify.proof.near_ties import NEAR_A_TIE, tie_rows
-from verify.proof.probes import CHUNK_ROWS, spans_of, tree_probes
+from verify.proof.probes import CHUNK_ROWS, Span, spans_of, tree_probes
 from verify.proof.split_evidence import SplitProof
 from verify.runtimes.flat_rows import join_rows, split_rows, tensor_shape
 from verify.runtimes.open import open_runtimes
@@ -193,7 +195,9 @@ def _check_rows(
         probes = tree_probes(
             original.groups,
             base,
-            spans_of([column for tensor in manifest.inputs for column in tensor.columns], base),
+            _closed(
+                spans_of([column for tensor in manifest.inputs for column in tensor.columns], base), original, base
+            ),
             judge=original.judge(checked.tolerance),
             takes_missing=original.takes_missing(base),
             seed=seed,
@@ -201,10 +205,20 @@ def _check_rows(
         near = tie_rows(original.answer, probes.source, marks=tuple(marks.values()), seed=seed)
     checked.proof = probes.proof
     decisions: dict[str, Decide] = {name: above(mark) for name, mark in marks.items()}
-    if not model and has_classes(original.estimator):
+    if not model and has_classes(original.estimator) and len(manifest.outputs) == 1:
         decisions = {"label": label}
     families = probes.families | ({NEAR_A_TIE: near} if len(near) else {})
     _run(checked, original, runtimes, families, probes.source.chunks(count, seed=seed), count, decisions)
+
+
+def _closed(spans: tuple[Span, ...], original: Original, base: Floats) -> tuple[Span, ...]:
+    """The spans, with the values of columns that hold one of a few: text, and numbers of which others are refused."""
+    if original.estimator is None or not len(base):
+        return spans
+    closed = closed_columns(
+        original.estimator, base[0], lambda rows: bool(accepted_answers(original.answer, rows)[1].all())
+    )
+    return tuple(replace(span, choices=tuple(closed.get(index, ()))) for index, span in enumerate(spans))
 
 
 def _run(

@@ -11,24 +11,29 @@ from train.core.errors import PipelineError
 from train.core.files import read_json
 from verify.comparison.parity import ParityResult, Tolerance, compare
 from verify.comparison.runtime import Runtime
-from verify.runtimes.flat_rows import tensor_shape
+from verify.runtimes.flat_rows import flat, tensor_shape, words_of
 from verify.runtimes.original import Original
 
 Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
 
 def golden_rows(folder: Path, manifest: Manifest) -> tuple[Floats, Floats]:
-    """Inputs and the original's outputs of the golden cases, both flat: float64 [case, number].
+    """Inputs and the original's outputs of the golden cases, both flat: float64 [case, number], text as codes.
 
     Raises:
         PipelineError: the file does not hold just the manifest's tensors in their shapes; names the tensor.
     """
-    inputs, outputs = golden_tensors(folder, manifest)
-    return _flat(inputs), _flat(outputs)
+    words = words_of(manifest.settings)
+    sides = zip((manifest.inputs, manifest.outputs), golden_tensors(folder, manifest), strict=True)
+    inputs, outputs = (
+        _flat({entry.name: flat(tensors[entry.name], entry, words) for entry in side}) for side, tensors in sides
+    )
+    return inputs, outputs
 
 
-def golden_tensors(folder: Path, manifest: Manifest) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """The same as tensors: name -> float64 [case, ...], in the manifest's order."""
+def golden_tensors(folder: Path, manifest: Manifest) -> tuple[dict[str, Array], dict[str, Array]]:
+    """The same as tensors: name -> float64 (text: object) [case, ...], in the manifest's order."""
     path = folder / GOLDEN_FILE
     cases = read_json(path)
     if not isinstance(cases, dict) or set(cases) != {"inputs", "outputs"}:
@@ -65,7 +70,7 @@ def confirm_original(original: Original, rows: Floats, expected: Floats, toleran
         )
 
 
-def _tensors(path: Path, tensors: Any, entries: list[TensorEntry], cases: int) -> dict[str, Floats]:
+def _tensors(path: Path, tensors: Any, entries: list[TensorEntry], cases: int) -> dict[str, Array]:
     names = [entry.name for entry in entries]
     if not isinstance(tensors, dict) or sorted(tensors) != sorted(names):
         raise PipelineError(f"{path}: expected the tensors {names}; export the model again")
@@ -73,9 +78,10 @@ def _tensors(path: Path, tensors: Any, entries: list[TensorEntry], cases: int) -
     for entry in entries:
         shape = (cases, *tensor_shape(entry))
         try:
-            array = np.asarray(_nan_for_null(tensors[entry.name]), dtype=np.float64)
+            text = entry.dtype == "string"
+            array: Array = np.asarray(_nan_for_null(tensors[entry.name]), dtype=object if text else np.float64)
         except (TypeError, ValueError) as error:
-            raise PipelineError(f"{path}: tensor {entry.name!r} is not a regular table of numbers") from error
+            raise PipelineError(f"{path}: tensor {entry.name!r} is not a regular table of {entry.dtype}") from error
         if array.shape != shape:
             raise PipelineError(f"{path}: tensor {entry.name!r} has shape {list(array.shape)}, expected {list(shape)}")
         found[entry.name] = array

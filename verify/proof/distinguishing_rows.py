@@ -17,6 +17,8 @@ from verify.proof.trees import Bools, Floats, Group, Indices, Visits
 
 ATTEMPTS = 12
 EDGES_ALONE = 3
+MOST_SPLITS = 40_000
+"""Of one group: of more, as many are drawn and looked into, and the others stay undecided."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,16 @@ def witness_rows(
     marks = marks_of(group.transform, start[:1], influence, patterns) if takes_missing else ()
     standing = Standing(number, with_fills(group, influence, fills), judge or _by_tree_alone, computed)
     takes_missing &= told
-    found, missing = _visit(group, start, influence, standing, random, takes_missing=takes_missing)
+    looked_at = np.ones(len(standing.splits), dtype=bool)
+    if len(looked_at) > MOST_SPLITS:
+        looked_at[:] = False
+        looked_at[random.choice(len(looked_at), MOST_SPLITS, replace=False)] = True
+    found, missing = _visit(group, start, influence, standing, random, looked_at, takes_missing=takes_missing)
     if not told:
         return Witnesses(np.concatenate(found), found[0], standing)
-    hunt = Hunt(standing, np.concatenate([start, *found]), influence, patterns & takes_missing, marks, random)
+    hunt = Hunt(
+        standing, np.concatenate([start, *found]), influence, patterns & takes_missing, marks, looked_at, random
+    )
     found.append(hunt.thresholds())
     found.append(hunt.marked())
     return Witnesses(np.concatenate(found), np.concatenate([*missing, hunt.routes()]), standing)
@@ -88,13 +96,14 @@ def _visit(
     influence: list[Indices],
     standing: Standing,
     random: np.random.Generator,
+    looked_at: Bools,
     *,
     takes_missing: bool,
 ) -> tuple[list[Floats], list[Floats]]:
     """Rows that leave every split by both sides; and those without a value that tell a route apart in passing."""
     targets = targets_of(group, len(influence))
     visits, found, missing = Visits((group,)), [np.empty((0, start.shape[1]))], [np.empty((0, start.shape[1]))]
-    left_over = np.arange(len(targets.feature))
+    left_over = np.flatnonzero(looked_at)
     for attempt in range(ATTEMPTS):
         if not len(left_over):
             break
@@ -113,5 +122,5 @@ def _visit(
             found.append(Search(group.transform, both, known, influence, random).reach())
             visits.add(found[-2])
         visits.add(found[-1])
-        left_over = np.flatnonzero(~visits.both_ways()[0])
+        left_over = np.flatnonzero(~visits.both_ways()[0] & looked_at)
     return found, missing

@@ -17,12 +17,12 @@ from verify.proof.split_boxes import Targets, join
 from verify.proof.split_evidence import LEFT, MISSING, RIGHT, Standing
 from verify.proof.trees import Bools, Floats, Indices
 
-HUNTS, PATIENCE = 60, 12
-"""How often rows are brought to the pairs of one split, and how often in a row without any success."""
+HUNTS, PATIENCE, PATIENCE_COMPUTED = 60, 5, 12
+"""How often rows are brought to the pairs of one split, and how often in a row without any success; behind columns
+that are computed from several it takes longer to stand on the very double."""
 WORK = 400_000
 """Rows brought to pairs beyond the first `EAGER` hunts; of very many splits only these are made."""
 EAGER = 8
-MOST_LOOKED_INTO = 300_000
 FIRST_STARTS = 300
 MOST_STARTS = 3000
 TARGETS_AT_ONCE = 20_000
@@ -59,6 +59,7 @@ class Hunt:
         influence: for each column seen, the raw columns that move it.
         patterns: see `missing_columns`; all False where the model takes no missing values.
         marks: see `marks_of`.
+        looked_at: splits that are looked into at all, bool [split].
         random: of every choice.
     """
 
@@ -67,6 +68,7 @@ class Hunt:
     influence: list[Indices]
     patterns: Bools
     marks: tuple[Mark, ...]
+    looked_at: Bools
     random: np.random.Generator
 
     def __post_init__(self) -> None:
@@ -136,11 +138,8 @@ class Hunt:
         return self._search(wanted)
 
     def _unknown(self, mask: Bools) -> list[tuple[int, int]]:
-        """Splits and outputs to look into; of very many, as many as there is time for."""
-        places = np.argwhere(mask)
-        if len(places) > MOST_LOOKED_INTO:
-            places = places[np.sort(self.random.choice(len(places), MOST_LOOKED_INTO, replace=False))]
-        return [(int(split), int(position)) for split, position in places]
+        """Splits and outputs to look into."""
+        return [(int(split), int(position)) for split, position in np.argwhere(mask & self.looked_at[:, None])]
 
     def _place(self, split: int) -> tuple[LeafBoxes, int]:
         """The tree of a split, and its node there."""
@@ -162,12 +161,13 @@ class Hunt:
         """One pair after the other, for what is wanted and still not told apart."""
         rows, wanted = [np.empty((0, self.start.shape[1]))], [one for one in wanted if one.pairs]
         work, waited, before = WORK, 0, len(wanted)
+        patience = PATIENCE_COMPUTED if self.standing.computed.any() else PATIENCE
         for attempt in range(HUNTS):
             wanted = [one for one in wanted if not self.standing.told[list(one.where), one.split, one.position].all()]
             waited = 0 if len(wanted) < before else waited + 1
             before = len(wanted)
             work -= len(wanted) * (attempt >= EAGER)
-            if not wanted or waited > PATIENCE or work < 0:
+            if not wanted or waited > patience or work < 0:
                 break
             known = self.random.permutation(np.concatenate([self.start, *rows]))
             for first in range(0, len(wanted), TARGETS_AT_ONCE):

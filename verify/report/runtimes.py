@@ -67,7 +67,7 @@ def installed_version(name: str) -> str:
     if name == "reference":
         return str(ReferenceRuntime.version)
     if name in RUST_ENGINES:
-        return open_rust(name, Path(), 1).version
+        return open_rust(name, Path(), None).version
     return Program(name, command_of(name)).version
 
 

@@ -11,7 +11,7 @@ import onnxruntime as ort
 
 from export.onnx_session import open_session
 from train.core.errors import PipelineError
-from verify.runtimes.flat_rows import TensorLike, split_rows, tensor_shape
+from verify.runtimes.flat_rows import TensorLike, Words, flat, split_rows, tensor_shape, typed
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,27 +24,41 @@ class FlatSession:
     """
 
     session: ort.InferenceSession
-    inputs: tuple[tuple[str, tuple[int, ...]], ...]
-    dtypes: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: tuple[TensorLike, ...]
+    outputs: tuple[TensorLike, ...]
+    words: Words
 
     @property
     def width(self) -> int:
         """Numbers in a flat row."""
-        return sum(math.prod(shape) for _, shape in self.inputs)
+        return sum(math.prod(tensor_shape(tensor)) for tensor in self.inputs)
 
     def __call__(self, rows: Floats) -> Floats:
         """Float64 [row, width] -> float64 [row, answer]; narrower tensors are cast on the way in and out."""
-        tensors = split_rows(rows, self.inputs)
-        feeds = {name: tensors[name].astype(dtype) for (name, _), dtype in zip(self.inputs, self.dtypes, strict=True)}
-        answers = self.session.run(list(self.outputs), feeds)
-        return np.concatenate([np.asarray(a, dtype=np.float64).reshape(len(rows), -1) for a in answers], axis=1)
+        tensors = split_rows(rows, [(tensor.name, tensor_shape(tensor)) for tensor in self.inputs])
+        feeds = {tensor.name: typed(tensors[tensor.name], tensor, self.words) for tensor in self.inputs}
+        answers = self.session.run([tensor.name for tensor in self.outputs], feeds)
+        parts = [flat(a, tensor, self.words) for a, tensor in zip(answers, self.outputs, strict=True)]
+        return np.concatenate([part.reshape(len(rows), -1) for part in parts], axis=1)
 
 
 def flat_session(
-    graph: bytes | Path, inputs: Sequence[TensorLike], outputs: Sequence[TensorLike], *, threads: int = 1
+    graph: bytes | Path,
+    inputs: Sequence[TensorLike],
+    outputs: Sequence[TensorLike],
+    *,
+    threads: int = 1,
+    words: Words | None = None,
 ) -> FlatSession:
-    """Open `graph` and address it by flat rows; the graph must have just the tensors named."""
+    """Open `graph` and address it by flat rows; the graph must have just the tensors named.
+
+    Args:
+        graph: its bytes, or where it is.
+        inputs: in graph order.
+        outputs: in graph order.
+        threads: of the session.
+        words: of tensors of text.
+    """
     session = open_session(graph, threads=threads)
     for what, wanted, present in (
         ("inputs", [t.name for t in inputs], [t.name for t in session.get_inputs()]),
@@ -52,15 +66,14 @@ def flat_session(
     ):
         if wanted != present:
             raise PipelineError(f"graph: {what} are {present}, but the manifest says {wanted}; export the model again")
-    texts = [tensor.name for tensor in (*inputs, *outputs) if tensor.dtype == "string"]
-    if texts:
+    return FlatSession(session, tuple(inputs), tuple(outputs), _known(words or {}, (*inputs, *outputs)))
+
+
+def _known(words: Words, tensors: Sequence[TensorLike]) -> Words:
+    unknown = [tensor.name for tensor in tensors if tensor.dtype == "string" and tensor.name not in words]
+    if unknown:
         raise PipelineError(
-            f"graph: tensor {texts[0]!r} holds strings, and numbers alone are compared here; "
-            "`dollarbill-ml check` replays its golden cases"
+            f"graph: tensor {unknown[0]!r} holds text, and the manifest's settings do not say which words it knows; "
+            "export the model again, or replay its golden cases with `dollarbill-ml check`"
         )
-    return FlatSession(
-        session,
-        tuple((tensor.name, tensor_shape(tensor)) for tensor in inputs),
-        tuple(tensor.dtype for tensor in inputs),
-        tuple(tensor.name for tensor in outputs),
-    )
+    return words

@@ -12,7 +12,7 @@ from export.artifact.manifest import GRAPH_FILE, Manifest
 from train.core.errors import PipelineError
 from train.core.files import read_bytes
 from verify.comparison.runtime import Runtime
-from verify.runtimes.flat_rows import tensor_shape
+from verify.runtimes.flat_rows import words_of
 from verify.runtimes.not_run import NotRunError
 from verify.runtimes.onnxruntime_session import flat_session
 from verify.runtimes.places import command_of, releases
@@ -119,10 +119,15 @@ def _open(name: str, folder: Path, manifest: Manifest) -> Runtime:
     if name == "python":
         known_version(name, ort.__version__)
         threads = manifest.session.intra_op_num_threads
-        return PythonRuntime(flat_session(read_bytes(graph), manifest.inputs, manifest.outputs, threads=threads))
+        words = words_of(manifest.settings)
+        return PythonRuntime(
+            flat_session(read_bytes(graph), manifest.inputs, manifest.outputs, threads=threads, words=words)
+        )
     if name in RUST_ENGINES:
-        answers = sum(int(np.prod(tensor_shape(output), dtype=np.int64)) for output in manifest.outputs)
-        return open_rust(name, folder, answers)
+        return open_rust(name, folder, manifest)
+    texts = [tensor.name for tensor in (*manifest.inputs, *manifest.outputs) if tensor.dtype == "string"]
+    if texts:
+        raise NotRunError(f"{name}: tensor {texts[0]!r} holds text, and it is given numbers alone here")
     if name == "reference":
         return ReferenceRuntime(graph, manifest.inputs, manifest.outputs)
     return open_process(name, command_of(name), graph, manifest.inputs, manifest.outputs)

@@ -18,7 +18,7 @@ from verify.proof.accepted_rows import accepted_answers
 from verify.proof.rerouted_splits import Turn, turned_model
 from verify.proof.split_evidence import Judge
 from verify.proof.trees import Bools, Group, tree_groups
-from verify.runtimes.flat_rows import split_rows, tensor_shape
+from verify.runtimes.flat_rows import flat, split_rows, tensor_shape, words_of
 
 Floats = npt.NDArray[np.float64]
 ASKED_AT_ONCE = 1000
@@ -153,7 +153,7 @@ def load_file(path: Path, manifest: Manifest) -> Original:
     from export.keras.model_file import is_keras_file
 
     if not is_keras_file(path):
-        return load_sklearn(path)
+        return _with_labels(load_sklearn(path), manifest)
     from export.keras.answers import keras_answers
     from export.keras.model_file import load_keras_file
 
@@ -166,6 +166,21 @@ def load_file(path: Path, manifest: Manifest) -> Original:
         return keras_answers(asked, {name: tensors[name].astype(kind) for name, kind in types.items()})
 
     return replace(flat_original(FittedModel(str(path), "keras", network, answer), manifest), network=network)
+
+
+def _with_labels(original: Original, manifest: Manifest) -> Original:
+    """The same, that also answers its labels where the artifact does: the last output, text as codes."""
+    last = manifest.outputs[-1]
+    if last.name != "label":
+        return original
+    words = words_of(manifest.settings)
+
+    def read(asked: Any, rows: Floats) -> Floats:
+        labels = sklearn_answers.labels(asked, rows)
+        codes = flat(labels.astype(str) if last.dtype == "string" else labels, last, words)
+        return np.concatenate([sklearn_answers.answers(asked, rows), codes.reshape(len(rows), -1)], axis=1)
+
+    return replace(original, answer=lambda rows: read(original.estimator, rows), read=read)
 
 
 def load_sklearn(path: Path) -> Original:
