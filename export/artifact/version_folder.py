@@ -52,7 +52,10 @@ LOCK = ".lock"
 """Held by whoever writes in a model's folder."""
 LOCK_SECONDS = 60.0
 MOST_STEPS = 2**53 - 1
-_TEMPORARY = re.compile(r"\.(current\.json|candidate\.json|parity\.json|[0-9]{8}\.(json|sig)|[0-9a-f]{12})\.")
+_TEMPORARY = re.compile(
+    r"\.((current|candidate|parity|bom\.cdx|provenance\.intoto)\.json|model_card\.(md|html)|"
+    r"[0-9]{8}\.(json|sig)|[0-9a-f]{12})\."
+)
 
 
 @dataclass(frozen=True)

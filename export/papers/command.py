@@ -14,18 +14,23 @@ from train.core.errors import PipelineError
 from train.registry import models
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Card, page, bill of materials and provenance of one version; a signed one is left as it was signed."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line of `python -m export papers`."""
+    command = argparse.ArgumentParser(
         prog="python -m export papers",
         description="Model card (Markdown and HTML), CycloneDX bill of materials and SLSA provenance of a version, as "
         "`python -m verify` writes them with its proof: for versions of an earlier release, or after the extra `bom` "
         "was installed.",
     )
-    parser.add_argument("model", metavar="MODEL", help="a name, or the folder of a model of your own")
-    parser.add_argument("version", nargs="?", metavar="VERSION", help="default: the one in use")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
-    options = parser.parse_args(arguments)
+    command.add_argument("model", metavar="MODEL", help="a name, or the folder of a model of your own")
+    command.add_argument("version", nargs="?", metavar="VERSION", help="default: the one in use")
+    command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
+    return command
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Card, page, bill of materials and provenance of one version; a signed one is left as it was signed."""
+    options = parser().parse_args(arguments)
     model_folder = options.artifacts / options.model if options.model in models() else Path(options.model)
     folder = version_folder(model_folder, CURRENT) if options.version is None else model_folder / options.version
     if folder is None or not folder.is_dir():

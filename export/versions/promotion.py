@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from export.artifact.manifest import read_manifest
 from export.artifact.version_folder import CANDIDATE, CURRENT, changing, read_pointer
 from export.versions.finding import Finding, refused
 from export.versions.gate import judge
@@ -56,6 +57,7 @@ def promote(
         current = read_pointer(model_folder, CURRENT)
         history(model_folder)  # what is in use must be sound before something is built on it
         if current is not None and current.version == folder.name:
+            read_manifest(folder)  # "in use already" is said of what is sound
             put_into_use(model_folder, folder.name, event="promote", why=why)
             return Promotion(folder.name)
         require_signature(config, sign)

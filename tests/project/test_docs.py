@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import functools
+import importlib
 import importlib.util
 import io
 import json
@@ -40,6 +41,10 @@ PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("train.history_from_chains",): history_from_chains.parser,
     ("export",): export_command.parser,
     **{("export", name): functools.partial(version_parser, name) for name in export_command.VERSION_COMMANDS},
+    **{
+        ("export", name): importlib.import_module(module).parser
+        for name, module in export_command.MORE_COMMANDS.items()
+    },
     ("verify",): verify_command.parser,
     ("verify", "compare"): verify_command.compare_parser,
     ("verify", "drift"): drift_parser,

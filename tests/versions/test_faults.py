@@ -15,18 +15,24 @@ import pytest
 from export.artifact.manifest import read_manifest
 from export.artifact.version_folder import CURRENT, changing, read_pointer
 from export.versions.promotion import promote
-from export.versions.steps import history
-from export.versions.switch import prune, put_into_use, roll_back
+from export.versions.proof import PARITY_FILE, proof_of
+from export.versions.signing import keygen, require_as_signed, signer
+from export.versions.steps import history, signature_path
+from export.versions.switch import prune, put_into_use, roll_back, sign_again
 from tests.support.crash import Faults, disk_full, in_child, killed
 from tests.support.versions import Versions, build_versions
 from train.config import config_type
 from train.core.errors import PipelineError
 from train.signal_classifier.contract import SIGNAL_CLASSIFIER
+from verify.check.promote import write_proof
+from verify.comparison.parity import ParityResult, Tolerance
+from verify.proof.split_evidence import SplitProof
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("KILLS", "40"))
 """KILLS=300 is the long form."""
 MOST_CHANGES, NO_FAULT = 200, 42
+RESULTS = {"python": ParityResult(rows=1)}
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +72,17 @@ def seen(house: Versions) -> str:
     return {version: name for name, version in house.version.items()}[version]
 
 
+def signed_again(house: Versions) -> None:
+    """A step of its own, signed; where a step is in use that signs, its signature is whole."""
+    sign_again(house.folder, why="a test", sign=signer(house.root / "private.pem"))
+
+
 Action = Callable[[Versions], object]
 ACTIONS: dict[str, tuple[Action, str]] = {
     "promote": (gated, "better"),
     "rollback": (lambda house: roll_back(house.folder, why="a test"), "weak"),
     "prune": (lambda house: prune(house.folder, keep=0), "good"),
+    "sign": (signed_again, "good"),
 }
 
 
@@ -79,6 +91,10 @@ ACTIONS: dict[str, tuple[Action, str]] = {
 def test_a_fault_at_every_single_change_leaves_the_old_version_or_the_new_one(
     built: Versions, tmp_path: Path, action: str, what: Callable[[], None]
 ) -> None:
+    if action == "sign":
+        pytest.importorskip("model_signing", reason="the extra `sign` is not installed")
+        if not (built.root / "private.pem").is_file():
+            keygen(built.root / "private.pem", built.root / "public.pem")
     act, after = ACTIONS[action]
     outcomes = []
     for number in range(1, MOST_CHANGES):
@@ -95,6 +111,10 @@ def test_a_fault_at_every_single_change_leaves_the_old_version_or_the_new_one(
         code = in_child(faulty)
         outcomes.append(seen(house))
         assert outcomes[-1] in ("good", after), (number, outcomes)
+        last = history(house.folder)[-1]
+        if last.event == "sign":
+            require_as_signed(house.folder, last.version, [last], keys=[house.root / "public.pem"], private=None)
+            assert signature_path(house.folder, last.number).is_file()
         # The next one to come finds a sound house, and nothing half written is left.
         use(house, "better")
         assert seen(house) == "better"
@@ -102,10 +122,42 @@ def test_a_fault_at_every_single_change_leaves_the_old_version_or_the_new_one(
         if code == NO_FAULT:
             break
     assert code == NO_FAULT, "the action has more changes than were tried"
-    assert number > {"promote": 10, "rollback": 8, "prune": 4}[action], "the faults were not injected"
+    assert number > {"promote": 10, "rollback": 8, "prune": 4, "sign": 10}[action], "the faults were not injected"
     if action != "prune" and what is killed:  # a folder that is there already needs no room on the disk
         assert set(outcomes) == {"good", after}
         assert outcomes == sorted(outcomes, key=("good", after).index), "it went back and forth"
+
+
+@pytest.mark.parametrize("what", [killed, disk_full])
+def test_a_proof_is_there_with_all_its_papers_or_not_at_all(
+    built: Versions, tmp_path: Path, what: Callable[[], None]
+) -> None:
+    """Whoever is killed while a proof is written leaves none, and the next one writes all of it."""
+    names = {path.name for path in (built.folder / built.version["good"]).iterdir()}
+    assert {PARITY_FILE, "model_card.html"} <= names
+    proven = []
+    for number in range(1, MOST_CHANGES):
+        house = built.copied(tmp_path / str(number))
+        folder = house.folder / house.version["good"]
+        for path in (folder / PARITY_FILE, folder / "model_card.html"):
+            path.unlink()
+
+        def faulty(folder: Path = folder, number: int = number) -> None:
+            faults = Faults(folder, number, what)
+            write_proof(folder, RESULTS, tolerance=Tolerance(0.0, 0.0), proof=SplitProof())
+            if faults.count < number:
+                os._exit(NO_FAULT)
+
+        code = in_child(faulty)
+        proven.append(not isinstance(proof_of(folder, read_manifest(folder)), str))
+        assert not proven[-1] or {path.name for path in folder.iterdir()} >= names
+        write_proof(folder, RESULTS, tolerance=Tolerance(0.0, 0.0), proof=SplitProof())
+        assert {path.name for path in folder.iterdir()} == names
+        if code == NO_FAULT:
+            break
+    assert code == NO_FAULT
+    assert number > 8, "the faults were not injected"
+    assert set(proven) == {False, True}
 
 
 def test_kill_9_at_any_moment_while_a_reader_reads(house: Versions) -> None:

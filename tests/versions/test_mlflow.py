@@ -95,8 +95,8 @@ def test_without_the_extra_it_is_said_before_anything_is_trained(tmp_path: Path)
     program = (
         "import sys; sys.modules['mlflow'] = None\n"
         "from train.core import cli; from verify.__main__ import main\n"
-        f"sys.argv = ['verify', 'retrain', {SIGNAL_CLASSIFIER!r}, '--mlflow', 'runs', '--from', 'm', '--artifacts', 'a']\n"
-        "sys.argv += ['--config', 'none.json']\n"
+        f"sys.argv = ['verify', 'retrain', {SIGNAL_CLASSIFIER!r}, '--mlflow', 'runs', '--from', 'm']\n"
+        "sys.argv += ['--artifacts', 'a', '--config', 'none.json']\n"
         "cli.run(main)"
     )
     (tmp_path / "none.json").write_text("{}")
