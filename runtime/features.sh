@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 # `cli` brings ort, wide, files, history, parquet, signatures and live with it, so what it can be combined with is metrics alone.
 alone="ort files history parquet metrics signatures live wide cli"
 combinations="ort,wide ort,files ort,history files,history ort,files,history ort,metrics files,metrics history,metrics ort,signatures
-    ort,files,metrics ort,history,metrics files,history,metrics ort,files,history,metrics cli,metrics"
+    ort,files,metrics ort,history,metrics files,history,metrics ort,files,history,metrics live,metrics cli,metrics"
 
 used() { # features
     cargo tree --locked --edges normal --prefix none --no-default-features --features "$1" | cut -d ' ' -f 1-2 | sort -u
@@ -37,7 +37,7 @@ case "${1:-}" in
     trap 'rm -rf "$scratch"' EXIT
     echo "| features | crates | newest Rust asked for | cold build: seconds, of which computing on all cores |"
     echo "|---|---|---|---|"
-    for features in "" ort wide files parquet history metrics ort,files ort,files,history cli; do
+    for features in "" ort wide files parquet history live metrics ort,files ort,files,history cli; do
         rm -rf "$scratch/target"
         build="cargo build --quiet --release --locked --lib --no-default-features --target-dir $scratch/target"
         bash -c "TIMEFORMAT='%R %U %S'; time $build --features '$features'" 2> "$scratch/time"
