@@ -45,7 +45,6 @@ pub mod config;
 mod engine;
 pub mod error;
 mod io;
-mod live;
 mod models;
 mod service;
 #[cfg(feature = "history")]
@@ -76,10 +75,10 @@ pub use workshop::fuzzing;
 /// what its lines hold.
 pub mod live_log {
     #[cfg(feature = "live")]
-    pub use crate::live::check::{CheckedLog, check};
+    pub use crate::service::live::check::{CheckedLog, check};
     #[cfg(feature = "live")]
-    pub use crate::live::log::LogHealth;
-    pub use crate::live::settings::LogSettings;
+    pub use crate::service::live::log::LogHealth;
+    pub use crate::service::live::settings::LogSettings;
 }
 
 /// The history store: one row per symbol and day, in `SQLite`.

@@ -212,7 +212,7 @@ def wrong_command(command: str, *, whole: bool = True) -> list[str]:
 
 
 def _wrong_python(module: str, arguments: list[str], *, whole: bool) -> list[str]:
-    if module.split(".")[0] not in ("train", "export", "verify"):
+    if module.split(".")[0] not in ("train", "export", "verify", "examples"):
         return [] if module in TOOLS else [f"python -m {module}: not one of ours, nor of {', '.join(TOOLS)}"]
     try:
         found = importlib.util.find_spec(module)

@@ -29,6 +29,12 @@ def _refusing() -> Iterator[None]:
         raise ValueError(str(error)) from error
 
 
+def described(estimator: Any) -> str:
+    """The classes of a pipeline's steps, or of the estimator."""
+    steps = getattr(estimator, "steps", None)
+    return " -> ".join(type(step).__name__ for _, step in steps) if steps else type(estimator).__name__
+
+
 def original_input(estimator: Any, rows: Any) -> Any:
     """`rows` in the form the estimator was fitted on: a DataFrame when it knows column names, else an array.
 

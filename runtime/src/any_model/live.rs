@@ -17,8 +17,8 @@ use crate::artifact::trust::settings::Trust;
 use crate::artifact::version::Version;
 use crate::engine::choice::EngineKind;
 use crate::engine::place::Place;
-use crate::live::Live;
-use crate::live::row::{Fields, Row, Shadowed};
+use crate::service::live::Live;
+use crate::service::live::row::{Fields, Row, Shadowed};
 use crate::service::source::Source;
 
 /// A version that answers beside the one in use, or why it does not.

@@ -17,10 +17,10 @@ use crate::artifact::trust::settings::Trust;
 use crate::artifact::version::Version;
 use crate::engine::place::Place;
 use crate::error::Error;
-use crate::live::Live;
+use crate::service::live::Live;
 #[cfg(feature = "live")]
-use crate::live::log::LogHealth;
-use crate::live::settings::LogSettings;
+use crate::service::live::log::LogHealth;
+use crate::service::live::settings::LogSettings;
 use crate::service::meter;
 use crate::service::serving_slot::is_named;
 use crate::service::watcher::{Watch, sealed};

@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::io::files::{CONFIG_LIMIT, io_error, read_limited};
 use crate::io::json;
 use crate::io::text::unmarked;
-use crate::live::settings::LogSettings;
 use crate::models::keys::MODELS;
+use crate::service::live::settings::LogSettings;
 use crate::surface::calendar::Calendar;
 
 /// The environment variable that names the config file.

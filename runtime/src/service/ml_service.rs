@@ -7,10 +7,10 @@ use crate::artifact::version::Version;
 use crate::config::settings::Config;
 use crate::error::Error;
 use crate::io::text::nearest;
-use crate::live::Live;
-#[cfg(feature = "live")]
-use crate::live::log::LogHealth;
 use crate::models::registry::Faces;
+use crate::service::live::Live;
+#[cfg(feature = "live")]
+use crate::service::live::log::LogHealth;
 use crate::service::serving_slot::Served;
 
 #[doc(hidden)]

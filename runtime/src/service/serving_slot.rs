@@ -15,7 +15,7 @@ use crate::engine::choose::{Loading, load_proven};
 use crate::engine::loaded::Engine;
 use crate::engine::place::Place;
 use crate::error::Error;
-use crate::live::shadow::Shadow;
+use crate::service::live::shadow::Shadow;
 use crate::service::meter;
 
 /// What a model with typed inputs and answers adds to the engine that runs it.

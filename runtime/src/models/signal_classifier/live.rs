@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::engine::choice::EngineKind;
-use crate::live::row::{Fields, Row, Shadowed};
-use crate::live::shadow::Shadow;
 use crate::models::signal_classifier::answer::Classification;
 use crate::models::signal_classifier::answers::probability;
 use crate::models::signal_classifier::face::SignalModel;
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_CLASSIFIER, SIGNAL_FIELDS};
 use crate::models::signal_classifier::signal::TradeSignal;
+use crate::service::live::row::{Fields, Row, Shadowed};
+use crate::service::live::shadow::Shadow;
 
 pub(crate) struct LoggedSignal {
     pub(crate) signal: TradeSignal,

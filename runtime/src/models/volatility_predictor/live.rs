@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::engine::choice::EngineKind;
-use crate::live::row::{Fields, Row, Shadowed, numbers};
-use crate::live::shadow::Shadow;
 use crate::models::volatility_predictor::compute;
 use crate::models::volatility_predictor::face::VolatilityModel;
-use crate::models::volatility_predictor::forecast::VolatilityForecast;
+use crate::models::volatility_predictor::forecast::{HorizonForecast, VolatilityForecast};
 use crate::models::volatility_predictor::keys::VOLATILITY_PREDICTOR;
+use crate::service::live::row::{Fields, Row, Shadowed, numbers};
+use crate::service::live::shadow::Shadow;
 use crate::surface::day::{N_DAILY, SurfaceDay};
 
 /// The surface is left out: its mean is the forecast, and it is thirty times as long.
@@ -69,7 +69,7 @@ fn asked(
 
 fn answer_of(forecast: &VolatilityForecast) -> Map<String, Value> {
     let horizons = &forecast.horizons;
-    let column = |of: fn(&crate::HorizonForecast) -> Option<f64>| -> Vec<f64> {
+    let column = |of: fn(&HorizonForecast) -> Option<f64>| -> Vec<f64> {
         horizons.iter().map(|horizon| of(horizon).unwrap_or(f64::NAN)).collect()
     };
     let days: Value = horizons.iter().map(|horizon| Value::from(horizon.days)).collect();

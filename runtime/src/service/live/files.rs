@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fs4::FileExt;
 
-use crate::live::settings::LogSettings;
+use crate::service::live::settings::LogSettings;
 
 /// So many processes may log to one path at the same time; each has files of its own.
 const MOST_WRITERS: usize = 32;

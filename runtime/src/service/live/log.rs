@@ -9,9 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::Error;
 use crate::io::files::io_error;
-use crate::live::row::Row;
-use crate::live::settings::LogSettings;
-use crate::live::writer::write_until_stopped;
+use crate::service::live::row::Row;
+use crate::service::live::settings::LogSettings;
+use crate::service::live::writer::write_until_stopped;
 use crate::service::meter;
 
 /// How long the end of a process waits for rows that are not written yet.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::error::Error;
 use crate::io::files::io_error;
-use crate::live::files::all_files;
+use crate::service::live::files::all_files;
 
 /// The longest line that is looked at.
 const LONGEST: u64 = 16 << 20;

@@ -1,8 +1,8 @@
 //! What stands in for the log without the feature `live`: an error that names it.
 
 use crate::error::Error;
-use crate::live::row::Row;
-use crate::live::settings::LogSettings;
+use crate::service::live::row::Row;
+use crate::service::live::settings::LogSettings;
 
 /// No log.
 #[derive(Clone)]

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::live::files::Files;
-use crate::live::log::{Envelope, Shared};
-use crate::live::row::Fields;
-use crate::live::settings::LogSettings;
+use crate::service::live::files::Files;
+use crate::service::live::log::{Envelope, Shared};
+use crate::service::live::row::Fields;
+use crate::service::live::settings::LogSettings;
 use crate::service::meter;
 
 /// The version of the lines.
