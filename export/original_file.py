@@ -156,5 +156,9 @@ def draft_of_file(
 
         return draft_of_network(original.model, path, name=name, rows=rows, exact=wish.exact)
     from export.sklearn.estimator_artifact import draft_of_estimator
+    from export.sklearn.measured import Form
 
-    return draft_of_estimator(original.model, path, name=name, rows=rows, wish=wish)
+    form = Form(wish.labels, wish.inputs)
+    return draft_of_estimator(
+        original.model, path, name=name, rows=rows, form=form, exact=wish.exact, before_trees=wish.before_trees
+    )

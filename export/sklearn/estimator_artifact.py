@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,6 @@ from train.core.files import read_bytes, sha256_hex
 from train.core.records.record import DataRecord, TrainingRecord, library_versions
 from train.core.sklearn_answers import answers, described, gives_probabilities, has_classes, labels
 
-if TYPE_CHECKING:
-    from export.original_file import Wish
-
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 GOLDEN_ROWS = 64
@@ -38,8 +35,19 @@ DTYPES: dict[int, Dtype] = {
 }
 
 
-def draft_of_estimator(estimator: Any, path: Path, *, name: str, rows: Floats | None, wish: "Wish") -> Draft:
-    """Compile a fitted model into a draft artifact; `rows`: see `export.original_file.draft_of_file`.
+def draft_of_estimator(
+    estimator: Any, path: Path, *, name: str, rows: Floats | None, form: Form, exact: bool, before_trees: bool
+) -> Draft:
+    """Compile a fitted model into a draft artifact.
+
+    Args:
+        estimator: fitted.
+        path: where it came from.
+        name: of the model.
+        rows: see `export.original_file.draft_of_file`.
+        form: whether `predict` is answered too, and how its inputs lie.
+        exact: refuse what would be measured.
+        before_trees: let measured parts stand in front of trees.
 
     Raises:
         PipelineError: it has no form of the grade asked for, or no room in an artifact; names what.
@@ -53,14 +61,14 @@ def draft_of_estimator(estimator: Any, path: Path, *, name: str, rows: Floats | 
             "`-o model.onnx` compiles the graph alone"
         )
     table = table_of(estimator, width)
-    if wish.labels and not (has_classes(estimator) or hasattr(estimator, "score_samples")):
+    if form.labels and not (has_classes(estimator) or hasattr(estimator, "score_samples")):
         raise PipelineError(f"--labels: a {type(estimator).__name__} gives values and no labels; leave it out")
     graph, grade = compile_graded(
         estimator,
         name=name,
-        form=Form(wish.labels, wish.inputs),
-        exact=wish.exact,
-        before_trees=wish.before_trees,
+        form=form,
+        exact=exact,
+        before_trees=before_trees,
         rows=rows,
     )
     if len(graph.graph.input) > MOST_TENSORS:
