@@ -110,7 +110,7 @@ def graph_of_file(
                 "--labels, --inputs and --input are of scikit-learn's models; a network has inputs of its own"
             )
         return compile_network(original.model, name=name, exact=wish.exact)
-    from export.sklearn.measured import Form, compile_graded
+    from export.sklearn.graded.measured import Form, compile_graded
 
     graph, grade = compile_graded(
         original.model,
@@ -156,7 +156,7 @@ def draft_of_file(
 
         return draft_of_network(original.model, path, name=name, rows=rows, exact=wish.exact)
     from export.sklearn.estimator_artifact import draft_of_estimator
-    from export.sklearn.measured import Form
+    from export.sklearn.graded.measured import Form
 
     form = Form(wish.labels, wish.inputs)
     return draft_of_estimator(

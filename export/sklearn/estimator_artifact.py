@@ -13,8 +13,8 @@ from export.artifact.manifest import LONGEST_AXIS, MOST_TENSORS, ParityEntry, Te
 from export.artifact.version_folder import Draft
 from export.grade import Grade
 from export.sklearn.columns.preprocess import input_width
-from export.sklearn.measured import Form, compile_graded
-from export.sklearn.sample_rows import largest_size, missing_columns, starting_rows
+from export.sklearn.graded.measured import Form, compile_graded
+from export.sklearn.graded.sample_rows import largest_size, missing_columns, starting_rows
 from train.core.columns.model_table import TableColumn, decode_words, table_of
 from train.core.contract import Column, Dtype, Task, Tensor
 from train.core.errors import PipelineError

@@ -19,11 +19,11 @@ from skops import io as skops_io
 
 from export.__main__ import main
 from export.original_file import graph_of_file, open_original_file
-from export.sklearn.agreement import check_sklearn
 from export.sklearn.boosters.files import booster_of
 from export.sklearn.boosters.table import closeness
 from export.sklearn.compile import compile_sklearn, is_bit_exact
-from export.sklearn.measured import compile_graded
+from export.sklearn.graded.agreement import check_sklearn
+from export.sklearn.graded.measured import compile_graded
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import answers
 from verify.compare.compare_model import compare_pair

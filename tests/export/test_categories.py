@@ -11,8 +11,8 @@ from skops import io as skops_io
 
 from export.__main__ import main as export_main
 from export.graph import to_bytes
-from export.sklearn.agreement import check_sklearn
 from export.sklearn.compile import compile_sklearn
+from export.sklearn.graded.agreement import check_sklearn
 from tests.support.compiled import compiled, run, same_bits
 from train.core.errors import PipelineError
 from verify.__main__ import main as verify_main

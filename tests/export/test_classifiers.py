@@ -28,7 +28,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from export.sklearn.compile import compile_sklearn, is_bit_exact
-from export.sklearn.measured import compile_graded
+from export.sklearn.graded.measured import compile_graded
 from tests.support.compiled import adversarial, answer, compiled, run, same_bits
 from train.core.errors import PipelineError
 

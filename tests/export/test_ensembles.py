@@ -34,8 +34,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from skops import io as skops_io
 
 from export.__main__ import main
-from export.sklearn.agreement import check_sklearn
 from export.sklearn.compile import compile_sklearn, is_bit_exact
+from export.sklearn.graded.agreement import check_sklearn
 from tests.support.compiled import same_bits
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import answers, labels

@@ -22,8 +22,8 @@ from export.__main__ import LAYOUTS as COMMAND_LAYOUTS
 from export.__main__ import NUMBER_TYPES as COMMAND_TYPES
 from export.__main__ import main as export_main
 from export.graph import to_bytes
-from export.sklearn.agreement import check_sklearn
 from export.sklearn.compile import compile_sklearn
+from export.sklearn.graded.agreement import check_sklearn
 from export.sklearn.graph_inputs import LAYOUTS, NUMBER_TYPES
 from train.core.columns.model_table import encode_words, table_of
 from train.core.errors import PipelineError

@@ -192,8 +192,8 @@ def test_a_file_whose_config_is_huge_or_no_json_is_refused(tmp_path: Path) -> No
 def test_an_estimators_graph_that_answers_otherwise_is_not_written() -> None:
     from sklearn.ensemble import RandomForestClassifier
 
-    from export.sklearn.agreement import check_sklearn
     from export.sklearn.compile import compile_sklearn
+    from export.sklearn.graded.agreement import check_sklearn
 
     random = np.random.default_rng(0)
     rows = random.normal(size=(200, 3))

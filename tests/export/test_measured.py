@@ -29,7 +29,7 @@ from export.errors import NoExactForm
 from export.grade import KEY, Grade, grade_of
 from export.sklearn import measured
 from export.sklearn.columns import stock
-from export.sklearn.measured import compile_graded
+from export.sklearn.graded.measured import compile_graded
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import answers
 from verify import __main__ as verify_command

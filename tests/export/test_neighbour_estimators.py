@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from export.errors import NoExactForm
 from export.sklearn.compile import compile_sklearn, is_bit_exact
-from export.sklearn.measured import compile_graded
+from export.sklearn.graded.measured import compile_graded
 from tests.support.compiled import answer, run, same_bits
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import one_job

@@ -19,7 +19,7 @@ from export.__main__ import main
 from export.artifact.manifest import read_manifest
 from export.artifact.version_folder import CANDIDATE, version_folder
 from export.original_file import draft_of_file
-from export.sklearn.sample_rows import largest_size, missing_columns
+from export.sklearn.graded.sample_rows import largest_size, missing_columns
 from tests.support.compiled import run
 from train.core.errors import PipelineError
 from train.core.skops_files import save_skops

@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelSpreading
 
 from export.graph import to_bytes
-from export.sklearn.agreement import check_sklearn
 from export.sklearn.compile import CLASSIFIERS, REGRESSORS, compile_sklearn
+from export.sklearn.graded.agreement import check_sklearn
 from export.sklearn.smooth.accounted import WHILE_FITTING
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import gives_probabilities, one_job

@@ -29,7 +29,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from export.errors import NoExactForm
 from export.sklearn.columns.joint import JOINTS
 from export.sklearn.compile import compile_sklearn, is_bit_exact
-from export.sklearn.measured import compile_graded
+from export.sklearn.graded.measured import compile_graded
 from export.sklearn.smooth.accounted import WHILE_FITTING
 from tests.support.compiled import adversarial, compiled, run, same_bits
 from train.core.errors import PipelineError

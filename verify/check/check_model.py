@@ -9,7 +9,7 @@ import numpy.typing as npt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from export.artifact.manifest import Manifest, read_manifest
-from export.sklearn.sample_rows import closed_columns
+from export.sklearn.graded.sample_rows import closed_columns
 from export.versions.promotion import Promotion
 from train.config import default_config
 from train.core import cli

@@ -9,8 +9,8 @@ from export.sklearn.boosters.table import closeness, is_booster
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.compile import is_bit_exact
 from export.sklearn.estimators.registry import innermost
-from export.sklearn.measured import LARGEST_BOUND, MARGIN
-from export.sklearn.sample_rows import closed_columns, starting_rows
+from export.sklearn.graded.measured import LARGEST_BOUND, MARGIN
+from export.sklearn.graded.sample_rows import closed_columns, starting_rows
 from train.core.errors import PipelineError
 from verify.compare.onnx_file import ForeignGraph
 from verify.comparison.parity import Tolerance

@@ -60,7 +60,7 @@ def grades(kinds: Sequence[str] = KINDS, *, rows: int = ROWS, only: str = "", sh
 
 def grade_of(kind: str, name: str, made: type, *, rows: int = ROWS) -> Row:
     """Fit one class, compile it and compare."""
-    from export.sklearn.measured import compile_graded
+    from export.sklearn.graded.measured import compile_graded
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from export.sklearn.measured import compile_graded
+from export.sklearn.graded.measured import compile_graded
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import has_classes

@@ -12,9 +12,9 @@ from export.onnx_session import open_session
 from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.compile import is_bit_exact
+from export.sklearn.graded.sample_rows import starting_rows
 from export.sklearn.graph_inputs import as_taken, feeds
 from export.sklearn.outputs import LABEL
-from export.sklearn.sample_rows import starting_rows
 from train.core.columns.model_table import TableColumn, table_of
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import answers, labels

@@ -14,15 +14,15 @@ from export.errors import NoExactForm
 from export.grade import Grade, stamped
 from export.graph import to_bytes
 from export.onnx_session import open_session
-from export.sklearn.agreement import answered_rows, check_sklearn, graph_answers, rows_to_compare, same_labels
 from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.columns.stock import holds_trees, measuring_parts, short
 from export.sklearn.compile import compile_sklearn, is_bit_exact
 from export.sklearn.estimators.registry import innermost
 from export.sklearn.estimators.stock import answers_rows
+from export.sklearn.graded.agreement import answered_rows, check_sklearn, graph_answers, rows_to_compare, same_labels
+from export.sklearn.graded.sample_rows import starting_rows
 from export.sklearn.graph_inputs import Layout, NumberType, as_taken
-from export.sklearn.sample_rows import starting_rows
 from train.core.columns.model_table import table_of
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import has_classes, labels
