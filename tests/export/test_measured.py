@@ -27,7 +27,7 @@ from skops import io as skops_io
 from export import __main__ as export_command
 from export.errors import NoExactForm
 from export.grade import KEY, Grade, grade_of
-from export.sklearn import measured
+from export.sklearn.graded import measured
 from export.sklearn.columns import stock
 from export.sklearn.graded.measured import compile_graded
 from train.core.errors import PipelineError

@@ -38,7 +38,7 @@ def test_one_that_answers_otherwise_is_refused_before_it_is_written(monkeypatch)
 
 
 def test_a_graph_that_strays_from_its_grade_is_called_wrong(monkeypatch):
-    from export.sklearn import measured
+    from export.sklearn.graded import measured
 
     right = measured.compile_graded
 
