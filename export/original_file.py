@@ -43,8 +43,9 @@ def open_original_file(path: Path) -> OriginalFile:
         PipelineError: no such file, or not one that is read; names what is wrong.
     """
     if not path.is_file():
+        found = "a folder, expected one file" if path.is_dir() else "no such file"
         raise PipelineError(
-            f"{path}: no such file; --original names a model saved by skops.io.dump, keras.Model.save, or a booster"
+            f"{path}: {found}; --original names a model saved by skops.io.dump, keras.Model.save, or a booster"
         )
     from export.keras.model_file import is_keras_file, load_keras_file
     from export.sklearn.boosters.files import booster_of, load_booster

@@ -36,6 +36,9 @@ __all__ += ["INPUT", "unwrapped"]
 INPUT = TABLE
 """Name of the one input, float64 [batch, n_features_in_], where it is one."""
 
+MOST_COLUMNS = 10_000
+"""Of an input: the rows that a graph is compared on would not fit into memory beyond."""
+
 for _room in (_estimators, _ensembles, _smooth, _maps, _nearest):
     _room.fill()
 
@@ -130,6 +133,11 @@ def _require_fitted(estimator: Any) -> int:
     _boosters.fill()  # of libraries imported since
     innermost(estimator)  # a search without its best estimator is refused as such
     n_features = input_width(estimator)
+    if n_features > MOST_COLUMNS:
+        raise PipelineError(
+            f"{type(estimator).__name__}: it takes {n_features:,} columns, expected at most {MOST_COLUMNS:,}; choose "
+            "columns before the fit (SelectKBest, VarianceThreshold) and give the model those alone"
+        )
     fitted_with = getattr(estimator, "_sklearn_version", None) or sklearn.__version__
     if fitted_with != sklearn.__version__:
         raise PipelineError(

@@ -103,16 +103,16 @@ def test_what_is_exact_stays_exact_and_says_so() -> None:
 
 
 def test_a_graph_that_is_not_near_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = KNeighborsClassifier().fit(X, 1 - Y)
+    other = KNeighborsClassifier(algorithm="ball_tree").fit(X, 1 - Y)
     right = stock._converted
     monkeypatch.setattr(stock, "_converted", lambda _, width: right(other, width))
     with pytest.raises(PipelineError, match=r"another label|no rounding"):
-        compile_graded(KNeighborsClassifier().fit(X, Y), name="case")
+        compile_graded(KNeighborsClassifier(algorithm="ball_tree").fit(X, Y), name="case")
 
 
 def test_a_stock_graph_that_strays_is_refused() -> None:
     with pytest.raises(PipelineError, match=r"no rounding|another label|NaN"):
-        compile_graded(KNeighborsClassifier(weights="distance").fit(X, Y), name="case")
+        compile_graded(KNeighborsClassifier(algorithm="ball_tree", weights="distance").fit(X, Y), name="case")
 
 
 def test_neither_is_refused_by_name() -> None:

@@ -24,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, Stand
 from skops import io as skops_io
 
 from export.__main__ import main
+from export.original_file import open_original_file
 from export.sklearn.compile import compile_sklearn
 from tests.support.compiled import adversarial, answer, compiled, run, same_bits
 from tests.support.verified import build_house, signals
@@ -161,3 +162,15 @@ def test_a_signal_model_of_another_number_of_columns_is_refused_by_the_contract(
 
     with pytest.raises(PipelineError, match=f"the model takes {columns} columns, a trade signal has 8: edge_percent"):
         main([SIGNAL_CLASSIFIER, "--from", str(house.source), "--out", str(tmp_path / "out")])
+
+
+def test_a_hundred_thousand_columns_are_refused_with_the_limit() -> None:
+    estimator = RandomForestClassifier(2, max_depth=1).fit(np.zeros((4, 100_000)), [0, 1, 0, 1])
+
+    with pytest.raises(PipelineError, match=r"it takes 100,000 columns, expected at most 10,000; choose columns"):
+        compile_sklearn(estimator, name="model")
+
+
+def test_a_folder_is_no_model_file(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="a folder, expected one file"):
+        open_original_file(tmp_path)

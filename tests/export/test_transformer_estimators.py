@@ -49,7 +49,7 @@ def beside(values):
 def same(estimator, rows, *, tolerance=1e-12):
     with one_job():
         expected = estimator.predict(rows).reshape(len(rows), -1)
-    found = run(compile_sklearn(estimator, name="model"), rows)
+    found = run(compile_graded(estimator, name="model").model, rows)
     apart = np.abs(found - expected) / (1.0 + np.abs(expected))
     assert found.shape == expected.shape
     assert np.nanmax(apart) <= tolerance, (rows[np.nanargmax(apart.max(axis=1))], np.nanmax(apart))
@@ -118,6 +118,8 @@ def test_splines_are_the_originals_inside_outside_and_on_the_knots(name):
         rows = np.concatenate([rows, np.where(np.random.default_rng(0).random(rows.shape) < 0.2, np.nan, rows)])
 
     same(estimator, rows)
+    grade = compile_graded(estimator, name="model").grade
+    assert grade.kind == ("measured" if "linear" in name else "exact")
 
 
 def test_a_spline_that_refuses_what_is_outside_answers_what_is_inside():

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import KNNImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from export.errors import NoExactForm
@@ -100,6 +101,8 @@ def _own(transformer: Any, lower: Callable[[Any, Columns], Columns] | None, give
         if any(x.words is not None for x in given):
             raise refuse(transformer, "it is given text", supported="numbers; an encoder in front of it")
         return joint_columns(transformer, given)
+    elif type(transformer) in _NEVER:
+        raise PipelineError(f"cannot compile {type(transformer).__name__}: {_NEVER[type(transformer)]}")
     elif isinstance(transformer, DescribesColumns):
         own = tuple(transformer.column_expressions())
     else:
@@ -232,5 +235,10 @@ _AROUND: dict[type, Callable[[Any, Columns], Columns]] = {
     Pipeline: _pipeline,
 }
 """Those that hold others, each of which is held to its own answers."""
+_NEVER = {
+    KNNImputer: "which of equally far rows it averages is an accident of rounding and of numpy.argpartition, and rows "
+    "with gaps have many; supported: SimpleImputer, or HistGradientBoosting, which takes missing values as they are"
+}
+"""Neither exact nor measured: a tolerance found on some rows did not hold on others."""
 _PARTS = ("transformers_", "transformer_list", "steps")
 _TAKE_TEXT = {*encode.TRANSFORMERS.values(), *impute.TRANSFORMERS.values(), *select.TRANSFORMERS.values()}

@@ -10,6 +10,7 @@ from scipy.interpolate import BSpline
 
 from export.graph import GraphBuilder
 from export.sklearn.columns.graph_columns import ColumnScope
+from export.sklearn.columns.joint import only_measured
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.smooth.accounted import require_accounted
 
@@ -21,6 +22,12 @@ def splines_width(transformer: Any) -> int:
     require_accounted(transformer)
     if transformer.extrapolation not in ("error", "constant", "linear", "continue", "periodic"):
         raise refuse(transformer, f"extrapolation={transformer.extrapolation!r}", supported="those of scikit-learn 1.9")
+    if transformer.extrapolation == "linear":
+        only_measured(
+            transformer,
+            "extrapolation='linear' hands on terms that grow with the row and cancel in what is behind",
+            supported="extrapolation='constant', 'continue' or 'periodic', or the grade measured",
+        )
     return int(transformer.n_features_out_)
 
 

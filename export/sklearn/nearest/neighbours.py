@@ -20,6 +20,12 @@ def _weights(estimator: Any, scope: ColumnScope) -> str:
     return weighed(estimator, found, chosen, build)
 
 
+def counts_the_same(estimator: Any) -> bool:
+    """Whether the very rows count that count for scikit-learn, whatever is asked."""
+    by_expansion = estimator._fit_method == "brute" and estimator.effective_metric_ in ("euclidean", "l2")
+    return not hasattr(estimator, "kneighbors") and not by_expansion
+
+
 def _within(estimator: Any, found: Distances, build: GraphBuilder) -> str:
     radius = float(estimator.radius)
     return build.node("LessOrEqual", found.tensor, build.constant(radius * radius if found.squared else radius))
@@ -63,8 +69,8 @@ class Neighbours(ClassifierGraph):
                 )
             self.outlier = int(found[0])
         self.weights = _weights(estimator, scope)
-        # Sums of ones and their quotient round as scikit-learn's do.
-        self.exact_probabilities = estimator.weights in (None, "uniform")
+        # Sums of ones and their quotient round as scikit-learn's do, if the same rows count.
+        self.exact_probabilities = estimator.weights in (None, "uniform") and counts_the_same(estimator)
 
     @override
     def probabilities(self) -> str:

@@ -1,6 +1,5 @@
 """The estimators of this room, for the registry."""
 
-from sklearn.impute import KNNImputer
 from sklearn.neighbors import (
     KNeighborsClassifier,
     KNeighborsRegressor,
@@ -8,9 +7,7 @@ from sklearn.neighbors import (
     RadiusNeighborsRegressor,
 )
 
-from export.sklearn.columns.joint import Joint
 from export.sklearn.estimators.registry import Regressor, register
-from export.sklearn.nearest.imputer import imputed, imputed_width
 from export.sklearn.nearest.neighbours import Neighbours, neighbours_value, neighbours_width
 
 
@@ -21,5 +18,4 @@ def fill() -> None:
         regressors=dict.fromkeys(
             (KNeighborsRegressor, RadiusNeighborsRegressor), Regressor(neighbours_value, width=neighbours_width)
         ),
-        transformers={KNNImputer: Joint(imputed, imputed_width)},
     )
