@@ -262,3 +262,32 @@ def test_the_junk_chain_says_everything_it_left_out() -> None:
     chain = read_chain(HERE / "junk" / "junk.csv")
     list(chain.days())
     assert chain.said()[0].startswith("left out: 11 of 129 quotes: 3 repeated, 1 expired")
+
+
+def test_a_chain_of_which_no_quote_is_left_is_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / "spy_2024-01-05.csv"
+    header, *rows = (HERE / "exact/exact.csv").read_text().splitlines()
+    names = header.split(",")
+    bid, ask = names.index("bid"), names.index("ask")
+    crossed = [row.split(",") for row in rows]
+    for cells in crossed:
+        cells[bid], cells[ask] = cells[ask] + "9", cells[bid]
+    path.write_text("\n".join([header, *(",".join(cells) for cells in crossed)]) + "\n")
+    chain = read_chain(path)
+    assert list(chain.days()) == []
+    assert chain.left_out["crossed"] == len(rows)
+
+
+def test_prices_that_no_volatility_gives_are_refused_unless_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "spy_2024-01-05.csv"
+    header, *rows = (HERE / "exact/exact.csv").read_text().splitlines()
+    names = header.split(",")
+    cents = [row.split(",") for row in rows]
+    for cells in cents:
+        for at in (names.index("bid"), names.index("ask")):
+            cells[at] = str(float(cells[at]) * 100)
+        cells[names.index("spot")] = ""
+    path.write_text("\n".join([header, *(",".join(cells) for cells in cents)]) + "\n")
+    with pytest.raises(PipelineError, match="of one unit and one day"):
+        list(read_chain(path).days())
+    assert list(read_chain(path, accept=True).days())

@@ -403,6 +403,7 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
         ),
     )
     yield "refused_time_against_expiry.csv", table(with_expiry(factor=365 / 252))
+    yield "refused_expiry_passed.csv", table([row | {list(row)[-1]: "2024-01-02"} for row in with_expiry()])
     yield "refused_time_against_days.csv", table([row | {"dte": "30"} for row in with_expiry(factor=365 / 252)])
     yield "refused_iv_against_price.csv", table(with_price(power=2))
     yield (

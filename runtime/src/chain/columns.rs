@@ -31,7 +31,7 @@ pub(super) const NAMES: [(Meaning, &str); 20] = [
     (Meaning::Interest, "openinterest oi"),
     (
         Meaning::Spot,
-        "spot spotprice underlyinglast underlyingprice stockprice currentprice activeunderlyingprice1545 \
+        "spot spotprice underlyinglast underlyingprice stockprice undprice currentprice activeunderlyingprice1545 \
          underlyingassetprice",
     ),
     (Meaning::UnderlyingBid, "underlyingbid underlyingbid1545 underlyingbideod"),

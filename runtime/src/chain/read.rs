@@ -9,8 +9,8 @@ use crate::chain::document::Document;
 use crate::chain::json_document::is_json;
 use crate::chain::moments::date_of;
 use crate::chain::quotes::read_quotes;
-use crate::chain::reading::ChainReading;
-use crate::chain::rules::{LeftOut, leave_out};
+use crate::chain::reading::{ChainReading, refuse};
+use crate::chain::rules::{ARBITRAGE, LeftOut, leave_out};
 use crate::chain::settle::{settle_days, settle_symbol, units};
 use crate::error::Error;
 use crate::surface::columns::read_header;
@@ -82,9 +82,20 @@ pub fn read(path: &Path, reading: &ChainReading) -> Result<Chain, Error> {
     for part in quotes.rows.chunk_by(|a, b| a.day == b.day) {
         days.extend(make_day(path, part, reading, &mut left_out, &mut notes)?);
     }
+    let left_out = left_out.sorted();
+    let broken = left_out.iter().find(|(reason, _)| *reason == ARBITRAGE).map_or(0, |(_, count)| *count);
+    if 2 * broken > read && !reading.accept {
+        return Err(refuse(
+            path,
+            format!(
+                "{broken} of {read} quotes have prices that no volatility gives: are prices, strikes and spot of one unit \
+                 and one day? If it is right, add --accept"
+            ),
+        ));
+    }
     let mut seen = HashSet::new();
     notes.retain(|note| seen.insert(note.clone()));
-    Ok(Chain { symbol, days, read, left_out: left_out.sorted(), notes })
+    Ok(Chain { symbol, days, read, left_out, notes })
 }
 
 /// Whether a file holds bid, ask and dates of expiry, or is no surface file and has the columns of a chain.

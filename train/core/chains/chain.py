@@ -13,7 +13,7 @@ import pandas as pd
 from train.core.chains.cells import UNKNOWN_DAY, date_of
 from train.core.chains.day import ChainDay, make_day
 from train.core.chains.quotes import Quotes, day_in_name, read_quotes, same_symbol
-from train.core.chains.rules import KEY, REPEATED, leave_out, repeated
+from train.core.chains.rules import ARBITRAGE, KEY, REPEATED, leave_out, repeated
 from train.core.errors import PipelineError
 from train.core.tables.calendar import BY_WEEKDAYS, EVERY_DAY, Calendar
 
@@ -43,15 +43,24 @@ class Chain:
         """Each day with at least one tradeable quote, oldest first.
 
         Raises:
-            PipelineError: spot and forward contradict each other, and that is not accepted.
+            PipelineError: spot and forward contradict each other, or after the last day most prices are none that a
+                volatility gives, and that is not accepted.
         """
         ordered = self.table
+        if ordered.empty:
+            return
         starts = np.flatnonzero(np.diff(ordered["day"].to_numpy(), prepend=-1))
         for first, last in zip(starts, [*starts[1:], len(ordered)], strict=True):
             part = ordered.iloc[first:last]
             found = make_day(part, self, date_of(part["day"].iloc[0]))
             if found is not None:
                 yield found
+        broken = self.left_out[ARBITRAGE]
+        if 2 * broken > self.read and not self.accept:
+            raise PipelineError(
+                f"{self.path}: {broken} of {self.read} quotes have prices that no volatility gives: are prices, "
+                "strikes and spot of one unit and one day? If it is right, add --accept"
+            )
 
     def said(self) -> list[str]:
         """What was left out, the commonest reason first, and the notes."""

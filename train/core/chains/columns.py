@@ -23,7 +23,7 @@ NAMES = {
     "iv": "impliedvolatility impliedvol implvolatility iv markiv midiv greeksmidiv iv1545 impliedvolatility1545",
     "volume": "volume dayvolume vol tradevolume",
     "interest": "openinterest oi",
-    "spot": "spot spotprice underlyinglast underlyingprice stockprice currentprice activeunderlyingprice1545 "
+    "spot": "spot spotprice underlyinglast underlyingprice stockprice undprice currentprice activeunderlyingprice1545 "
     "underlyingassetprice",
     "underlyingbid": "underlyingbid underlyingbid1545 underlyingbideod",
     "underlyingask": "underlyingask underlyingask1545 underlyingaskeod",

@@ -20,6 +20,13 @@ use dollarbill_ml::Error;
 use crate::commands::Done;
 
 fn main() -> ExitCode {
+    // Of a damaged file the decoder of Parquet may give up, which is caught and becomes an error of one line.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |what| {
+        if !what.location().is_some_and(|place| place.file().contains("parquet-")) {
+            usual(what);
+        }
+    }));
     let arguments = match args::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::panic::catch_unwind;
 
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
@@ -35,7 +36,8 @@ pub(super) fn read_footer(file: &mut File, size: u64) -> Result<ParquetMetaData,
     if !sound_schema(&bytes).unwrap_or(false) {
         return Err(damaged("its schema"));
     }
-    ParquetMetaDataReader::decode_metadata(&bytes).map_err(damaged)
+    let read = || ParquetMetaDataReader::decode_metadata(&bytes);
+    catch_unwind(read).map_err(|_| damaged("its footer"))?.map_err(damaged)
 }
 
 fn read_at(file: &mut File, at: u64, bytes: &mut [u8]) -> Result<(), String> {

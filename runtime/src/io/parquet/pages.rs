@@ -52,6 +52,10 @@ pub(super) struct Pages {
     width: usize,
     /// Values that are still to come.
     left: u64,
+    /// Whether the dictionary has come.
+    dictionary: bool,
+    /// Whether a value can be missing, so that pages begin with levels.
+    levels: bool,
 }
 
 impl Pages {
@@ -66,7 +70,8 @@ impl Pages {
             Type::FIXED_LEN_BYTE_ARRAY => usize::try_from(chunk.column_descr().type_length()).ok()?.max(1),
             _ => 4,
         };
-        Some(Self { file, at, end, how: chunk.compression(), width, left: rows })
+        let levels = chunk.column_descr().max_def_level() > 0;
+        Some(Self { file, at, end, how: chunk.compression(), width, left: rows, dictionary: false, levels })
     }
 
     fn read(&self, at: u64, length: usize) -> Result<Vec<u8>> {
@@ -141,9 +146,18 @@ impl Pages {
             if num_values as usize > bytes.len() / self.width {
                 return Err(broken("a dictionary is shorter than it says"));
             }
+            if std::mem::replace(&mut self.dictionary, true) {
+                return Err(broken("a second dictionary"));
+            }
             return Ok(Page::DictionaryPage { buf: Bytes::from(bytes), num_values, encoding, is_sorted: false });
         }
+        if matches!(encoding, Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY) && !self.dictionary {
+            return Err(broken("a dictionary is missing"));
+        }
         self.left = self.left.checked_sub(u64::from(num_values)).ok_or_else(|| broken("more values than rows"))?;
+        if self.levels && header.kind == 0 && bytes.len() < 4 {
+            return Err(broken("the levels of a page"));
+        }
         let buf = Bytes::from(bytes);
         Ok(match header.kind {
             0 => Page::DataPage {

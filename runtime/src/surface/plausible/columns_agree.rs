@@ -131,7 +131,7 @@ impl ColumnsAgree {
 
     fn see_tenor(&mut self, row: &Row) {
         let (years, tenor) = (row.other.years, row.quote.tenor);
-        if years <= 0.0 || tenor <= 0.0 {
+        if years == 0.0 || tenor <= 0.0 {
             return;
         }
         let is_off = (tenor - years).abs() > (TENOR_OFF * years).max(DAYS_OFF);

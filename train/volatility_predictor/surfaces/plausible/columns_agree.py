@@ -112,7 +112,7 @@ class ColumnsAgree:
 
     def _see_tenor(self, row: Row) -> None:
         years, tenor = row.other.years, row.quote.tenor
-        if years <= 0.0 or tenor <= 0.0:
+        if years == 0.0 or tenor <= 0.0:
             return
         is_off = abs(tenor - years) > max(TENOR_OFF * years, DAYS_OFF)
         words = (
