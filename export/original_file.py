@@ -4,6 +4,7 @@ What a file is, scikit-learn's or Keras's, is seen from its content.
 """
 
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from export.artifact.manifest import MODEL_NAME
+from export.artifact.manifest import MODEL_NAME, MOST_VALUES
 from export.artifact.version_folder import Draft
 from export.grade import Grade
 from train.core.errors import PipelineError
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from export.sklearn.graph_inputs import Layout, NumberType
 
 Floats = npt.NDArray[np.float64]
+
+
+MOST_COLUMNS = MOST_VALUES
+"""What one row of an artifact may hold; a graph of more columns takes minutes to compile."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,32 @@ def open_original_file(path: Path) -> OriginalFile:
     if library is not None:
         model = load_booster(path, library)
         return OriginalFile("scikit-learn", model, f"a model of {library}: {model.says}")
+    if _is_of_both(path):
+        raise PipelineError(
+            f"{path}: holds a skops model and a Keras network; which of the two is meant is not seen from it: "
+            "give each a file of its own"
+        )
     if is_keras_file(path):
         network = load_keras_file(path)
         return OriginalFile("keras", network, f"a Keras network of {len(network.layers)} layers")
     estimator = load_skops(path, trusted=trusted_types())
+    width = getattr(estimator, "n_features_in_", 0)
+    if width > MOST_COLUMNS:
+        raise PipelineError(
+            f"{path}: takes {width:,} columns, a graph of this project at most {MOST_COLUMNS:,}; select some "
+            "before the fit"
+        )
     return OriginalFile("scikit-learn", estimator, f"a scikit-learn {described(estimator)}")
+
+
+def _is_of_both(path: Path) -> bool:
+    """Whether an archive holds what a skops file is known by and what a .keras file is known by."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+    return {"schema.json", "config.json"} <= names
 
 
 def load_original_file(path: Path) -> Any:

@@ -1,6 +1,7 @@
 """A stranger's fitted model becomes a whole artifact: its columns, what it accepts, its own golden answers."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.support.compiled import run
 from train.core.errors import PipelineError
 from train.core.skops_files import save_skops
 from train.registry import models
+from verify.runtimes.original import load_sklearn
 
 TABLE, TARGET = load_breast_cancer(return_X_y=True, as_frame=True)
 
@@ -170,3 +172,19 @@ def test_a_model_of_this_house_is_not_replaced_by_a_file(forest: Path, tmp_path:
     with pytest.raises(PipelineError, match="is a model of this house"):
         main(["--original", str(forest), "--artifact", str(tmp_path / name)])
     assert not (tmp_path / name).exists()
+
+
+def test_what_is_no_model_that_answers_is_one_line(forest: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both.skops"
+    both.write_bytes(forest.read_bytes())
+    with zipfile.ZipFile(both, "a") as archive:
+        archive.writestr("config.json", "{}")
+    wide = saved(LinearRegression().fit(np.zeros((3, 70_000)), [0.0, 1.0, 2.0]), tmp_path)
+    for path, said in ((both, "holds a skops model and a Keras network"), (wide, "takes 70,000 columns, a graph")):
+        with pytest.raises(PipelineError, match=said):
+            main(["--original", str(path), "-o", str(tmp_path / "x.onnx")])
+        with pytest.raises(PipelineError, match=said):
+            load_sklearn(path)
+    scaler = saved(StandardScaler().fit(TABLE), tmp_path)
+    with pytest.raises(PipelineError, match="its last step transforms and answers nothing"):
+        load_sklearn(scaler)

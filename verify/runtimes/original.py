@@ -187,4 +187,12 @@ def load_sklearn(path: Path) -> Original:
     """A scikit-learn model from a .skops file, or a booster's from its own, that came without training's folder."""
     from export.original_file import load_original_file
 
-    return sklearn_original(load_original_file(path), name=str(path))
+    estimator = load_original_file(path)
+    if not any(hasattr(estimator, method) for method in ("predict", "predict_proba", "score_samples")) and hasattr(
+        estimator, "transform"
+    ):
+        raise PipelineError(
+            f"{path}: {type(estimator).__name__}: its last step transforms and answers nothing; compare a model that "
+            "ends in an estimator"
+        )
+    return sklearn_original(estimator, name=str(path))
