@@ -212,7 +212,9 @@ def wrong_command(command: str, *, whole: bool = True) -> list[str]:
 
 
 def _wrong_python(module: str, arguments: list[str], *, whole: bool) -> list[str]:
-    if module.split(".")[0] not in ("train", "export", "verify", "examples"):
+    if (ROOT / "examples" / f"{module.removeprefix('examples.')}.py").is_file():
+        return _unknown_flags(module, arguments)
+    if module.split(".")[0] not in ("train", "export", "verify"):
         return [] if module in TOOLS else [f"python -m {module}: not one of ours, nor of {', '.join(TOOLS)}"]
     try:
         found = importlib.util.find_spec(module)

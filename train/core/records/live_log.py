@@ -6,6 +6,7 @@ What is no answer of the model is left out with a count, and named.
 import io
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -245,18 +246,18 @@ def _row(fields: dict[str, Any]) -> tuple[str, int, LiveRow] | str:
     given = None
     if isinstance(shadow, dict) and isinstance(shadow.get("version"), str):
         answer = shadow.get("answer")
-        given = Shadow(shadow["version"], answer if isinstance(answer, dict) else None)
+        given = Shadow(sys.intern(shadow["version"]), _shared(answer) if isinstance(answer, dict) else None)
     row = LiveRow(
         id=f"{fields['run']}-{fields['seq']}",
         time=time,
-        version=_text(fields.get("version")),
-        engine=_text(fields.get("engine")),
+        version=_word(fields.get("version")),
+        engine=_word(fields.get("engine")),
         fallback=fields["source"] == "fallback",
         tag=_text(fields.get("tag")),
         about=fields["about"] if isinstance(fields.get("about"), dict) else {},
-        inputs=fields["inputs"],
-        answer=fields["answer"],
-        warnings=tuple(str(text) for text in fields["warnings"]),
+        inputs=_shared(fields["inputs"]),
+        answer=_shared(fields["answer"]),
+        warnings=tuple(sys.intern(str(text)) for text in fields["warnings"]),
         shadow=given,
     )
     return fields["run"], fields["seq"], row
@@ -274,8 +275,17 @@ def _ordered(found: dict[str, list[tuple[int, LiveRow]]], skipped: Skipped) -> l
     return rows
 
 
+def _shared(fields: dict[str, Any]) -> dict[str, Any]:
+    """The same with names that all rows share: a million rows hold them once."""
+    return {sys.intern(name): value for name, value in fields.items()}
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _word(value: Any) -> str | None:
+    return sys.intern(value) if isinstance(value, str) else None
 
 
 def _number(value: Any) -> float:

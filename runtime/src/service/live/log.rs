@@ -1,14 +1,15 @@
 //! The log as calls see it: a queue that never makes them wait, and the counts of what became of their rows.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::Error;
 use crate::io::files::io_error;
+use crate::service::live::queue::{Envelope, Shared};
 use crate::service::live::row::Row;
 use crate::service::live::settings::LogSettings;
 use crate::service::live::writer::write_until_stopped;
@@ -35,29 +36,6 @@ pub struct LogHealth {
     pub shadow_failed: u64,
     /// Why nothing can be written at the moment.
     pub error: Option<String>,
-}
-
-/// What caller and writer share.
-#[derive(Default)]
-pub(crate) struct Shared {
-    pub(crate) sequence: AtomicU64,
-    pub(crate) waiting: AtomicU64,
-    pub(crate) queued_bytes: AtomicUsize,
-    pub(crate) written: AtomicU64,
-    pub(crate) dropped: AtomicU64,
-    pub(crate) lost: AtomicU64,
-    pub(crate) shadow_failed: AtomicU64,
-    pub(crate) stop: AtomicBool,
-    pub(crate) path: Mutex<PathBuf>,
-    pub(crate) error: Mutex<Option<String>>,
-}
-
-/// A row, and what only the moment of the call knows.
-pub(crate) struct Envelope {
-    pub(crate) time: SystemTime,
-    pub(crate) sequence: u64,
-    pub(crate) bytes: usize,
-    pub(crate) row: Box<dyn Row>,
 }
 
 /// A log that is written by a thread of its own; a clone is another handle to it. The last one that is dropped writes

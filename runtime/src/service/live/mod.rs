@@ -6,6 +6,8 @@ pub(crate) mod check;
 pub(crate) mod files;
 #[cfg(feature = "live")]
 pub(crate) mod log;
+#[cfg(feature = "live")]
+mod queue;
 #[cfg_attr(not(feature = "live"), allow(dead_code, reason = "nothing is logged"))]
 pub(crate) mod row;
 pub(crate) mod settings;

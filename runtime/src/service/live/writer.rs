@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::service::live::files::Files;
-use crate::service::live::log::{Envelope, Shared};
+use crate::service::live::queue::{Envelope, Shared};
 use crate::service::live::row::Fields;
 use crate::service::live::settings::LogSettings;
 use crate::service::meter;
