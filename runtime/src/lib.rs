@@ -31,7 +31,7 @@
 //! | `signatures` | `trust.policy` of the config: versions are held against the signatures of trusted keys before they are loaded |
 //! | `wide` (default) | the native engine uses the widest registers that the processor has: the same bits in less time |
 //! | `metrics` | counters and histograms through the `metrics` facade |
-//! | `cli` | the binary; brings `ort`, `wide`, `files`, `history` and `signatures` with it |
+//! | `cli` | the binary; brings `wide`, `files`, `history` and `signatures` with it |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
