@@ -149,15 +149,19 @@ features: | $(STAMPS)/cargo  ## Lint every combination of the crate's features (
 
 # ------------------------------------------------------------------------------------------------- the long ones
 
-.PHONY: bench fuzz soak bundle
-bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, parity beside stock conversion, speed: the long tables
-	@$(PY) -m verify.figures all --shared ../shared/data
-	@$(PY) -m verify survey
+.PHONY: bench figures fuzz soak bundle
+# Peers that the project does not stand on lie beside its environment; what cannot be had is not run, and said so.
+bench: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Speed beside scikit-learn, Keras, stock exports and more: build/bench.json
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade --target build/peers \
+	  -r verify/figures/bench/peers.lock || echo 'not every peer could be installed' >&2
 	@$(PY) -m verify.figures stock --out build/stock
 	@$(PY) -m verify.figures general_forest --out build/stock
-	@export ORT_DYLIB_PATH="$$(ls .venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.* | head -n 1)"; \
-	  export DOLLARBILL_ML_STOCK="$$PWD/build/stock" DOLLARBILL_ML_BENCH_JSON="$$PWD/build/engines.json"; \
-	  for bench in serving process stock engines; do cargo bench --manifest-path runtime/Cargo.toml --locked --features cli --bench "$$bench"; done
+	@cargo bench --no-run --manifest-path runtime/Cargo.toml --locked --features cli --bench engines
+	@$(PY) -m verify.figures speed --stock build/stock --out build/bench.json
+
+figures: $(STAMPS)/verified $(STAMPS)/venv-dev  ## Quality, and parity beside stock conversion: the long tables
+	@$(PY) -m verify.figures all --shared ../shared/data
+	@$(PY) -m verify survey
 
 fuzz: $(STAMPS)/venv-dev $(STAMPS)/binary | $(STAMPS)/cargo  ## Coverage-guided fuzzing of every reader (RUNS=1000000), both engines on random graphs (GRAPHS=100000), both languages on random tables (TABLES=20000)
 	@TABLES=$(or $(TABLES),20000) $(PY) -m pytest -q $(wildcard tests/*/test_both_languages.py)

@@ -4,10 +4,10 @@
 # Usage: sh runtime/features.sh [--short|--measure]   (--short: type checks of none and of each alone)
 set -eu
 cd "$(dirname "$0")"
-# `cli` brings ort, wide, files, history, parquet, signatures and live with it, so what it can be combined with is metrics alone.
+# `cli` brings wide, files, history, parquet, signatures and live with it, so what it can be combined with is ort and metrics.
 alone="ort files history parquet metrics signatures live wide cli"
 combinations="ort,wide ort,files ort,history files,history ort,files,history ort,metrics files,metrics history,metrics ort,signatures
-    ort,files,metrics ort,history,metrics files,history,metrics ort,files,history,metrics live,metrics cli,metrics"
+    ort,files,metrics ort,history,metrics files,history,metrics ort,files,history,metrics live,metrics cli,ort cli,metrics cli,ort,metrics"
 
 used() { # features
     cargo tree --locked --edges normal --prefix none --no-default-features --features "$1" | cut -d ' ' -f 1-2 | sort -u

@@ -5,13 +5,10 @@
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::hint::black_box;
-use std::io::Write;
-use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use dollarbill_ml::live_log::LogSettings;
 use dollarbill_ml::{Config, MlService, TradeSignal, fallback, observe};
-use jiff::ToSpan;
 
 mod support;
 
@@ -45,7 +42,7 @@ fn forecasts(criterion: &mut Criterion, config: &Config) -> Outcome {
     config.history_path = folder.path().join("history.sqlite");
     config.data_dir = folder.path().to_path_buf();
     let file = folder.path().join("big.csv");
-    surface(&file, 5_000)?;
+    support::subjects::surface(&file, 5_000)?;
     observe(&config, &file, None)?;
     let ml = MlService::open_volatility(&config)?;
     let mut group = criterion.benchmark_group("ours");
@@ -59,29 +56,6 @@ fn forecasts(criterion: &mut Criterion, config: &Config) -> Outcome {
     });
     group.finish();
     Ok(())
-}
-
-/// A dated surface of so many quotes: 20 a day, on weekdays.
-fn surface(path: &Path, rows: u32) -> Outcome {
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
-    writeln!(file, "Date,Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume")?;
-    let mut day = jiff::civil::date(2024, 1, 1);
-    for number in 0..rows {
-        let (of_day, moneyness) = (number % 20, 0.8 + f64::from(number % 10) * 0.04);
-        if of_day == 0 && number > 0 {
-            let step = if day.weekday() == jiff::civil::Weekday::Friday { 3 } else { 1 };
-            day = day.checked_add(step.days())?;
-        }
-        let (years, kind) = (if of_day < 10 { 0.08 } else { 0.25 }, if moneyness < 1.0 { "Put" } else { "Call" });
-        let iv = 0.2 + 0.3 * (1.0 - moneyness) + 0.02 * f64::from(number / 20 % 17) / 17.0;
-        writeln!(
-            file,
-            "{day},BIG,{:.1},{years},{iv:.4},{moneyness:.2},{kind},{}",
-            100.0 * moneyness,
-            10 + number % 90
-        )?;
-    }
-    Ok(file.flush()?)
 }
 
 fn pieces(criterion: &mut Criterion) {

@@ -33,7 +33,7 @@
 //! | `wide` (default) | the native engine uses the widest registers that the processor has: the same bits in less time |
 //! | `live` | `runtime.log` and `models.<model>.shadow` of the config: what was asked and answered, kept ([`live_log`]) |
 //! | `metrics` | counters and histograms through the `metrics` facade |
-//! | `cli` | the binary; brings `ort`, `wide`, `files`, `history`, `parquet`, `signatures` and `live` with it |
+//! | `cli` | the binary; brings `wide`, `files`, `history`, `parquet`, `signatures` and `live` with it |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

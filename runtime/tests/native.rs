@@ -67,7 +67,7 @@ fn a_call_allocates_nothing_once_its_thread_has_called_before() {
 }
 
 #[test]
-fn signals_are_classified_in_an_empty_environment_without_a_library() {
+fn signals_are_classified_and_days_forecast_in_an_empty_environment_without_a_library() {
     let house = House::new();
     // A copy of the program: the one that is tested finds the library of its own checkout.
     let program = house.path("dollarbill-ml");
@@ -77,6 +77,10 @@ fn signals_are_classified_in_an_empty_environment_without_a_library() {
     };
     let answered = run(&["classify", SIGNAL]).good().to_owned();
     assert_eq!(answered, house.run(&["--engine", "onnxruntime", "classify", SIGNAL]).good());
+    let surface = house.path("surface.csv");
+    fs::copy(repository().join("examples/surface.csv"), &surface).unwrap();
+    let forecast = run(&["predict", "surface.csv"]).good().to_owned();
+    assert!(forecast.contains("\"predicted_avg_iv\":"), "{forecast}");
     assert!(run(&["check"]).good().contains("engine native: it knows every operator"));
     run(&["--engine", "onnxruntime", "classify", SIGNAL]).refused("no onnxruntime library");
 }

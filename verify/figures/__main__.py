@@ -1,4 +1,4 @@
-"""`python -m verify.figures`: the long tables of `make bench`, by name."""
+"""`python -m verify.figures`: the long tables of `make figures`, by name."""
 
 import argparse
 import importlib
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write("usage: python -m verify.figures TABLE [ARGUMENTS]; each has its own --help\n")
         sys.stdout.write(
-            "       python -m verify.figures all --shared DIR: those of `make bench`, one after the other\n\n"
+            "       python -m verify.figures all --shared DIR: those of `make figures`, one after the other\n\n"
         )
         for name, module in known.items():
             path = HERE.parent.parent / Path(*module.split(".")).with_suffix(".py")
@@ -48,8 +48,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _all(known: dict[str, str], arguments: Sequence[str]) -> int:
-    """Every table that says what `make bench` gives it; one whose data is missing is named and left out."""
-    command = argparse.ArgumentParser(prog="python -m verify.figures all", description="The tables of `make bench`.")
+    """Every table that says what `make figures` gives it; one whose data is missing is named and left out."""
+    command = argparse.ArgumentParser(prog="python -m verify.figures all", description="The tables of `make figures`.")
     command.add_argument("--shared", type=Path, required=True, metavar="DIR", help="the folder of real data")
     shared: Path = command.parse_args(arguments).shared
     worst = cli.EXIT_GOOD

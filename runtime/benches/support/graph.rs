@@ -10,7 +10,7 @@ use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, Sess
 use ort::value::{PrimitiveTensorElementType, Tensor, TensorElementType, TensorRef, ValueType};
 
 /// Single rows that are timed together: so short a time that another process seldom breaks in.
-pub(crate) const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 128;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 

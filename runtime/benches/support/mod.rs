@@ -3,8 +3,7 @@
 #![allow(dead_code, reason = "each benchmark uses a part")]
 
 pub(crate) mod graph;
-
-use std::time::{Duration, Instant};
+pub(crate) mod subjects;
 
 use dollarbill_ml::TradeSignal;
 
@@ -28,32 +27,4 @@ pub(crate) fn signals(count: usize) -> Vec<TradeSignal> {
             days_to_expiry: (next() * 90.0) as u32,
         })
         .collect()
-}
-
-/// The value below which this share of the times lies.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a few numbers, a share of 0 to 1"
-)]
-pub(crate) fn quantile(times: &mut [Duration], share: f64) -> Duration {
-    times.sort_unstable();
-    times[((times.len() - 1) as f64 * share).round() as usize]
-}
-
-/// Times both in turn, `rounds` times, so that what disturbs the machine disturbs both alike: their medians.
-pub(crate) fn in_turn(rounds: usize, mut first: impl FnMut(), mut second: impl FnMut()) -> (Duration, Duration) {
-    let (mut one, mut other) = (Vec::with_capacity(rounds), Vec::with_capacity(rounds));
-    for _ in 0..rounds {
-        one.push(timed(&mut first));
-        other.push(timed(&mut second));
-    }
-    (quantile(&mut one, 0.5), quantile(&mut other, 0.5))
-}
-
-pub(crate) fn timed(mut call: impl FnMut()) -> Duration {
-    let start = Instant::now();
-    call();
-    start.elapsed()
 }

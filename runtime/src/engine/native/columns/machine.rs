@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::engine::native::operators::number::{Float, Number};
+use crate::engine::native::registers::widest;
 use crate::engine::native::scratch::{Scratch, Source};
 
 /// Of two numbers; the same functions as in `operators`, so that every bit is the same.
@@ -18,7 +19,7 @@ pub(crate) enum Binary {
 }
 
 impl Binary {
-    #[inline]
+    #[inline(always)]
     fn of(self, left: f64, right: f64) -> f64 {
         match self {
             Self::Add => left + right,
@@ -50,7 +51,7 @@ pub(crate) enum Unary {
 }
 
 impl Unary {
-    #[inline]
+    #[inline(always)]
     fn of(self, value: f64) -> f64 {
         match self {
             Self::Abs => value.abs(),
@@ -228,13 +229,13 @@ impl Compiled {
                     out.iter_mut().zip(values).for_each(|(out, row)| *out = row[column as usize]);
                 }
                 Instruction::Fill(bits) => out.fill(f64::from_bits(bits)),
-                Instruction::Unary(kind, value) => unary(kind, column(value), out),
+                Instruction::Unary(kind, value) => widest!(unary(kind, column(value), out)),
                 Instruction::Binary(kind, left, right) => {
                     let both = [left, right].map(|term| match term {
                         Term::Register(register) => Ok(column(register)),
                         Term::Constant(bits) => Err(f64::from_bits(bits)),
                     });
-                    binary(kind, both, out);
+                    widest!(binary(kind, both, out));
                 }
             }
         }
@@ -257,17 +258,27 @@ impl Compiled {
 }
 
 /// A loop of its own for each kind, which the compiler can make wide.
+#[inline(always)]
 fn unary(kind: Unary, values: &[f64], out: &mut [f64]) {
     macro_rules! each {
         ($($kind:ident)*) => {
             match kind {
-                $(Unary::$kind => out.iter_mut().zip(values).for_each(|(out, value)| *out = Unary::$kind.of(*value)),)*
+                $(Unary::$kind => {
+                    for (out, value) in out.iter_mut().zip(values) {
+                        *out = Unary::$kind.of(*value);
+                    }
+                })*
+                Unary::Log => {
+                    out.copy_from_slice(values);
+                    f64::ln_all(out);
+                }
             }
         };
     }
-    each!(Abs Neg Sign Sqrt Reciprocal Relu Exp Log Tanh Sigmoid Floor Ceil Round);
+    each!(Abs Neg Sign Sqrt Reciprocal Relu Exp Tanh Sigmoid Floor Ceil Round);
 }
 
+#[inline(always)]
 fn binary(kind: Binary, both: [Result<&[f64], f64>; 2], out: &mut [f64]) {
     macro_rules! each {
         ($($kind:ident)*) => {
@@ -279,15 +290,24 @@ fn binary(kind: Binary, both: [Result<&[f64], f64>; 2], out: &mut [f64]) {
     each!(Add Sub Mul Div Max Min);
 }
 
-#[inline]
+#[inline(always)]
 fn pairs(both: [Result<&[f64], f64>; 2], out: &mut [f64], compute: impl Fn(f64, f64) -> f64) {
     match both {
         [Ok(left), Ok(right)] => {
-            let values = left.iter().zip(right);
-            out.iter_mut().zip(values).for_each(|(out, (left, right))| *out = compute(*left, *right));
+            for (out, (left, right)) in out.iter_mut().zip(left.iter().zip(right)) {
+                *out = compute(*left, *right);
+            }
         }
-        [Ok(left), Err(right)] => out.iter_mut().zip(left).for_each(|(out, left)| *out = compute(*left, right)),
-        [Err(left), Ok(right)] => out.iter_mut().zip(right).for_each(|(out, right)| *out = compute(left, *right)),
+        [Ok(left), Err(right)] => {
+            for (out, left) in out.iter_mut().zip(left) {
+                *out = compute(*left, right);
+            }
+        }
+        [Err(left), Ok(right)] => {
+            for (out, right) in out.iter_mut().zip(right) {
+                *out = compute(left, *right);
+            }
+        }
         [Err(left), Err(right)] => out.fill(compute(left, right)),
     }
 }

@@ -35,7 +35,13 @@ pub(crate) fn lower(call: &mut Call<'_>) -> Lowered {
         match call.operator {
             "ReduceSum" => reduced::<T>(call, shape, &axes, Some(T::ZERO), Number::add, |a, _| a),
             "ReduceSumSquare" => reduced::<T>(call, shape, &axes, Some(T::ZERO), |a, b| a.add(b.mul(b)), |a, _| a),
-            "ReduceProd" => reduced::<T>(call, shape, &axes, Some(T::ONE), Number::mul, |a, _| a),
+            "ReduceProd" => {
+                // onnxruntime does not wrap around where such a product is too large.
+                if T::KIND == Kind::Int64 {
+                    return Err(call.unknown_type(value.kind));
+                }
+                reduced::<T>(call, shape, &axes, Some(T::ONE), Number::mul, |a, _| a)
+            }
             "ReduceMean" => {
                 if T::KIND == Kind::Int64 {
                     return Err(call.unknown_type(value.kind));

@@ -1,0 +1,1 @@
+"""The benchmark of `make bench`: this project and others side by side in one run."""
