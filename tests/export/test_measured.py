@@ -27,8 +27,8 @@ from skops import io as skops_io
 from export import __main__ as export_command
 from export.errors import NoExactForm
 from export.grade import KEY, Grade, grade_of
-from export.sklearn.graded import measured
 from export.sklearn.columns import stock
+from export.sklearn.graded import measured
 from export.sklearn.graded.measured import compile_graded
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import answers
