@@ -51,8 +51,8 @@ class SignalClassifier(Model):
     outputs = (SIGNAL_OUTPUT,)
     reference = "scikit-learn predict_proba(X)[:, 1]"
     purpose = (
-        "How likely an options trade is to end in profit after costs, from eight numbers of its signal. It grades trades "
-        "that a strategy has found; it finds none, and sizes none."
+        "How likely an options trade is to end in profit after costs, from eight numbers of its signal. It grades "
+        "trades that a strategy has found; it finds none, and sizes none."
     )
     section = SignalClassifierSection
     estimators = ("random_forest", "gradient_boosting", "svm", "voting")
