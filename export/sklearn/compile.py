@@ -24,7 +24,6 @@ from export.sklearn.estimators.registry import (
 )
 from export.sklearn.graph_inputs import TABLE, Layout, NumberType, graph_inputs
 from export.sklearn.maps import table as _maps
-from export.sklearn.nearest import table as _nearest
 from export.sklearn.outputs import all_exact, confidence_of, outputs_of
 from export.sklearn.smooth import table as _smooth
 from train.core.columns.model_table import table_of
@@ -39,7 +38,7 @@ INPUT = TABLE
 MOST_COLUMNS = 10_000
 """Of an input: the rows that a graph is compared on would not fit into memory beyond."""
 
-for _room in (_estimators, _ensembles, _smooth, _maps, _nearest):
+for _room in (_estimators, _ensembles, _smooth, _maps):
     _room.fill()
 
 

@@ -1,1 +1,1 @@
-"""Transformers that make a whole table of all their columns: kernels, splines, trees, other models' answers."""
+"""Tables that rest on stored rows, kernels, knots or other models: transformers, and estimators by neighbours."""

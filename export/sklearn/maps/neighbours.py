@@ -10,7 +10,7 @@ from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.joint import only_measured
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
-from export.sklearn.nearest.distances import Distances, distances, weighed
+from export.sklearn.maps.distances import Distances, distances, weighed
 
 
 def _weights(estimator: Any, scope: ColumnScope) -> str:

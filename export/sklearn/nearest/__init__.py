@@ -1,1 +1,0 @@
-"""Estimators that look at stored rows near to the one they are given."""
