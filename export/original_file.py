@@ -17,6 +17,7 @@ from export.artifact.manifest import MODEL_NAME, MOST_VALUES
 from export.artifact.version_folder import Draft
 from export.grade import Grade
 from train.core.errors import PipelineError
+from train.core.sklearn_answers import described
 from train.core.skops_files import load_skops
 from train.model import Library
 from train.registry import trusted_types
@@ -183,9 +184,3 @@ def draft_of_file(
     from export.sklearn.estimator_artifact import draft_of_estimator
 
     return draft_of_estimator(original.model, path, name=name, rows=rows, wish=wish)
-
-
-def described(estimator: Any) -> str:
-    """The classes of a pipeline's steps, or of the estimator."""
-    steps = getattr(estimator, "steps", None)
-    return " -> ".join(type(step).__name__ for _, step in steps) if steps else type(estimator).__name__

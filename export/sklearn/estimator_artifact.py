@@ -12,7 +12,6 @@ from onnx import TensorProto
 from export.artifact.manifest import LONGEST_AXIS, MOST_TENSORS, ParityEntry, TensorEntry, tensor_entry
 from export.artifact.version_folder import Draft
 from export.grade import Grade
-from export.original_file import described
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.measured import Form, compile_graded
 from export.sklearn.sample_rows import largest_size, missing_columns, starting_rows
@@ -21,7 +20,7 @@ from train.core.contract import Column, Dtype, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.core.records.record import DataRecord, TrainingRecord, library_versions
-from train.core.sklearn_answers import answers, has_classes, labels
+from train.core.sklearn_answers import answers, described, has_classes, labels
 
 if TYPE_CHECKING:
     from export.original_file import Wish

@@ -111,3 +111,9 @@ def labels(estimator: Any, rows: Floats) -> npt.NDArray[Any]:
 def second_class(estimator: Any, rows: Floats) -> Floats:
     """A binary classifier's `predict_proba(X)[:, 1]`, float64 [row]."""
     return answers(estimator, rows)[:, 1]
+
+
+def described(estimator: Any) -> str:
+    """The classes of a pipeline's steps, or of the estimator."""
+    steps = getattr(estimator, "steps", None)
+    return " -> ".join(type(step).__name__ for _, step in steps) if steps else type(estimator).__name__
