@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.sklearn.measured import compile_graded
+from export.sklearn.graded.measured import compile_graded
 from verify.figures import pipelines
 from verify.figures.pipelines import BAD, EXACT, REFUSED, WRONG, found_of, main
 from verify.figures.pipelines import pipelines as combinations

@@ -12,7 +12,7 @@ import numpy as np
 from rich.progress import track
 
 from export.sklearn.columns.preprocess import input_width
-from export.sklearn.measured import compile_graded
+from export.sklearn.graded.measured import compile_graded
 from train.core import cli
 from train.core.columns.model_table import encoded, table_of
 from train.core.errors import PipelineError

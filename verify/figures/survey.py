@@ -27,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from export.sklearn.boosters.table import is_booster
 from export.sklearn.graded.measured import compile_graded
 from train.core import cli
 from train.core.errors import PipelineError
@@ -35,6 +36,7 @@ from verify.compare.compare_model import FamilyResult, compare_pair
 from verify.compare.onnx_file import open_foreign
 from verify.compare.pair_probes import pair_probes
 from verify.figures.booster_specimens import boosters
+from verify.figures.stock_boosters import register_onnxmltools
 from verify.proof.probes import Probes
 from verify.proof.split_evidence import SplitProof
 from verify.report.tables import console
@@ -138,13 +140,20 @@ def survey_one(data: str, name: str, *, rows: int) -> Entry:
 
 
 def stock_bytes(estimator: Any, X: Floats) -> bytes:
-    """What skl2onnx makes of an estimator by itself: float32 input, no ZipMap, our converters not registered."""
+    """What skl2onnx makes of an estimator by itself: float32 input, no ZipMap, our converters not registered.
+
+    XGBoost and LightGBM go through onnxmltools where it is installed.
+    """
     from skl2onnx import to_onnx
 
-    options = {"zipmap": False} if has_classes(estimator) else None
+    last = estimator[-1] if hasattr(estimator, "steps") else estimator
+    boosted = is_booster(last) and register_onnxmltools()
+    options = {(id(last) if boosted else id(estimator)): {"zipmap": False}} if has_classes(estimator) else None
+    opset = {"": 18, "ai.onnx.ml": 3} if boosted else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return bytes(to_onnx(estimator, X[:1].astype(np.float32), options=options, name="stock").SerializeToString())
+        made = to_onnx(estimator, X[:1].astype(np.float32), options=options, name="stock", target_opset=opset)
+    return bytes(made.SerializeToString())
 
 
 def _side(
