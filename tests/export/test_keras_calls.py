@@ -12,7 +12,7 @@ from export.keras.compile import compile_keras
 from export.keras.rules import LAYERS
 from export.keras.seeded_batch import seeded_batch
 from train.core.errors import PipelineError
-from verify.figures.layer_specimens import PAIRS, SELF, WORDS, made, place, with_random_weights
+from verify.figures.specimens.layers import PAIRS, SELF, WORDS, made, place, with_random_weights
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from export.keras.compile import compile_keras
 from export.keras.rules import LAYERS, NOT_LOOKED_AT, ONLY_IN_TRAINING
 from export.keras.seeded_batch import has_softmax
 from train.core.errors import PipelineError
-from verify.figures.layer_specimens import CODE, NO_LAYER, layers, made, network
+from verify.figures.specimens.layers import CODE, NO_LAYER, layers, made, network
 
 pytestmark = pytest.mark.slow
 

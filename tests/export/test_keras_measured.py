@@ -20,7 +20,7 @@ from export.keras.measured import compile_network
 from export.keras.model_file import load_keras_file
 from train.core.errors import PipelineError
 from verify.__main__ import main as verify
-from verify.figures.layer_specimens import with_random_weights
+from verify.figures.specimens.layers import with_random_weights
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.figures.layer_specimens import with_random_weights
+from verify.figures.specimens.layers import with_random_weights
 
 Random = np.random.Generator
 Make = Callable[[Random], Any]

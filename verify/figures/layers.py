@@ -19,7 +19,7 @@ from rich.table import Table
 from train.core import cli
 from train.core.errors import PipelineError
 from verify.figures.grade_table import WRONG, print_grades
-from verify.figures.layer_specimens import CODE, NO_LAYER, layers, made, network
+from verify.figures.specimens.layers import CODE, NO_LAYER, layers, made, network
 
 EXACT, MEASURED, REFUSED, NO_NETWORK = "exact", "measured", "refused", "no layer of a network"
 GRADES = (EXACT, MEASURED, REFUSED, WRONG, NO_NETWORK)

@@ -19,7 +19,7 @@ from train.core.errors import PipelineError
 from verify.compare.compare_model import Wrong, compare_rows
 from verify.compare.onnx_file import open_foreign
 from verify.compare.pair_probes import tolerance_of
-from verify.figures.random_pipeline import Drawn, drawn
+from verify.figures.specimens.random_pipeline import Drawn, drawn
 from verify.report.tables import console
 from verify.runtimes.original import sklearn_original
 

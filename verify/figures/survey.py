@@ -35,7 +35,7 @@ from train.core.sklearn_answers import has_classes
 from verify.compare.compare_model import FamilyResult, compare_pair
 from verify.compare.onnx_file import open_foreign
 from verify.compare.pair_probes import pair_probes
-from verify.figures.booster_specimens import boosters
+from verify.figures.specimens.boosters import boosters
 from verify.figures.stock_boosters import register_onnxmltools
 from verify.proof.probes import Probes
 from verify.proof.split_evidence import SplitProof

@@ -1,0 +1,1 @@
+"""What the long tables look at: boosters, layers, random pipelines."""
