@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from onnx import TensorProto
 
 from export.artifact.manifest import LONGEST_AXIS, MOST_TENSORS, ParityEntry, TensorEntry, tensor_entry
 from export.artifact.version_folder import Draft
-from export.grade import Grade
+from export.grade import Grade, Wish
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.measured import Form, compile_graded
 from export.sklearn.sample_rows import largest_size, missing_columns, starting_rows
@@ -21,9 +21,6 @@ from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 from train.core.records.record import DataRecord, TrainingRecord, library_versions
 from train.core.sklearn_answers import answers, described, has_classes, labels
-
-if TYPE_CHECKING:
-    from export.original_file import Wish
 
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
@@ -38,7 +35,7 @@ DTYPES: dict[int, Dtype] = {
 }
 
 
-def draft_of_estimator(estimator: Any, path: Path, *, name: str, rows: Floats | None, wish: "Wish") -> Draft:
+def draft_of_estimator(estimator: Any, path: Path, *, name: str, rows: Floats | None, wish: Wish) -> Draft:
     """Compile a fitted model into a draft artifact; `rows`: see `export.original_file.draft_of_file`.
 
     Raises:
