@@ -122,7 +122,8 @@ def _compile_file(options: argparse.Namespace) -> int:
     if options.output is not None:
         if options.data is not None:
             raise PipelineError("--data belongs to --artifact; a graph alone holds no rows")
-        from export.original_file import Wish, graph_of_file, open_original_file
+        from export.grade import Wish
+        from export.original_file import graph_of_file, open_original_file
 
         wish = Wish(options.exact, options.measured_before_trees, options.inputs, options.numbers or "float64")
         opened = open_original_file(original)
@@ -138,8 +139,8 @@ def _compile_file(options: argparse.Namespace) -> int:
     if options.numbers:
         raise PipelineError("--input belongs to -o MODEL.onnx; the numbers of an artifact are float64")
     from export.artifact.version_folder import write_artifact
-    from export.grade import grade_of
-    from export.original_file import Wish, draft_of_file, open_original_file
+    from export.grade import Wish, grade_of
+    from export.original_file import draft_of_file, open_original_file
 
     wish = Wish(options.exact, options.measured_before_trees, options.inputs, labels=options.labels)
     opened = open_original_file(original)

@@ -97,3 +97,25 @@ def grade_in(metadata: dict[str, str], *, where: str) -> Grade | None:
     if not sound:
         raise PipelineError(f"{where}: metadata {KEY!r} is no grade: {text[:80]!r}; compile the model again")
     return grade
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a caller asks of the grade and, of a graph alone, of its inputs.
+
+    Attributes:
+        exact: refuse what would be measured.
+        before_trees: let measured parts stand in front of trees.
+        inputs: see `export.sklearn.graph_inputs`; None as the model needs.
+        numbers: the type of inputs that are no text.
+        labels: of an artifact: also what `predict` answers.
+    """
+
+    exact: bool = False
+    before_trees: bool = False
+    inputs: Literal["table", "columns"] | None = None
+    numbers: Literal["float64", "float32"] = "float64"
+    labels: bool = False
+
+
+NO_WISH = Wish()

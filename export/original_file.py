@@ -7,7 +7,7 @@ import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,12 @@ import onnx
 
 from export.artifact.manifest import MODEL_NAME, MOST_VALUES
 from export.artifact.version_folder import Draft
-from export.grade import Grade
+from export.grade import NO_WISH, Grade, Wish
 from train.core.errors import PipelineError
 from train.core.sklearn_answers import described
 from train.core.skops_files import load_skops
 from train.model import Library
 from train.registry import trusted_types
-
-if TYPE_CHECKING:
-    from export.sklearn.graph_inputs import Layout, NumberType
 
 Floats = npt.NDArray[np.float64]
 
@@ -96,27 +93,8 @@ def load_original_file(path: Path) -> Any:
     return open_original_file(path).model
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What a caller asks of the grade and, of a graph alone, of its inputs.
-
-    Attributes:
-        exact: refuse what would be measured.
-        before_trees: let measured parts stand in front of trees.
-        inputs: see `export.sklearn.graph_inputs`; None as the model needs.
-        numbers: the type of inputs that are no text.
-        labels: of an artifact: also what `predict` answers.
-    """
-
-    exact: bool = False
-    before_trees: bool = False
-    inputs: "Layout | None" = None
-    numbers: "NumberType" = "float64"
-    labels: bool = False
-
-
 def graph_of_file(
-    original: OriginalFile, *, name: str, labels: bool = False, wish: Wish = Wish()
+    original: OriginalFile, *, name: str, labels: bool = False, wish: Wish = NO_WISH
 ) -> tuple[onnx.ModelProto, Grade]:
     """The graph of what a file holds, which has answered as the original, and its grade, which its metadata names too.
 
@@ -157,7 +135,7 @@ def draft_of_file(
     name: str,
     rows: Floats | None = None,
     original: OriginalFile | None = None,
-    wish: Wish = Wish(),
+    wish: Wish = NO_WISH,
 ) -> Draft:
     """Compile the model in a file into a draft artifact.
 

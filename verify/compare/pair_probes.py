@@ -87,6 +87,8 @@ def _plain_trees(original: Original) -> bool:
     members = np.asarray(getattr(estimator, "estimators_", [estimator]), dtype=object).reshape(-1)
     if hasattr(estimator, "offset_") or (hasattr(estimator, "estimator_weights_") and hasattr(estimator, "classes_")):
         return False  # their trees are behind an exponential
+    if hasattr(estimator, "final_estimator_"):
+        return False
     return not hasattr(estimator, "init_") and all(hasattr(member, "tree_") for member in members)
 
 

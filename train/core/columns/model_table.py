@@ -92,14 +92,17 @@ def encoded(columns: Sequence[TableColumn], cells: npt.NDArray[np.object_]) -> F
 
 
 def decode_words(words: tuple[str, ...], codes: Floats, missing: Any = np.nan) -> npt.NDArray[np.object_]:
-    """Text of codes: object [row]. A code between k and k + 1 is `words[k]`."""
+    """Text of codes: object [row]. A code between k and k + 1 is `words[k]`.
+
+    Text that is missing is written as the empty one, so where that is a word of its own it is what is meant.
+    """
     unknown = "unknown"
     while unknown in words:
         unknown += "?"
     with np.errstate(invalid="ignore"):
         place = np.where((codes >= 0) & (codes < len(words)), np.floor(codes), len(words)).astype(np.int64)
     text = np.array([*words, unknown], dtype=object)[place]
-    text[np.isnan(codes)] = missing
+    text[np.isnan(codes)] = "" if "" in words else missing
     return text
 
 
