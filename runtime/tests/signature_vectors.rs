@@ -1,5 +1,5 @@
-//! The OpenSSF specification's kinds of vectors (`fixtures/make_signature_vectors.py`): each is taken or refused as it says.
-//! `tests/versions/test_signature_vectors.py` asks the same of Python and of the OpenSSF's own library.
+//! The `OpenSSF` specification's kinds of vectors (`fixtures/make_signature_vectors.py`): each is taken or refused as it says.
+//! `tests/versions/test_signature_vectors.py` asks the same of Python and of the `OpenSSF`'s own library.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

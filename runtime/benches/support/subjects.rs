@@ -15,6 +15,9 @@ use serde_json::Value;
 use super::graph::{BLOCK, Graph, version};
 use super::signals;
 
+/// Rows, outputs with their lengths, and the shape of a row.
+type Windows = (Vec<f64>, Vec<(String, Vec<i64>)>, Vec<i64>);
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Rows of a large batch of signals.
@@ -146,7 +149,7 @@ impl Bench {
 
     /// Windows around the golden ones, all different; what a golden window leaves open is filled: tf2onnx's graph is NaN
     /// where a day is missing.
-    fn windows(&self) -> Result<(Vec<f64>, Vec<(String, Vec<i64>)>, Vec<i64>)> {
+    fn windows(&self) -> Result<Windows> {
         let folder = version(self.model("volatility_predictor"))?;
         let manifest: Value = serde_json::from_slice(&std::fs::read(folder.join("manifest.json"))?)?;
         let lengths = |value: &Value| -> Vec<i64> {
@@ -161,8 +164,9 @@ impl Bench {
         let numbers = days.flat_map(|day| day.as_array().into_iter().flatten());
         let rows: Vec<f64> = numbers.map(|value| value.as_f64().unwrap_or(0.2)).collect();
         let wide = usize::try_from(shape.iter().product::<i64>())?;
-        let many = rows.iter().cycle().take(FORECASTS * wide).enumerate();
-        let scaled = many.map(|(place, value)| value * (1.0 + 1e-4 * f64::from((place / rows.len()) as u8)));
+        let turns = (0_u32..).flat_map(|turn| std::iter::repeat_n(turn, rows.len()));
+        let many = turns.zip(rows.iter().cycle()).take(FORECASTS * wide);
+        let scaled = many.map(|(turn, value)| value * (1.0 + 1e-4 * f64::from(turn)));
         Ok((scaled.collect(), outputs, shape))
     }
 
@@ -239,7 +243,7 @@ impl Bench {
             let evaluator = Evaluator::open(&ours, &self.place(who)?)?;
             let mut answers = vec![0.0; ROWS * long];
             return Ok(Subject::whole(ROWS, move || {
-                assert!(black_box(evaluator.evaluate(&rows, &mut answers)).is_ok())
+                assert!(black_box(evaluator.evaluate(&rows, &mut answers)).is_ok());
             }));
         }
         let (mut at, mut answer) = (0, vec![0.0; long]);

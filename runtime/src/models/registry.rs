@@ -5,8 +5,9 @@ use crate::config::settings::Config;
 use crate::error::Error;
 use crate::models::signal_classifier::face::{SignalModel, Signals};
 use crate::models::volatility_predictor::face::{Forecasts, VolatilityModel};
+use crate::service::face::Face;
 use crate::service::meter;
-use crate::service::serving_slot::{Face, Served};
+use crate::service::serving_slot::Served;
 
 /// The slots of a service.
 pub(crate) struct Faces {

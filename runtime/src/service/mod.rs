@@ -1,5 +1,6 @@
 //! One handle for many threads: what is open, how another version gets in, and what an operator sees of it.
 
+pub(crate) mod face;
 pub(crate) mod live;
 pub(crate) mod meter;
 pub(crate) mod ml_service;

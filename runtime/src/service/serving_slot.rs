@@ -5,34 +5,15 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::artifact::manifest::Manifest;
-use crate::artifact::place::{Located, locate, other_model};
-use crate::artifact::trust::admit::admit;
+use crate::artifact::place::{locate, other_model};
 use crate::artifact::version::Version;
 use crate::config::settings::{Config, ModelConfig};
 use crate::engine::choice::EngineChoice;
-use crate::engine::choose::{Loading, load_proven};
-use crate::engine::loaded::Engine;
 use crate::engine::place::Place;
 use crate::error::Error;
+use crate::service::face::{Face, load};
 use crate::service::live::shadow::Shadow;
 use crate::service::meter;
-
-/// What a model with typed inputs and answers adds to the engine that runs it.
-pub(crate) trait Face: Sized + Send + Sync + 'static {
-    /// The model's name.
-    const NAME: &'static str;
-    /// What a fake of it answers.
-    type Fixed: Send + Sync;
-
-    /// Refuses a manifest that is not of the model this face was written for.
-    fn check_contract(manifest: &Manifest) -> Result<(), String>;
-
-    /// The face of a proven version; an error where the config asks for what it cannot do.
-    fn of(engine: Engine, config: &Config, folder: &Path) -> Result<Self, Error>;
-
-    fn engine(&self) -> &Engine;
-}
 
 /// Why a model does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,17 +173,6 @@ impl<F: Face> Served for ServingSlot<F> {
 pub(crate) fn is_named(folder: &Path, version: Option<Version>) -> bool {
     let named: Option<Version> = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
     named.is_some() && named == version
-}
-
-pub(crate) fn load<F: Face>(config: &Config, place: &Place, located: &Located) -> Result<F, Error> {
-    let folder = &located.folder;
-    let admitted = admit(located, &config.trust)?;
-    let loading = Loading { place, folder, asked: Some(F::NAME), lanes: config.lanes };
-    let (engine, _) = load_proven(&loading, |manifest| {
-        admitted.holds(manifest)?;
-        F::check_contract(manifest)
-    })?;
-    F::of(engine, config, folder)
 }
 
 fn configured<'a>(config: &'a Config, name: &str) -> Result<&'a ModelConfig, Error> {

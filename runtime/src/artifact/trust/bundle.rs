@@ -203,7 +203,7 @@ fn statement(payload: &[u8], key: PathBuf) -> Result<Statement, String> {
     for Resource { name, algorithm, digest } in found.predicate.resources {
         let bytes = if algorithm == "sha256" { bytes_of(&digest) } else { None };
         digests.extend(bytes.ok_or_else(|| format!("resource {name:?}: must have 64 hex digits of sha256"))?);
-        if !is_plain(&name) && !(name == SINGLE_FILE && alone) {
+        if !(is_plain(&name) || name == SINGLE_FILE && alone) {
             return Err(format!("resource {name:?}: must be a plain path within the folder"));
         }
         if let Some(twice) = files.insert(name.clone(), digest).map(|_| name) {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::artifact::trust::bundle::{self, SINGLE_FILE, Statement};
 use crate::artifact::trust::keys::Key;
 use crate::artifact::trust::settings::Trust;
+use crate::artifact::version::hex;
 use crate::error::Error;
 use crate::io::files::{MANIFEST_LIMIT, io_error, open_regular, read_limited};
 
@@ -135,5 +136,5 @@ fn sha256_of(path: &Path) -> Result<String, Error> {
             read => hasher.update(buffer.get(..read).unwrap_or_default()),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
 }

@@ -12,7 +12,8 @@ use crate::models::signal_classifier::contract::{Limits, check_contract};
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_CLASSIFIER};
 use crate::models::signal_classifier::novelty::Novelty;
 use crate::models::signal_classifier::units::contradictions;
-use crate::service::serving_slot::{Face, ServingSlot, Why};
+use crate::service::face::Face;
+use crate::service::serving_slot::{ServingSlot, Why};
 
 type Cache = quick_cache::sync::Cache<(Version, [u64; N_FIELDS]), f64>;
 

@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::models::volatility_predictor::contract::{Settings, check_contract};
 use crate::models::volatility_predictor::keys::VOLATILITY_PREDICTOR;
 use crate::models::volatility_predictor::score::Scores;
-use crate::service::serving_slot::{Face, ServingSlot};
+use crate::service::face::Face;
+use crate::service::serving_slot::ServingSlot;
 #[cfg(all(feature = "files", feature = "history"))]
 use crate::store::day_cache::DayCache;
 

@@ -10,7 +10,7 @@ use crate::artifact::version::Version;
 use crate::config::settings::Config;
 use crate::engine::place::Place;
 use crate::error::Error;
-use crate::service::serving_slot::{Face, load};
+use crate::service::face::{Face, load};
 
 /// A version that is loaded, or why it is not.
 pub(crate) struct Shadow<F: Face> {

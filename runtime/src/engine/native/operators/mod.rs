@@ -3,11 +3,9 @@
 pub(crate) mod arithmetic;
 pub(crate) mod encode;
 pub(crate) mod index;
-pub(crate) mod matmul;
 pub(crate) mod moves;
 pub(crate) mod number;
-pub(crate) mod packed;
-pub(crate) mod recurrent;
+pub(crate) mod products;
 pub(crate) mod reduce;
 pub(crate) mod running;
 pub(crate) mod schema;
@@ -43,21 +41,21 @@ pub(crate) const KNOWN: &[Entry] = &[
     ("Expand", shapes::expand),
     ("Flatten", shapes::flatten),
     ("Floor", unary::lower),
-    ("GRU", recurrent::gru),
+    ("GRU", products::recurrent::gru),
     ("Gather", index::gather),
     ("GatherElements", index::gather_elements),
     ("GatherND", index::gather_nd),
-    ("Gemm", matmul::gemm),
+    ("Gemm", products::matmul::gemm),
     ("Greater", arithmetic::compare),
     ("GreaterOrEqual", arithmetic::compare),
     ("Identity", shapes::identity),
     ("IsInf", unary::is_inf),
     ("IsNaN", unary::is_nan),
-    ("LSTM", recurrent::lstm),
+    ("LSTM", products::recurrent::lstm),
     ("Less", arithmetic::compare),
     ("LessOrEqual", arithmetic::compare),
     ("Log", unary::lower),
-    ("MatMul", matmul::matmul),
+    ("MatMul", products::matmul::matmul),
     ("Max", arithmetic::lower),
     ("Mean", arithmetic::lower),
     ("Min", arithmetic::lower),
@@ -67,7 +65,7 @@ pub(crate) const KNOWN: &[Entry] = &[
     ("Or", arithmetic::logical),
     ("Pad", moves::pad),
     ("Pow", arithmetic::pow),
-    ("RNN", recurrent::rnn),
+    ("RNN", products::recurrent::rnn),
     ("Reciprocal", unary::lower),
     ("ReduceMax", reduce::lower),
     ("ReduceMean", reduce::lower),

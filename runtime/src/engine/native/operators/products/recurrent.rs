@@ -7,7 +7,7 @@ use crate::engine::native::build::{Call, Lowered};
 use crate::engine::native::operators::each_float;
 use crate::engine::native::operators::index::whole_numbers;
 use crate::engine::native::operators::number::Float;
-use crate::engine::native::operators::packed::Packed;
+use crate::engine::native::operators::products::packed::Packed;
 use crate::engine::native::read::Attribute;
 use crate::engine::native::registers::widest;
 use crate::engine::native::scratch::{Scratch, Source};

@@ -6,7 +6,7 @@ use crate::engine::native::operators::arithmetic::pairs;
 use crate::engine::native::operators::each_float;
 use crate::engine::native::operators::moves::{Seen, moved};
 use crate::engine::native::operators::number::{Float, Number};
-use crate::engine::native::operators::packed::Packed;
+use crate::engine::native::operators::products::packed::Packed;
 use crate::engine::native::operators::spread::{broadcast, strides_in};
 use crate::engine::native::read::numbers_in;
 use crate::engine::native::registers::widest;
