@@ -122,6 +122,19 @@ def test_splines_are_the_originals_inside_outside_and_on_the_knots(name):
     assert grade.kind == ("measured" if "linear" in name else "exact")
 
 
+@pytest.mark.parametrize("knots", ["uniform", "quantile"])
+@pytest.mark.parametrize("how", ["constant", "continue", "periodic"])
+@pytest.mark.parametrize("degree", range(4))
+def test_splines_of_a_constant_column_and_of_two_values_are_the_originals(degree, how, knots):
+    rows = np.column_stack([np.ones(len(X)), X[:, 0] > 0.0, X[:, 1]])
+    try:
+        estimator = make_pipeline(spline(degree=degree, knots=knots, extrapolation=how), Ridge()).fit(rows, Y)
+    except ValueError:
+        assert "quantile" in knots or how == "periodic"  # scikit-learn itself finds no knots to put it on
+        return
+    assert compile_graded(estimator, name="model").grade.kind == "exact"
+
+
 def test_a_spline_that_refuses_what_is_outside_answers_what_is_inside():
     same(make_pipeline(spline(extrapolation="error"), Ridge()).fit(X, Y), X)
 

@@ -20,10 +20,15 @@ def test_forty_random_combinations_are_refused_by_name_or_equal() -> None:
     assert all("\n" not in one.said and one.said for one in every if one.grade == REFUSED)
 
 
-def test_the_same_seed_gives_the_same_model() -> None:
-    one, two = pipelines.drawn(3), pipelines.drawn(3)
+@pytest.mark.parametrize("seed", [3, 500_000, 500_007])
+def test_the_same_seed_gives_the_same_fitted_model(seed: int) -> None:
+    one, two = pipelines.drawn(seed), pipelines.drawn(seed)
     assert repr(one.model) == repr(two.model)
     assert np.array_equal(one.answers, two.answers)
+    answers = [made.model.fit(made.rows, made.answers).predict(made.fresh) for made in (one, two)]
+    assert np.array_equal(*answers)
+    seeds = [value for name, value in one.model.get_params().items() if name.endswith("random_state")]
+    assert seeds.count(0) == len(seeds)
 
 
 def test_a_graph_that_answers_otherwise_and_a_traceback_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:

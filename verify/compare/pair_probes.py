@@ -84,12 +84,23 @@ def _plain_trees(original: Original) -> bool:
     estimator = original.estimator
     while hasattr(estimator, "steps"):
         estimator = estimator[-1]
-    members = np.asarray(getattr(estimator, "estimators_", [estimator]), dtype=object).reshape(-1)
+    members = _members(estimator)
     if hasattr(estimator, "offset_") or (hasattr(estimator, "estimator_weights_") and hasattr(estimator, "classes_")):
         return False  # their trees are behind an exponential
     if hasattr(estimator, "final_estimator_"):
         return False
     return not hasattr(estimator, "init_") and all(hasattr(member, "tree_") for member in members)
+
+
+def _members(estimator: object) -> list[object]:
+    """The fitted estimators of an ensemble, or itself; not what is inside one that can be indexed, as ensembles can.
+
+    `numpy.asarray` would take a boosting inside a bagging for a row of its trees, whose answers are no plain mean.
+    """
+    inside = getattr(estimator, "estimators_", None)
+    if inside is None:
+        return [estimator]
+    return list(inside.ravel()) if isinstance(inside, np.ndarray) else list(inside)
 
 
 def _spans(base: Floats, closed: Mapping[int, Floats]) -> tuple[Span, ...]:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
-from scipy.interpolate import BSpline
 
 from export.graph import GraphBuilder
 from export.sklearn.columns.graph_columns import ColumnScope
@@ -101,7 +100,8 @@ def _polynomials(spline: Any, start: float, degree: int) -> Floats:
 
 
 def _derivative(spline: Any, at: float, order: int) -> Floats:
-    values: Floats = np.asarray(BSpline(spline.t, spline.c, spline.k, extrapolate=True)(at, nu=order))
+    """Of every basis function, [output]; from its own pieces, for SciPy makes no spline of a constant column anew."""
+    values: Floats = np.asarray(spline(at, nu=order, extrapolate=True))
     return values
 
 

@@ -47,13 +47,18 @@ def require_accounted(estimator: Any) -> None:
         )
 
 
+def dense(values: Any) -> Any:
+    """Fitted numbers as they are, those of a fit on sparse rows, or of `sparsify()`, written out."""
+    return values.toarray() if hasattr(values, "toarray") else values
+
+
 def finite(estimator: Any, name: str, values: Any) -> npt.NDArray[np.float64]:
     """Fitted numbers as float64.
 
     Raises:
         PipelineError: fitted in another float type, in which scikit-learn would compute; or not finite.
     """
-    found = np.asarray(values)
+    found = np.asarray(dense(values))
     if found.dtype == np.float32:
         raise refuse(estimator, f"its {name} is float32: it was fitted on float32 rows", supported="float64 rows")
     found = found.astype(np.float64)

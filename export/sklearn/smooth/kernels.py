@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from export.graph import GraphBuilder
 from export.sklearn.columns.preprocess import refuse
+from export.sklearn.smooth.accounted import dense
 from export.sklearn.smooth.sums import city_block, expanded_distance, squared_distance
 
 Floats = npt.NDArray[np.float64]
@@ -14,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 def svm_kernel(estimator: Any, build: GraphBuilder, seen: str) -> str:
     """The kernel of libsvm between `seen` [batch, column] and the support vectors."""
-    vectors = np.asarray(estimator.support_vectors_, dtype=np.float64)
+    vectors = np.asarray(dense(estimator.support_vectors_), dtype=np.float64)
     gamma, kind = float(estimator._gamma), estimator.kernel
     if kind == "rbf":
         return build.node("Exp", build.node("Mul", squared_distance(build, seen, vectors), build.constant(-gamma)))
@@ -45,7 +46,7 @@ def power(build: GraphBuilder, base: str, degree: float) -> str:
 
 def pairwise_kernel(estimator: Any, build: GraphBuilder, seen: str) -> str:
     """`sklearn.metrics.pairwise.pairwise_kernels` between `seen` and the rows of KernelRidge's fit."""
-    points, kind = np.asarray(estimator.X_fit_, dtype=np.float64), estimator.kernel
+    points, kind = np.asarray(dense(estimator.X_fit_), dtype=np.float64), estimator.kernel
     gamma = 1.0 / points.shape[1] if estimator.gamma is None else float(estimator.gamma)
     if kind in ("linear", "poly", "polynomial", "sigmoid"):
         product = build.node("MatMul", seen, build.constant(points.T))

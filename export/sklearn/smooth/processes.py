@@ -10,7 +10,7 @@ from sklearn.gaussian_process import kernels as gp
 from export.graph import GraphBuilder
 from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse
-from export.sklearn.smooth.accounted import finite, require_accounted
+from export.sklearn.smooth.accounted import dense, finite, require_accounted
 from export.sklearn.smooth.kernels import pairwise_kernel, power, spread_of_expansion
 from export.sklearn.smooth.sums import squared_distance
 
@@ -32,7 +32,7 @@ def ridge_value(estimator: Any, scope: ColumnScope) -> str:
     limit = SUMS if estimator.kernel in ("rbf", "laplacian", "sigmoid") else PRODUCTS
     require_summable(estimator, estimator._get_kernel(estimator.X_fit_), dual, limit=limit)
     if estimator.kernel == "rbf":
-        points = np.asarray(estimator.X_fit_, dtype=np.float64)
+        points = np.asarray(dense(estimator.X_fit_), dtype=np.float64)
         gamma = 1.0 / points.shape[1] if estimator.gamma is None else float(estimator.gamma)
         error = gamma * spread_of_expansion(points) * float(np.abs(dual).sum(axis=0).max())
         require_certain(estimator, error, EXPANSIONS, "it squares distances by expansion, where large columns cancel")

@@ -11,7 +11,7 @@ from export.sklearn.columns.graph_columns import ColumnScope
 from export.sklearn.columns.preprocess import refuse
 from export.sklearn.estimators.classifier import ClassifierGraph, Lower
 from export.sklearn.estimators.detector import DetectorGraph
-from export.sklearn.smooth.accounted import require_accounted
+from export.sklearn.smooth.accounted import dense, require_accounted
 from export.sklearn.smooth.kernels import svm_kernel
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ def support_vector_value(estimator: Any, scope: ColumnScope) -> str:
     require_accounted(estimator)
     build = scope.builder
     kernel = svm_kernel(estimator, build, scope.matrix())
-    total = ordered_sum(build, kernel, np.asarray(estimator.dual_coef_, dtype=np.float64)[0])
+    total = ordered_sum(build, kernel, np.asarray(dense(estimator.dual_coef_), dtype=np.float64)[0])
     return build.node("Add", total, build.constant(np.ravel(estimator.intercept_)))
 
 
@@ -113,7 +113,7 @@ class SupportVectorClassifier(ClassifierGraph):
 
     def _pair_weights(self) -> list[tuple[Ints, Floats]]:
         """For each pair of classes its support vectors, in libsvm's order, and their weights."""
-        dual = np.asarray(self.estimator.dual_coef_, dtype=np.float64)
+        dual = np.asarray(dense(self.estimator.dual_coef_), dtype=np.float64)
         if self.n_classes == 2:
             return [(np.arange(dual.shape[1]), dual[0])]
         # Row r of dual_coef_ holds each vector's weight against the r-th of the other classes.

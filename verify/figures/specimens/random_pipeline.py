@@ -163,15 +163,14 @@ def drawn(seed: int) -> Drawn:
         ]
     kinds = TREES[classes] if random.random() < 0.6 else OTHERS[classes]
     both = [_one(random, kinds)(random) for _ in range(2)]
-    for one in both:
-        if "random_state" in one.get_params():
-            one.set_params(random_state=0)
     if hasattr(both[0], "multi_class") or not classes or len(set(answers)) != 2:
         both = [
             one.set_params(loss="log_loss") if type(one).__name__.startswith("GradientBoostingC") else one
             for one in both
         ]
     model = make_pipeline(*steps, _around(random, *both, classes=classes))
+    # Whatever draws, however deep: the model of a seed is the same in every process and on every machine.
+    model.set_params(**{name: 0 for name in model.get_params() if name.endswith("random_state")})
     if type(model[-1]).__name__ == "MultiOutputRegressor":
         answers = np.column_stack([value, -value])
     as_array = not text and random.random() < 0.4
