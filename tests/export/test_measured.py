@@ -9,6 +9,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from sklearn import datasets
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.ensemble import (
@@ -19,6 +20,7 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -154,3 +156,18 @@ def test_every_command_shows_the_grade(tmp_path: Path, capsys: pytest.CaptureFix
     assert manifest["parity"]["absolute"] == manifest["settings"]["grade"]["absolute"]
     with pytest.raises(PipelineError, match="KernelPCA"):
         export_command.main(["--original", str(original), "-o", str(graph), "--exact"])
+
+
+def test_a_steep_calibration_says_what_its_slope_makes_of_a_score_known_to_rounding() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(300, 2))
+    answers = (rows[:, 0] + 0.3 * random.normal(size=300) > 0.0).astype(int)
+    model = CalibratedClassifierCV(GaussianNB(), method="isotonic", cv=2).fit(rows, answers)
+    for fold in model.calibrated_classifiers_:  # one step of the height 1 within 1e-7
+        isotonic, scores = fold.calibrators[0], np.array([0.0, 0.5, 0.5 + 1e-7, 1.0])
+        isotonic.X_thresholds_, isotonic.y_thresholds_ = scores, np.array([0.0, 0.0, 1.0, 1.0])
+        isotonic._build_f(scores, isotonic.y_thresholds_)
+    grade = compile_graded(model, name="steep").grade
+    assert grade.kind == "measured"
+    assert 0.9e-8 < grade.absolute < 1.1e-8  # 1e-15 times 1e7
+    assert "slope" in grade.how

@@ -34,6 +34,7 @@ class Measuring:
         by_converter: ids of estimators that the converter is to take as a whole, and why.
         parts: names of those that it took, each with the reason.
         converted: nodes of the converter stand in the graph.
+        error: what a probability may be off by what is known of the parts, beside what is measured.
     """
 
     def __init__(self, *, before_trees: bool, by_converter: Mapping[int, NoExactForm] = MappingProxyType({})) -> None:
@@ -41,11 +42,13 @@ class Measuring:
         self.by_converter = by_converter
         self.parts: dict[str, None] = {}
         self.converted = False
+        self.error = 0.0
         self._waiting: list[tuple[Any, Columns, int]] = []
 
-    def note(self, reason: object) -> None:
-        """Keep why a part, which the reason names, has no exact form."""
+    def note(self, reason: object, *, error: float = 0.0) -> None:
+        """Keep why a part, which the reason names, has no exact form, and how far off it is known to be."""
         self.parts[short(reason)] = None
+        self.error = max(self.error, error)
 
     def stand_in(self, transformer: Any, columns: Columns, reason: NoExactForm) -> Columns:
         """Columns for what `transformer` makes of `columns`; `settled` puts it into the graph."""

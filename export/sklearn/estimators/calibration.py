@@ -115,7 +115,7 @@ def _magnified_error(member: ClassifierGraph, calibrators: list[Any]) -> float:
         measured = measuring()
         if measured is None:
             raise reason
-        measured.note(reason)
+        measured.note(reason, error=error)
     return error
 
 
