@@ -8,13 +8,13 @@ use crate::engine::choice::EngineKind;
 use crate::engine::loaded::Engine;
 use crate::error::Error;
 use crate::models::signal_classifier::answer::{Classification, Recommendation, Warning, Warnings};
-use crate::models::signal_classifier::contract::Limits;
+use crate::models::signal_classifier::contract::{Limits, probability};
 use crate::models::signal_classifier::face::{SignalModel, Signals};
+use crate::models::signal_classifier::given::units::contradictions;
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_CLASSIFIER};
 use crate::models::signal_classifier::live::LoggedSignal;
 use crate::models::signal_classifier::rule::rule_score;
 use crate::models::signal_classifier::signal::TradeSignal;
-use crate::models::signal_classifier::units::contradictions;
 use crate::service::meter;
 use crate::service::ml_service::MlService;
 use crate::service::serving_slot::State;
@@ -289,17 +289,6 @@ struct By {
 impl By {
     fn of(engine: &Engine) -> Self {
         Self { version: engine.version, engine: Some(engine.kind()) }
-    }
-}
-
-pub(crate) fn probability(answer: f64) -> Result<f64, Error> {
-    if (0.0..=1.0).contains(&answer) {
-        Ok(answer)
-    } else {
-        Err(Error::Run {
-            model: SIGNAL_CLASSIFIER.to_owned(),
-            reason: format!("it answered {answer}, which is no probability"),
-        })
     }
 }
 

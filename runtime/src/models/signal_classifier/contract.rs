@@ -4,7 +4,7 @@ use crate::artifact::array::Dtype;
 use crate::artifact::manifest::Manifest;
 use crate::artifact::tensor::{Column, TensorSpec};
 use crate::error::Error;
-use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_FIELDS};
+use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_CLASSIFIER, SIGNAL_FIELDS};
 use crate::models::signal_classifier::signal::TradeSignal;
 
 /// The inclusive limits of one field, and the range that training saw of it.
@@ -143,5 +143,17 @@ impl TradeSignal {
         let limits = Limits::contract();
         let fit = values.iter().enumerate().all(|(index, value)| limits.check_value(index, *value).is_ok());
         fit.then(|| Self::from_features(values))
+    }
+}
+
+/// The answer of a model, if it is a probability.
+pub(crate) fn probability(answer: f64) -> Result<f64, Error> {
+    if (0.0..=1.0).contains(&answer) {
+        Ok(answer)
+    } else {
+        Err(Error::Run {
+            model: SIGNAL_CLASSIFIER.to_owned(),
+            reason: format!("it answered {answer}, which is no probability"),
+        })
     }
 }

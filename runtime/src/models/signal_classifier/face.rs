@@ -9,9 +9,9 @@ use crate::engine::loaded::Engine;
 use crate::error::Error;
 use crate::models::signal_classifier::answer::{TrainedOn, Warning, Warnings};
 use crate::models::signal_classifier::contract::{Limits, check_contract};
+use crate::models::signal_classifier::given::units::contradictions;
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_CLASSIFIER};
 use crate::models::signal_classifier::novelty::Novelty;
-use crate::models::signal_classifier::units::contradictions;
 use crate::service::face::Face;
 use crate::service::serving_slot::{ServingSlot, Why};
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::engine::choice::EngineKind;
 use crate::models::signal_classifier::answer::Classification;
-use crate::models::signal_classifier::answers::probability;
+use crate::models::signal_classifier::contract::probability;
 use crate::models::signal_classifier::face::SignalModel;
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_CLASSIFIER, SIGNAL_FIELDS};
 use crate::models::signal_classifier::signal::TradeSignal;

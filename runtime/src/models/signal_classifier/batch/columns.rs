@@ -1,7 +1,7 @@
 //! Where the fields of a signal stand in a header, however it spells them; whatever else stands there passes through.
 
+use crate::models::signal_classifier::given::raw_signal::missing;
 use crate::models::signal_classifier::keys::{N_FIELDS, SIGNAL_FIELDS};
-use crate::models::signal_classifier::raw_signal::missing;
 
 /// What an answer adds to a row.
 pub(crate) const ADDED: [&str; 5] = ["confidence", "recommendation", "source", "warnings", "trained_on"];

@@ -10,7 +10,7 @@ use crate::models::signal_classifier::batch::columns::check_other;
 use crate::models::signal_classifier::batch::columns::{ADDED, columns_of};
 use crate::models::signal_classifier::batch::summary::Summary;
 use crate::models::signal_classifier::contract::Limits;
-use crate::models::signal_classifier::raw_signal::{RawSignal, from_text_fields};
+use crate::models::signal_classifier::given::raw_signal::{RawSignal, from_text_fields};
 use crate::models::signal_classifier::signal::TradeSignal;
 use crate::service::ml_service::MlService;
 
