@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from export.sklearn.boosters.table import closeness, is_booster
+from export.sklearn.boosters.table import closeness
 from export.sklearn.columns.preprocess import input_width
 from export.sklearn.compile import is_bit_exact
-from export.sklearn.estimators.registry import innermost
 from export.sklearn.graded.measured import LARGEST_BOUND, MARGIN
 from export.sklearn.graded.sample_rows import closed_columns, starting_rows
 from train.core.errors import PipelineError
@@ -39,7 +38,7 @@ def tolerance_of(original: Original, graph: ForeignGraph | None = None) -> Toler
                 f"grade may be ({MARGIN * LARGEST_BOUND:g}); compile it again"
             )
         return Tolerance(grade.absolute, grade.relative)
-    if _plain_trees(original) or _exact_booster(original):
+    if _plain_trees(original) or _compiles_to_bits(original):
         return Tolerance()
     close = closeness(original.estimator)
     return Tolerance(absolute=close, relative=close)
@@ -71,10 +70,10 @@ def pair_probes(original: Original, base: Floats | None, *, seed: int = 0) -> Pr
     )
 
 
-def _exact_booster(original: Original) -> bool:
-    """Whether a booster's answers are its raw scores, or labels made of them: equal to the last bit."""
+def _compiles_to_bits(original: Original) -> bool:
+    """Whether our compiler promises its answers to the last bit: raw scores of boosters, ensembles of forests."""
     try:
-        return is_booster(innermost(original.estimator)) and is_bit_exact(original.estimator)
+        return is_bit_exact(original.estimator)
     except PipelineError:
         return False
 
