@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from export.errors import said
 from train.core.errors import PipelineError
 
 Array = npt.NDArray[Any]
@@ -33,9 +34,8 @@ def keras_answers(
     try:
         answers = model(structured, training=False) if after_each is None else _layer_by_layer(model, given, after_each)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise PipelineError(
-            f"{model.name}: Keras itself does not answer the seeded batch: {type(error).__name__}: {reason[:200]}"
+            f"{model.name}: Keras itself does not answer the seeded batch: {type(error).__name__}: {said(error)}"
         ) from error
     return {name: _whole(np.asarray(value)) for name, value in named_answers(model, answers).items()}
 

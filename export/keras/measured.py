@@ -13,12 +13,13 @@ import onnx
 
 from export.errors import NoExactForm
 from export.grade import Grade, stamped
-from export.keras.agreement import RELATIVE, UNIT, Disagreement, graph_answers
+from export.keras.agreement import ABSOLUTE, RELATIVE, UNIT, Disagreement, graph_answers
 from export.keras.answers import keras_answers
 from export.keras.compile import compile_keras, lowered
 from export.keras.inexact.half_precision import HALF, in_single_precision
 from export.keras.inexact.splice import stock_name
-from export.keras.seeded_batch import all_layers, families, has_softmax
+from export.keras.rules import NEXT
+from export.keras.seeded_batch import MISSING, all_layers, families, has_softmax
 from train.core.errors import PipelineError
 
 Array = npt.NDArray[Any]
@@ -30,6 +31,11 @@ ROWS = 500
 """Of each kind of rows: see `export.keras.seeded_batch.families`."""
 MARGIN, HALF_MARGIN = 2.0, 4.0
 """How many times the largest difference the tolerance is; what half precision rounds has a longer tail."""
+USUAL = "random, scale 1"
+SAYS_NOTHING = 1e-3
+"""Of the largest answer to such rows: an absolute tolerance beyond."""
+OVERFLOW = 1e30
+"""Answers beyond are next to the largest number of float32."""
 LARGEST_BOUND = {"float32": 1e-3, "float16": 0.1, "bfloat16": 0.3}
 """Of the size of the answers, by the coarsest type in the network; what is farther off is no rounding."""
 
@@ -65,8 +71,7 @@ def compile_network(
             raise
         graph, grade = compile_measured(model, reason, name=name, metadata=metadata, wide=wide_integers)
         return stamped(graph, grade), grade
-    near = measured_absolute(model, graph, missing=not has_softmax(model))
-    grade = Grade("exact", near, RELATIVE)
+    grade = Grade("exact", *nearness(model, graph))
     return stamped(graph, grade), grade
 
 
@@ -88,7 +93,7 @@ def compile_measured(
     except NoExactForm:
         raise
     except PipelineError as error:
-        raise PipelineError(f"{first}; {way} is no way: {error}") from error
+        raise PipelineError(f"{first}; {way} is no way: {error}; {NEXT}") from error
     if lowering.spliced and coarsest in HALF:
         way += f" and {stock_name()}"
     try:
@@ -96,6 +101,8 @@ def compile_measured(
     except Disagreement as error:
         if not lowering.guards:
             raise Disagreement(f"{first}; {way} is no way: {error}") from error
+    except PipelineError as error:
+        raise PipelineError(f"{first}; {way} is no way: {error}") from error
     _, graph = lowered(source, True, name=name, metadata=metadata, wide=wide, splice=True)
     try:
         return graph, _measured(model, graph, first, way, coarsest)
@@ -110,16 +117,17 @@ def _coarsest(model: Any) -> str:
 
 def _measured(model: Any, graph: onnx.ModelProto, reason: str, way: str, coarsest: str) -> Grade:
     """The grade of a graph that answers near enough on seeded rows of every kind."""
-    largest, rows = 0.0, 0
+    largest, rows, least = 0.0, 0, 0.0
     for kind, batch in families(model, seed=SEED, rows=ROWS, missing=True).items():
         apart, size = difference(model, graph, kind, batch)
         if not apart <= LARGEST_BOUND[coarsest] * max(size, 1e-30):
             raise Disagreement(f"{model.name}: {apart:.3g} away from answers of up to {size:.3g} (rows: {kind})")
-        largest = max(largest, apart)
+        largest, least = max(largest, apart), max(least, ABSOLUTE * min(1.0, size))
         rows += len(next(iter(batch.values())))
     margin = HALF_MARGIN if coarsest in HALF else MARGIN
     how = f"{margin:g} times the largest difference, {largest:.3g}, on {rows:,} seeded rows of every kind"
-    return Grade("measured", margin * largest, 0.0, way, (reason,), how, rows, SEED, largest)
+    how += "" if margin * largest >= least else "; at least four units of float32"
+    return Grade("measured", max(margin * largest, least), 0.0, way, (reason,), how, rows, SEED, largest)
 
 
 def difference(model: Any, graph: onnx.ModelProto, kind: str, batch: Mapping[str, Array]) -> tuple[float, float]:
@@ -153,22 +161,45 @@ def most_of(model: Any) -> float:
     return HALF_MARGIN * LARGEST_BOUND[_coarsest(model)]
 
 
-def measured_absolute(model: Any, graph: onnx.ModelProto, *, missing: bool) -> float:
-    """Twice the largest difference, or four times the largest beyond the relative tolerance, up to a power of two.
+def takes_missing(model: Any) -> bool:
+    """Whether answers to rows with NaN mean anything.
 
-    Measured on seeded rows of every kind but the extreme ones; at least four units of float32 of the largest answer
-    (of 1, where that is larger).
+    Not so behind a softmax, and not where a pooling makes the lowest number of float32 of NaN.
     """
-    worst, largest = 0.0, 0.0
-    for kind in families(model, seed=SEED, rows=NEAR_ROWS, missing=missing).values():
+    if has_softmax(model):
+        return False
+    kinds = families(model, seed=SEED, rows=NEAR_ROWS, missing=True)
+    answers = [value for kind in MISSING for value in keras_answers(model, kinds[kind]).values()]
+    return not any((np.nan_to_num(np.abs(value.astype(np.float64)), nan=0.0) > OVERFLOW).any() for value in answers)
+
+
+def nearness(model: Any, graph: onnx.ModelProto) -> tuple[float, float]:
+    """The absolute and the relative tolerance of an exact graph, measured on seeded rows of all kinds but extreme ones.
+
+    The absolute one is twice the largest difference, or four times the largest beyond the relative tolerance, up to a
+    power of two; at least four units of float32 of the largest answer (of 1, where that is larger). The relative one is
+    1e-6, and is doubled only where the answers of some rows are so large (exponentials) that an absolute tolerance for
+    them says nothing of the others. Answers next to overflow are left out: they depend on the order of sums.
+    """
+    off, size, usual = [np.zeros(1)], [np.zeros(1)], 0.0
+    for name, kind in families(model, seed=SEED, rows=NEAR_ROWS, missing=not has_softmax(model)).items():
         expected, found = keras_answers(model, kind), graph_answers(graph, kind)
         for key, values in expected.items():
             wanted = values.astype(np.float64)
-            finite = np.isfinite(wanted)
-            off = np.abs(found[key].astype(np.float64) - wanted)[finite]
-            beyond = off - RELATIVE * np.abs(wanted[finite])
-            worst = max(worst, 2.0 * float(off.max(initial=0.0)), TIMES * float(beyond.max(initial=0.0)))
-            largest = max(largest, float(np.abs(wanted[finite]).max(initial=0.0)))
-    least = TIMES * UNIT * min(1.0, largest)
-    bound = max(worst, least)
+            kept = np.nan_to_num(np.abs(wanted), nan=np.inf) < OVERFLOW
+            off.append(np.abs(found[key].astype(np.float64) - wanted)[kept])
+            size.append(np.abs(wanted[kept]))
+            usual = max(usual, float(size[-1].max(initial=0.0)) if name == USUAL else 0.0)
+    apart, sizes = np.concatenate(off), np.concatenate(size)
+    least = TIMES * UNIT * min(1.0, float(sizes.max()))
+    bounds = {RELATIVE: _absolute(apart, sizes, RELATIVE, 2.0 * float(apart.max()), least)}
+    if bounds[RELATIVE] > SAYS_NOTHING * max(usual, least):
+        wider = [RELATIVE * 2.0**step for step in range(1, 8)]
+        bounds |= {relative: _absolute(apart, sizes, relative, 0.0, least) for relative in wider}
+    relative = next((r for r, bound in bounds.items() if bound <= SAYS_NOTHING * max(usual, least)), RELATIVE)
+    return bounds[relative], relative
+
+
+def _absolute(apart: Array, sizes: Array, relative: float, start: float, least: float) -> float:
+    bound = max(start, TIMES * float(np.max(apart - relative * sizes)), least)
     return float(2.0 ** np.ceil(np.log2(bound))) if bound > 0 else 0.0

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from export.artifact.manifest import ParityEntry, TensorEntry, tensor_entry
 from export.artifact.version_folder import Draft
 from export.keras.answers import keras_answers
-from export.keras.measured import compile_network
-from export.keras.seeded_batch import families, has_softmax, words_of
+from export.keras.measured import compile_network, takes_missing
+from export.keras.seeded_batch import families, words_of
 from train.core.contract import Column, Dtype, Task, Tensor
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
@@ -36,9 +36,9 @@ def draft_of_network(model: Any, path: Path, *, name: str, rows: Array | None = 
     Raises:
         PipelineError: it has no exact form, or no form in an artifact; names what.
     """
-    inputs = [_input(model, value) for value in model.inputs]
     graph, grade = compile_network(model, name=name, exact=exact, wide_integers=True)
-    missing = not has_softmax(model)
+    missing = takes_missing(model)
+    inputs = [_input(model, value, missing=missing) for value in model.inputs]
     golden = _golden(model, rows, missing=missing)
     answers = keras_answers(model, golden)
     kept = _finite(answers)
@@ -61,7 +61,7 @@ def draft_of_network(model: Any, path: Path, *, name: str, rows: Array | None = 
         raise PipelineError(f"{path}: does not fit artifact format 2: {error.errors()[0]['msg']}") from error
 
 
-def _input(model: Any, value: Any) -> Tensor:
+def _input(model: Any, value: Any, *, missing: bool) -> Tensor:
     """The contract of an input: a table has columns, whole numbers have limits."""
     if value.dtype not in DTYPES:
         raise PipelineError(f"input {value.name!r} of {value.dtype}: an artifact has {', '.join(DTYPES)}")
@@ -74,7 +74,7 @@ def _input(model: Any, value: Any) -> Tensor:
     words = words_of(model, value)
     if len(value.shape) != 2 and words is None:
         return Tensor(value.name, axes, (), DTYPES[value.dtype])
-    limits: dict[str, Any] = {"missing": not has_softmax(model)} if words is None else {}
+    limits: dict[str, Any] = {"missing": missing} if words is None else {}
     if words is not None:
         limits = {"minimum": 0.0, "maximum": float(words - 1), "integer": True}
     names = [f"{value.name}_{i}" for i in range(value.shape[-1])] if len(value.shape) > 1 else [value.name]

@@ -177,6 +177,11 @@ def check_fields(operation: Any, rule: Rule) -> None:
     """Refuse a field of the config that the lowering does not look at and that is not the default."""
     defaults = {name: p.default for name, p in inspect.signature(type(operation).__init__).parameters.items()}
     for name, value in fields_of(operation).items():
+        if name == "stateful" and value:
+            raise PipelineError(
+                f"{title(operation)}: stateful=True: an answer would depend on the calls before; build the network "
+                "with stateful=False, or give the states as inputs (initial_state)"
+            )
         known = name in rule.fields or name in rule.inert or name in NOT_LOOKED_AT or name.endswith(ONLY_IN_TRAINING)
         known |= EVERYTHING in rule.inert
         if not known and not _is_default(value, defaults.get(name, UNNAMED)):

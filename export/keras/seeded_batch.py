@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 SCALES = (1e-3, 1.0, 30.0)
-LARGE = 1e3
+LARGE, TINY = 1e3, 1e-8
+"""Of kinds that every graph is compared on; below the smallest floor (epsilon) that a layer divides by."""
 EXTREME = 1e6
 """Every graph is compared up to here; beyond, products overflow in float32, and how depends on their order."""
 MISSING = ("a missing value", "missing values")
@@ -38,7 +39,7 @@ def families(
     """
     random = np.random.default_rng(seed)
     kinds = [f"random, scale {scale:g}" for scale in SCALES] + ["zeros", "extremes"]
-    kinds += ["large"] if extreme else []
+    kinds += ["large", "tiny"] if extreme else []
     kinds += MISSING if missing else ()
     kinds += [f"masked steps {mark:g}, {how}" for mark in _mask_values(model) for how in ("some", "late", "all")]
     numbers = sum(int(np.prod([size or STEPS for size in value.shape[1:]])) for value in model.inputs)
@@ -69,6 +70,8 @@ def _floats(shape: tuple[int, ...], kind: str, random: np.random.Generator, extr
         made *= float(kind.rsplit(" ", 1)[1])
     elif kind == "large":
         made *= LARGE
+    elif kind == "tiny":
+        made *= TINY
     elif kind == "zeros":
         made[:] = 0.0
     elif kind == "extremes" and extreme is None:

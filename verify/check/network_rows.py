@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from export.keras.seeded_batch import families, has_softmax
+from export.keras.measured import takes_missing
+from export.keras.seeded_batch import families
 from verify.runtimes.flat_rows import join_rows
 from verify.runtimes.original import Original
 
@@ -20,18 +21,16 @@ MOST_ROWS_AT_ONCE = 4000
 
 def network_families(original: Original, inputs: Shapes, *, seed: int) -> dict[str, Floats]:
     """Kind -> flat rows."""
-    made = families(original.network, seed=seed, rows=ROWS, missing=not has_softmax(original.network))
+    made = families(original.network, seed=seed, rows=ROWS, missing=takes_missing(original.network))
     return {kind: join_rows(tensors, inputs) for kind, tensors in made.items()}
 
 
 def network_random(original: Original, inputs: Shapes, rows: int, *, seed: int) -> Iterator[Floats]:
     """Flat rows of every kind in chunks, the same for the same seed."""
-    start, chunk = 0, 0
+    start, chunk, missing = 0, 0, takes_missing(original.network)
     while start < rows:
         chunk += 1
-        made = families(
-            original.network, seed=seed + 1000 * chunk, rows=ROWS, missing=not has_softmax(original.network)
-        )
+        made = families(original.network, seed=seed + 1000 * chunk, rows=ROWS, missing=missing)
         every = np.concatenate([join_rows(tensors, inputs) for tensors in made.values()])
         every = every[: min(rows - start, MOST_ROWS_AT_ONCE)]
         start += len(every)

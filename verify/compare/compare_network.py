@@ -53,7 +53,7 @@ def run_compare_network(options: argparse.Namespace) -> int:
     kinds = families(network, seed=options.seed, rows=10, extreme=extreme)
     rows = max(1, min(MOST_ROWS, options.rows // len(kinds)))
     out, problem = console(), ""
-    if grade.kind == "measured":
+    if grade.absolute or grade.kind == "measured":
         out.print(f"{options.onnx}: grade {grade.says}", markup=False)
     table = Table(title=f"{options.onnx} against {options.original}: Keras, float32", title_justify="left")
     for heading in ("rows from", "rows", "agree"):

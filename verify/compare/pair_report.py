@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from train.core.files import json_bytes
 from verify.compare.compare_model import FamilyResult, PairResult
 from verify.comparison.parity import NOT_A_NUMBER_APART
+from verify.proof.split_evidence import Count
 
 Verdict = Literal["in parity", "not in parity", "not finished"]
 
@@ -44,11 +45,12 @@ class CauseRow(_Strict):
 
 
 class Counted(_Strict):
-    """Splits, or routes of missing values: how many, told apart by a row, undecided."""
+    """Splits, or routes of missing values: how many, told apart by a row, undecided; of those never looked at."""
 
     all: int
     told_apart: int
     undecided: int
+    not_looked_at: int
 
 
 class Comparison(_Strict):
@@ -88,10 +90,19 @@ def pair_json(found: PairResult, *, original: str, graph: str, seed: int) -> byt
         total=Rows(**_rows(total)),
         families=[Family(rows_from=name, **_rows(family)) for name, family in found.families.items()],
         causes=[CauseRow(cause=cause.name, rows=cause.rows, first=cause.evidence) for cause in found.causes],
-        splits=Counted(all=splits.all, told_apart=splits.told_apart, undecided=splits.undecided),
-        nan_routes=Counted(all=routes.all, told_apart=routes.told_apart, undecided=routes.undecided),
+        splits=_counted(splits),
+        nan_routes=_counted(routes),
     )
     return json_bytes(report.model_dump(mode="json"))
+
+
+def _counted(count: Count) -> Counted:
+    return Counted(
+        all=count.all,
+        told_apart=count.told_apart,
+        undecided=count.undecided,
+        not_looked_at=count.not_looked_at,
+    )
 
 
 def verdict_word(found: PairResult) -> Verdict:

@@ -18,7 +18,7 @@ from verify.proof.trees import Bools, Floats, Group, Indices, Visits
 ATTEMPTS = 12
 EDGES_ALONE = 3
 MOST_SPLITS = 40_000
-"""Of one group: of more, as many are drawn and looked into, and the others stay undecided."""
+"""Of one group: of more, as many are drawn by the seed and looked into; `Count` says how many are not."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ def witness_rows(
     marks = marks_of(group.transform, start[:1], influence, patterns) if takes_missing else ()
     standing = Standing(number, with_fills(group, influence, fills), judge or _by_tree_alone, computed)
     takes_missing &= told
-    looked_at = np.ones(len(standing.splits), dtype=bool)
+    looked_at = standing.looked_at
     if len(looked_at) > MOST_SPLITS:
         looked_at[:] = False
-        looked_at[random.choice(len(looked_at), MOST_SPLITS, replace=False)] = True
+        looked_at[np.random.default_rng((seed, number)).choice(len(looked_at), MOST_SPLITS, replace=False)] = True
     found, missing = _visit(group, start, influence, standing, random, looked_at, takes_missing=takes_missing)
     if not told:
         return Witnesses(np.concatenate(found), found[0], standing)

@@ -25,11 +25,15 @@ Judge = Callable[[Floats, Turn], Bools]
 
 @dataclass(frozen=True)
 class Count:
-    """How many splits (or routes) there are, are told apart, cannot change any answer, could not be decided."""
+    """How many splits (or routes) there are, are told apart, cannot change any answer, could not be decided.
+
+    Of very many splits only a sample is looked into; the others are `not_looked_at`, and undecided too.
+    """
 
     all: int = 0
     told_apart: int = 0
     cannot_change: int = 0
+    not_looked_at: int = 0
 
     @property
     def undecided(self) -> int:
@@ -37,10 +41,17 @@ class Count:
         return self.all - self.told_apart - self.cannot_change
 
     def __add__(self, other: "Count") -> "Count":
-        return Count(self.all + other.all, self.told_apart + other.told_apart, self.cannot_change + other.cannot_change)
+        return Count(
+            self.all + other.all,
+            self.told_apart + other.told_apart,
+            self.cannot_change + other.cannot_change,
+            self.not_looked_at + other.not_looked_at,
+        )
 
     def __str__(self) -> str:
-        rest = f", {self.undecided:,} undecided" if self.undecided else ""
+        tried = self.undecided - self.not_looked_at
+        rest = f", {tried:,} undecided" if tried else ""
+        rest += f", {self.not_looked_at:,} not looked at" if self.not_looked_at else ""
         return f"{self.told_apart:,} of {self.all:,} ({self.cannot_change:,} cannot change any answer{rest})"
 
 
@@ -75,6 +86,7 @@ class SplitProof:
             f"splits visited on both sides: {self.visited:,} of {self.splits:,} ({share})",
             f"splits told apart: {self.thresholds}",
             f"NaN routes told apart: {self.routes}",
+            *([_sampled(self.thresholds)] if self.thresholds.not_looked_at else []),
         ]
 
 
@@ -90,6 +102,7 @@ class Standing:
         nodes: of the group.
         told: bool [where, split, output], `where` one of `LEFT`, `RIGHT`, `MISSING`.
         idle: bool [where, split, output]: no row can change an answer there.
+        looked_at: bool [split]; the others are left out of the search.
     """
 
     number: int
@@ -99,6 +112,7 @@ class Standing:
     nodes: Nodes = field(init=False)
     told: npt.NDArray[np.bool_] = field(init=False)
     idle: npt.NDArray[np.bool_] = field(init=False)
+    looked_at: Bools = field(init=False)
 
     def __post_init__(self) -> None:
         self.nodes = nodes_of(self.group)
@@ -106,6 +120,7 @@ class Standing:
         shape = (3, len(self.splits), len(self.group.outputs))
         self.edge = last_to_the_left(self.nodes.threshold[self.splits], single=self.group.single)
         self.told, self.idle = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+        self.looked_at = np.ones(len(self.splits), dtype=bool)
 
     def offer(self, rows: Floats, split: Indices, where: int) -> Bools:
         """Rows that may tell their splits apart, float64 [row, column]; gives those that do, where none did before.
@@ -152,17 +167,25 @@ class Standing:
     @property
     def thresholds(self) -> Count:
         """Splits by what is known of their thresholds."""
-        return _count(self.told[:MISSING], self.idle[:MISSING])
+        return _count(self.told[:MISSING], self.idle[:MISSING], self.looked_at)
 
     @property
     def routes(self) -> Count:
         """Splits by what is known of their routes of missing values."""
-        return _count(self.told[MISSING:], self.idle[MISSING:])
+        return _count(self.told[MISSING:], self.idle[MISSING:], self.looked_at)
 
 
-def _count(told: Bools, idle: Bools) -> Count:
+def _count(told: Bools, idle: Bools, looked_at: Bools) -> Count:
     known, some = (told | idle).all(axis=(0, 2)), told.any(axis=(0, 2))
-    return Count(told.shape[1], int((known & some).sum()), int((known & ~some).sum()))
+    left_out = int((~known & ~looked_at).sum())
+    return Count(told.shape[1], int((known & some).sum()), int((known & ~some).sum()), left_out)
+
+
+def _sampled(splits: Count) -> str:
+    return (
+        f"of so many splits a sample was looked into, drawn by the seed: {splits.all - splits.not_looked_at:,} of "
+        f"{splits.all:,}; another --seed draws others"
+    )
 
 
 def last_to_the_left(threshold: Floats, *, single: bool) -> Floats:

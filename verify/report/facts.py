@@ -60,12 +60,16 @@ class FamilyRow(_Strict):
 
 
 class Counts(_Strict):
-    """Splits, or routes of missing values: how many, told apart by a row, without effect on any answer, undecided."""
+    """Splits, or routes of missing values: how many, told apart by a row, without effect on any answer, undecided.
+
+    `not_looked_at`: of the undecided, those that a sample of very many left out.
+    """
 
     all: int
     told_apart: int
     cannot_change_any_answer: int
     undecided: int
+    not_looked_at: int
 
 
 class ModelReport(_Strict):
@@ -193,4 +197,5 @@ def _counts(count: Count) -> Counts:
         told_apart=count.told_apart,
         cannot_change_any_answer=count.cannot_change,
         undecided=count.undecided,
+        not_looked_at=count.not_looked_at,
     )

@@ -75,8 +75,10 @@ def print_unproven(out: Console, proof: SplitProof) -> None:
     if routes.undecided:
         parts.append(f"{routes.undecided:,} of {routes.all:,} NaN routes")
     if parts:
+        left_out = splits.not_looked_at or routes.not_looked_at
+        said = "are not decided, most of them not looked at" if left_out else "could not be decided"
         changed = "a threshold moved" if splits.undecided else "a route turned"
-        out.print(f"not proven: {' and '.join(parts)} could not be decided; {changed} there could pass unseen")
+        out.print(f"not proven: {' and '.join(parts)} {said}; {changed} there could pass unseen")
 
 
 def figures(result: ParityResult) -> tuple[str, str, str, str, str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import onnx
 
+from export.errors import said
 from export.keras.rules import is_tensor, title
 from train.core.errors import PipelineError
 
@@ -100,5 +101,4 @@ def _converted(operation: Any, args: Any, kwargs: Any) -> onnx.ModelProto:
             raise ValueError(f"it leaves TensorFlow's {', '.join(left)}")
         return version_converter.convert_version(made, OPSET)
     except Exception as error:  # a stock converter fails in any way it likes
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise PipelineError(f"{title(operation)}: tf2onnx fails: {reason}") from error
+        raise PipelineError(f"{title(operation)}: tf2onnx fails: {said(error)}") from error

@@ -38,6 +38,12 @@ def activate(to: Lowering, operation: Any, function: Any, name: str, dtype: str)
     if isinstance(function, keras.layers.Layer):
         from export.keras.rules import checked_arguments, rule_of
 
+        if not function.built:
+            raise refuse(
+                operation,
+                f"the layer {type(function).__name__} as an activation has weights that Keras does not load from a "
+                "file: put it behind this layer, as a layer of its own",
+            )
         rule = rule_of(function)
         taken = checked_arguments(function, rule, (None,), {})
         return str(rule.lower(to, function, None, **{**dict.fromkeys(taken), **{next(iter(taken)): name}}))

@@ -239,12 +239,12 @@ def rms_normalization(to: Lowering, op: Any, result: Any, x: str = "", inputs: s
 
 @layer("UnitNormalization", fields="axis")
 def unit_normalization(to: Lowering, op: Any, result: Any, inputs: str) -> str:
-    """x / sqrt(max(sum of squares, 1e-12))."""
+    """x / max(sqrt(sum of squares), 1e-12)."""
     axes = [op.axis] if isinstance(op.axis, int) else list(op.axis)
     _not_the_batch(op, axes, len(to.builder.shapes[inputs]))
     squares = to.node("ReduceSum", to.node("Mul", inputs, inputs), to.ints(*axes), keepdims=1)
     low = to.builder.constant(1e-12, op.compute_dtype)
-    return to.node("Mul", inputs, to.node("Reciprocal", to.node("Sqrt", to.node("Max", squares, low))))
+    return to.node("Mul", inputs, to.node("Reciprocal", to.node("Max", to.node("Sqrt", squares), low)))
 
 
 def _not_the_batch(op: Any, axes: list[int], rank: int) -> None:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from export.keras.lowering import Lowering
 from export.keras.rules import layer, refuse
 
@@ -102,5 +100,7 @@ def dot(to: Lowering, op: Any, result: Any, inputs: list[str]) -> str:
 
 def _unit(to: Lowering, name: str, axis: int, kind: str) -> str:
     squares = to.node("ReduceSum", to.node("Mul", name, name), to.ints(axis), keepdims=1)
-    low = to.builder.constant(np.asarray(1e-12), kind)
-    return to.node("Mul", name, to.node("Reciprocal", to.node("Sqrt", to.node("Max", squares, low))))
+    import keras
+
+    low = to.builder.constant(keras.config.epsilon(), kind)
+    return to.node("Mul", name, to.node("Reciprocal", to.node("Max", to.node("Sqrt", squares), low)))
