@@ -1,4 +1,4 @@
-"""Greeks that contradict each other, and the unit that explains it; `runtime/src/models/signal_classifier/given/units.rs`.
+"""Greeks that contradict each other, and the unit behind it; `runtime/src/models/signal_classifier/given/units.rs`.
 
 Under Black-Scholes-Merton the fields of a signal tell more than they say. With d1 from delta, phi its density and
 T the years to expiry: implied volatility = phi^2 / (gamma vega), where T, spot and strike cancel; spot = vega / (phi
