@@ -153,8 +153,13 @@ class Model(ABC):
         """Random inputs in chunks, the same for the same seed; asked for only where `probes` gives some."""
         raise NotImplementedError
 
-    def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
+    def read_input(self, text: str, settings: Mapping[str, Any], *, calendar: str = WEEKDAYS) -> Tensors:
         """One input as a person gives it to `verify explain`, as tensors with a batch of one.
+
+        Args:
+            text: the input, or the name of its file.
+            settings: those of the artifact.
+            calendar: which days of a file are trading days, by name.
 
         Raises:
             PipelineError: it is none; names the field or the file.

@@ -115,6 +115,7 @@ def explain_parser() -> argparse.ArgumentParser:
     command = _sub("explain", "One input: the original's answer, ONNX in Python, ONNX in Rust, and where they part.")
     command.add_argument("model", choices=[*models()])
     command.add_argument("input", metavar="INPUT", help="one input, as the model takes it: JSON, or a file")
+    command.add_argument("--calendar", type=calendar_name, help=f"trading days: {CALENDARS} (default: the config's)")
     command.add_argument("--picture", type=Path, metavar="FILE", help="what moved the answer, as .png or .svg")
     command.add_argument("--runtime", default=RUNTIMES, metavar="LIST", help=f"default: {RUNTIMES}")
     command.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")

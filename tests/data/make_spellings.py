@@ -228,6 +228,36 @@ def with_three_expiries(year: float) -> list[Record]:
     return [row | {"ImpliedVol": f"{float(row['ImpliedVol']) + at / 10_000:.4f}"} for at, row in enumerate(rows)]
 
 
+def with_expiries(count: int = 7, *, unit: Callable[[float, int], float] = lambda years, _: years) -> list[Record]:
+    """Weekdays of four listed expiries, a spot that moves by 2 % a day, and times as `unit` writes them."""
+    rows, day = [], dt.date(2024, 3, 4)
+    for number in range(count):
+        spot = 1000 * (1.01 if number % 2 else 0.99)
+        for expiry in (25, 60, 120, 300):
+            years = (expiry - (day - dt.date(2024, 3, 4)).days) / 365
+            for strike in (900, 950, 1000, 1050, 1100):
+                iv = 0.29 + 0.002 * number - 0.1 * (strike / spot - 1) + 0.01 * years
+                cells = (
+                    str(day),
+                    "ABC",
+                    f"{strike}",
+                    f"{unit(years, number):.6f}",
+                    f"{iv:.6f}",
+                    f"{strike / spot:.6f}",
+                )
+                row = dict(zip(ENGINE, (*cells, "Put" if strike < spot else "Call", "1200"), strict=True))
+                rows.append(row)
+        day += dt.timedelta(days=3 if day.weekday() == 4 else 1)
+    return rows
+
+
+def with_terms(power: float) -> list[Record]:
+    """Volatilities times a power of the time to expiry, which runs from a month to a year."""
+    rows = [row | {"TimeToExpiry": f"{years}"} for row in base()[::2] for years in (0.08, 0.25, 0.5, 1.0)]
+    make = lambda row: float(row["ImpliedVol"]) * float(row["TimeToExpiry"]) ** power  # noqa: E731
+    return [row | {"ImpliedVol": f"{make(row):.6f}"} for row in rows]
+
+
 def spelled() -> Iterator[tuple[str, bytes]]:
     """Files that say what the base says."""
     yield "base.csv", table(base())
@@ -321,6 +351,9 @@ def odd() -> Iterator[tuple[str, bytes]]:
         "some_expiries_off.csv",
         table([row | ({"TimeToExpiry": "0.5"} if at == 3 else {}) for at, row in enumerate(with_expiry())]),
     )
+    yield "time_tenfold.csv", table(changed(put("TimeToExpiry", lambda t: f"{t * 10:g}")))
+    yield "iv_beside_others.csv", table([row | {"bid_iv": "0.2", "AskIV": "0.3", "iv_rank": "44"} for row in base()])
+    yield "iv_over_root_of_time.csv", table(with_terms(-0.5))
     yield "iv_variance.csv", table(changed(put("ImpliedVol", lambda v: f"{v * v:.6f}")))
     yield (
         "last_day_two_snapshots.csv",
@@ -364,6 +397,7 @@ def odd() -> Iterator[tuple[str, bytes]]:
             + [row for row in many if row["Date"] == LAST and row["Strike"] == "1000.0"][:1]
         ),
     )
+    yield "listed_expiries.csv", table(with_expiries(20))
     yield "vix_history.csv", b"date,close\n2024-03-11,15\n2024-03-12,.\n2024-03-13,\n2024-03-14,16\n"
     yield "federal.csv", b"observation_date,VIXCLS\n2024-03-11,15\n2024-03-12,.\n2024-03-14,16\n"
 
@@ -381,6 +415,35 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
             [row | {"TimeToExpiry": f"{float(row['TimeToExpiry']) + at * 1e-7:.7f}"} for at, row in enumerate(base())]
         ),
     )
+    yield "refused_total_volatility.csv", table(with_terms(0.5))
+    yield (
+        "refused_total_volatility_of_two.csv",
+        table(
+            [
+                row | {"ImpliedVol": f"{float(row['ImpliedVol']) * float(row['TimeToExpiry']) ** 0.5:.6f}"}
+                for row in base()
+            ]
+        ),
+    )
+    yield (
+        "refused_total_variance.csv",
+        table([row | {"ImpliedVol": f"{4 * float(row['ImpliedVol']) ** 2:.6f}"} for row in with_terms(0.5)]),
+    )
+    changes = lambda years, number: years * (365 / 252 if number >= 4 else 1)  # noqa: E731
+    yield "refused_time_from_some_day.csv", table(with_expiries(unit=changes))
+    fixed = changed(lambda row: row.update(TimeToExpiry=f"{float(row['TimeToExpiry']) * 365 / 252:.4f}"), only=on(LAST))
+    yield "refused_fixed_time_from_some_day.csv", table(fixed)
+    yield "refused_time_tenfold.csv", table(with_expiries(unit=lambda years, _: years * 10))
+    yield "refused_time_by_252.csv", table(with_expiries(unit=lambda years, _: years * 365 / 252))
+    yield "refused_time_by_4.csv", table(with_expiries(unit=lambda years, _: years / 4))
+    squares = [row | {"ImpliedVol": f"{float(row['ImpliedVol']) ** 2:.6f}"} for row in with_expiries(20)]
+    yield "refused_variance_against_spot.csv", table(squares)
+    both = [{**row, "bid_iv": row["ImpliedVol"], "ask_iv": row["ImpliedVol"]} for row in base()]
+    only = [{name: row[name] for name in row if name != "ImpliedVol"} for row in both]
+    yield "refused_bid_and_ask_iv.csv", table(only, names=tuple(only[0])[:8])
+    sides = [{name.replace("bid", "call").replace("ask", "put"): row[name] for name in row} for row in only]
+    yield "refused_call_and_put_iv.csv", table(sides, names=tuple(sides[0])[:8])
+    yield "refused_iv_beside_mid_iv.csv", table([row | {"mid_iv": "0.2"} for row in base()])
     yield "refused_iv_percent.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 100:.2f}")))
     yield "refused_iv_basis_points.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 10_000:.1f}")))
     yield "refused_iv_low_percent.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 12:.2f}")))

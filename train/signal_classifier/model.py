@@ -16,6 +16,7 @@ from train.core.records.live_log import LiveLog
 from train.core.records.live_window import Indicator, LiveWindow
 from train.core.records.record import TrainingRecord
 from train.core.records.window import Window
+from train.core.tables.calendar import WEEKDAYS
 from train.model import FittedModel, Floats, Model, Tensors, TrainingRequest
 from train.signal_classifier.contract import (
     BRIER,
@@ -146,9 +147,9 @@ class SignalClassifier(Model):
         says = "a history of trades." if real else "a simulated market: it has never seen a real trade."
         return ["## Trained on", "", f"`trained_on: {settings['trained_on']}`: {says}", *beaten, ""]
 
-    def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
+    def read_input(self, text: str, settings: Mapping[str, Any], *, calendar: str = WEEKDAYS) -> Tensors:
         """A signal as JSON, or a file that holds one."""
-        del settings
+        del settings, calendar
         if not text.lstrip().startswith("{"):
             signal = read_json(Path(text))
         else:

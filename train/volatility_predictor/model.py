@@ -127,11 +127,11 @@ class VolatilityPredictor(Model):
             for column, horizon in enumerate(HORIZONS)
         ]
 
-    def read_input(self, text: str, settings: Mapping[str, Any]) -> Tensors:
+    def read_input(self, text: str, settings: Mapping[str, Any], *, calendar: str = WEEKDAYS) -> Tensors:
         """The newest window of a surface file with dates; days before its first are NaN."""
         from train.volatility_predictor.surfaces.surface_days import read_days
 
-        history = read_days(Path(text))
+        history = read_days(Path(text), calendar=calendar_of(calendar))
         days, least = int(settings["window_days"]), int(settings["minimum_days"])
         if len(history.features) < least:
             raise PipelineError(f"{text}: {len(history.features)} usable days, a forecast needs {least}")

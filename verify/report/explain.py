@@ -7,9 +7,11 @@ import numpy.typing as npt
 import onnx
 
 from export.artifact.manifest import GRAPH_FILE, read_manifest
+from train.config import default_config
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.files import read_bytes
+from train.core.tables.calendar import WEEKDAYS
 from train.registry import model_named
 from verify.check.golden import confirm_original, golden_rows
 from verify.check.promote import version_to_check
@@ -34,7 +36,8 @@ def run_explain(options: argparse.Namespace) -> int:
     manifest = read_manifest(folder)
     model = model_named(options.model)
     inputs = [(tensor.name, tensor_shape(tensor)) for tensor in manifest.inputs]
-    row = join_rows(model.read_input(options.input, manifest.settings), inputs)
+    calendar = options.calendar or default_config().runtime.calendar or WEEKDAYS
+    row = join_rows(model.read_input(options.input, manifest.settings, calendar=calendar), inputs)
     original = load_original(manifest, options.source / options.model)
     names, needed = asked_runtimes(options.runtime), required_runtimes(options.runtime)
     opened, missing = open_runtimes(names, folder, manifest, required=needed)

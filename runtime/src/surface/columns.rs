@@ -20,6 +20,10 @@ const INDEX_NAMES: [&str; 5] = ["date", "close", "open", "high", "low"];
 /// Names that tell neither expiry nor symbol nor type.
 const HARMLESS: &str = "index id level0 openinterest oi delta gamma vega theta rho last lastprice lastsale exchange currency \
                         note notes comment change changepct bidsize asksize source quality count vol open high low close";
+/// Parts of the names of what is said about a volatility, and is none.
+const OF_IV: [&str; 8] = ["rank", "percentile", "change", "chg", "date", "time", "error", "source"];
+/// What stands before or after `iv` in the name of one that is not the quote's own.
+const IV_SIDES: [&str; 10] = ["bid", "ask", "call", "put", "model", "mark", "last", "smooth", "fit", "trade"];
 /// The later of two names of one meaning wins.
 const EXACT: [(&str, Meaning); 9] = [
     ("date", Meaning::Date),
@@ -167,6 +171,8 @@ pub(crate) struct Shape {
     pub(super) moneyness_unit: Unit,
     /// A column of the old script's shape that may tell expiry, symbol or type: its name is not known.
     pub(super) unknown: Option<usize>,
+    /// Columns of other implied volatilities (the bid's, the call's, a model's), which are not read.
+    pub(super) also: Vec<String>,
 }
 
 impl Shape {
@@ -204,6 +210,13 @@ pub(crate) fn read_header(path: &Path, header: &StringRecord) -> Result<Shape, E
     if has(Meaning::Iv) && has(Meaning::Strike) && (has(Meaning::Moneyness) || has(Meaning::Spot)) {
         return surface(names, &places, &units).map_err(refuse);
     }
+    let others = names.iter().find(|name| is_other_iv(name));
+    if let (false, true, Some(other)) = (has(Meaning::Iv), has(Meaning::Strike), others) {
+        return Err(refuse(format!(
+            "row 1: column '{other}' is one of several implied volatilities, and none is the quote's own; call the one to \
+             read implied_vol (of bid and ask: their middle; calls and puts: a row each)"
+        )));
+    }
     if let Some((date, level)) = index(&names) {
         return Ok(Shape { kind_of_file: Kind::Index, names, date: Some(date), iv: Some(level), ..Shape::default() });
     }
@@ -230,7 +243,7 @@ fn places(names: &[String]) -> Result<(Places, Units), String> {
             // Two prices may differ, and neither is read.
             let first = !places.contains_key(&meaning);
             places.insert(meaning, if first { at } else { usize::MAX });
-        } else if exact.contains(&meaning) {
+        } else if exact.contains(&meaning) && meaning != Meaning::Iv {
             match unit {
                 Unit::Expiry => places.entry(Meaning::Expiry).or_insert(at),
                 Unit::Days => places.entry(Meaning::Days).or_insert(at),
@@ -316,6 +329,7 @@ fn surface(names: Vec<String>, places: &Places, units: &Units) -> Result<Shape, 
         iv_unit: unit(Meaning::Iv),
         moneyness_unit: unit(Meaning::Moneyness),
         unknown: names.iter().position(|name| may_part(name)).filter(|_| at(Meaning::Tenor).is_none()),
+        also: names.iter().filter(|name| is_other_iv(name)).cloned().collect(),
         names,
     })
 }
@@ -324,7 +338,20 @@ fn surface(names: Vec<String>, places: &Places, units: &Units) -> Result<Shape, 
 fn may_part(name: &str) -> bool {
     let letters = letters(name);
     let harmless = HARMLESS.split(' ').any(|known| known == letters) || letters.starts_with("unnamed");
-    !letters.is_empty() && !harmless && meaning_of(&letters).is_none()
+    !letters.is_empty() && !harmless && meaning_of(&letters).is_none() && !is_other_iv(name)
+}
+
+/// Whether a column holds an implied volatility by a name that is not the quote's own: `bid_iv`, `iv_call`.
+fn is_other_iv(name: &str) -> bool {
+    let letters = letters(name);
+    if meaning_of(&letters).is_some() || OF_IV.iter().any(|word| letters.contains(word)) {
+        return false;
+    }
+    let part = |part: &str| part == "iv" || part == "ivol";
+    let side = letters.strip_suffix("iv").or_else(|| letters.strip_prefix("iv"));
+    name.split(|c: char| !c.is_ascii_alphanumeric()).any(part)
+        || letters.contains("impliedvol")
+        || side.is_some_and(|side| IV_SIDES.contains(&side))
 }
 
 /// Date and level of an index history, which has nothing else but open, high and low.

@@ -7,8 +7,8 @@ use std::cmp::Ordering;
 
 use crate::surface::day::N_DAILY;
 
-const IV_LOW: f64 = 0.01;
-const IV_HIGH: f64 = 5.0;
+pub(super) const IV_LOW: f64 = 0.01;
+pub(super) const IV_HIGH: f64 = 5.0;
 const SHORTEST: f64 = 0.0027;
 const EDGES: [f64; 6] = [0.875, 0.925, 0.975, 1.025, 1.075, 1.125];
 /// Strike over spot at the nodes of the grid.

@@ -255,7 +255,7 @@ impl Days<'_> {
 
     /// The day's features, or why it is left out.
     fn surface_day(&mut self, date: Option<Date>, rows: &mut [Row]) -> Result<Result<[f64; N_DAILY], String>, Error> {
-        self.judgement.as_ratios(rows);
+        self.judgement.as_ratios(date, rows);
         self.check_moneyness(rows)?;
         let mut quotes: Vec<Quote> = rows.iter().map(|row| row.quote).collect();
         quotes.sort_by(Quote::order);

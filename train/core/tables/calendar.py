@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from train.core.errors import PipelineError
+from train.core.files import read_json
 
 FIRST_DAY = dt.date(1970, 1, 1)
 """No date lies before it: what does is a mistake of the clock or of the format."""
 WEEKDAYS, EVERY_DAY = "weekdays", "24/7"
 WEEKEND = "a Saturday or Sunday"
 CALENDARS = "weekdays, 24/7 or the code (MIC) of an exchange, as XNYS"
+_CONFIG = Path("config/ml_config.json")
 _TABLE = Path(__file__).with_name("exchange_days.txt")
 
 
@@ -81,6 +83,27 @@ def calendar_of(name: str) -> Calendar:
             f"calendar: must be {WEEKDAYS}, {EVERY_DAY} or an exchange ({', '.join(_exchanges())}), found '{name}'"
         )
     return found
+
+
+def configured_calendar(asked: str | None = None) -> Calendar:
+    """The calendar asked for, else `runtime.calendar` of the config of the working directory, else weekdays.
+
+    Every command that reads files with days goes by it, as `dollarbill-ml` does.
+
+    Raises:
+        PipelineError: there is none of that name, or the config is no JSON object.
+    """
+    if asked is not None or not _CONFIG.is_file():
+        return BY_WEEKDAYS if asked is None else calendar_of(asked)
+    fields = read_json(_CONFIG)
+    runtime = fields.get("runtime") if isinstance(fields, dict) else None
+    name = runtime.get("calendar") if isinstance(runtime, dict) else None
+    if name is not None and not isinstance(name, str):
+        raise PipelineError(f"{_CONFIG}: field 'runtime.calendar': must be {CALENDARS}, found {name!r}")
+    try:
+        return BY_WEEKDAYS if name is None else calendar_of(name)
+    except PipelineError as error:
+        raise PipelineError(f"{_CONFIG}: field 'runtime.calendar': {error}") from error
 
 
 def calendar_name(text: str) -> str:

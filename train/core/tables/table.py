@@ -99,6 +99,9 @@ class Table:
                 raise PipelineError(f"{self.path}: not a CSV file: it is not UTF-8 text") from error
 
     def _check(self, line: str, total: int) -> None:
+        # Python strips these as if they were blanks.
+        if any(mark in line for mark in "\x1c\x1d\x1e\x1f"):
+            raise PipelineError(f"{self.path}: not a CSV file: it holds control characters")
         if "\0" in line:
             raise PipelineError(f"{self.path}: not a CSV file: it holds NUL bytes")
         if len(line) >= LONGEST_LINE:

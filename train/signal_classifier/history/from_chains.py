@@ -15,6 +15,7 @@ from train.core.chains.documents import NOT_A_CHAIN
 from train.core.chains.quotes import day_in_name
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors, write_in_parts
+from train.core.tables.calendar import CALENDARS, Calendar, calendar_name, configured_calendar
 from train.signal_classifier.history.chain_trades import LAST_DAY, Terms, signals_of, trades_of
 from train.signal_classifier.history.model_surface import ModelSurface, surface_of
 
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--cost", type=float, default=1.0, help="paid at entry, in half spreads (default: 1)")
     command.add_argument("--multiplier", type=float, default=100.0, help="units a contract (default: 100)")
     command.add_argument("--rate", type=float, default=0.0, help="a year, where a chain tells no discount (default: 0)")
+    command.add_argument("--calendar", type=calendar_name, help=f"trading days: {CALENDARS} (default: the config's)")
     command.add_argument("--accept", action="store_true", help="use what is drastic and say so")
     return command
 
@@ -61,10 +63,11 @@ def main(arguments: Sequence[str]) -> int:
         raise PipelineError("--cost must not be negative, --multiplier greater than zero, --rate a decimal below 1")
     terms = Terms(options.cost, options.multiplier, options.model_iv is not None)
     paths = list(_files(options.chains))
+    calendar = configured_calendar(options.calendar)
     with write_in_parts(options.out) as stream:
         making = _Making(terms, stream)
         for number, path in enumerate(paths, start=1):
-            chain = _chain(path, options, alone=len(paths) == 1)
+            chain = _chain(path, options, calendar, alone=len(paths) == 1)
             if chain is None:
                 continue
             days = making.add(chain)
@@ -79,11 +82,16 @@ def main(arguments: Sequence[str]) -> int:
     return cli.EXIT_GOOD
 
 
-def _chain(path: Path, options: argparse.Namespace, *, alone: bool) -> Chain | None:
+def _chain(path: Path, options: argparse.Namespace, calendar: Calendar, *, alone: bool) -> Chain | None:
     """The chain in a file; None where a folder's file is another kind of file, which is said."""
     try:
         return read_chain(
-            path, symbol=options.symbol, rate=options.rate, accept=options.accept, model_iv=options.model_iv
+            path,
+            symbol=options.symbol,
+            rate=options.rate,
+            accept=options.accept,
+            model_iv=options.model_iv,
+            calendar=calendar,
         )
     except PipelineError as error:
         if alone or NOT_A_CHAIN not in str(error):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from train.core import cli
 from train.core.files import explain_os_errors
-from train.core.tables.calendar import CALENDARS, WEEKDAYS, calendar_of
+from train.core.tables.calendar import CALENDARS, calendar_name, configured_calendar
 from train.volatility_predictor.store.history import DEFAULT_STORE, HistoryStore
 from train.volatility_predictor.store.observe import Reading
 from train.volatility_predictor.surfaces.file_name import day_argument
@@ -29,13 +29,13 @@ def main(arguments: Sequence[str]) -> int:
     command.add_argument("--symbol", help="the one to keep of a file that holds several")
     command.add_argument("--accept", action="store_true", help="keep what is not plausible and say so")
     command.add_argument("--no-replace", action="store_true", help="refuse to replace a day by other values")
-    command.add_argument("--calendar", default=WEEKDAYS, help=f"trading days: {CALENDARS}; default: {WEEKDAYS}")
+    command.add_argument("--calendar", type=calendar_name, help=f"trading days: {CALENDARS} (default: the config's)")
     options = command.parse_args(arguments)
     date = None if options.date is None else day_argument(options.date)
     with explain_os_errors(options.store.parent, "write"):
         options.store.parent.mkdir(parents=True, exist_ok=True)
     with HistoryStore(options.store) as store:
-        reading = Reading(options.symbol, options.accept, calendar_of(options.calendar))
+        reading = Reading(options.symbol, options.accept, configured_calendar(options.calendar))
         found, skipped, notes = store.observe(options.surface, date, reading=reading, no_replace=options.no_replace)
         for line in skipped:
             cli.show(f"skipped: {line}")

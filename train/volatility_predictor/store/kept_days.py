@@ -7,6 +7,7 @@ from pathlib import Path
 
 from train.core.errors import PipelineError
 from train.core.records.live_log import LiveLog, LiveRow, is_live_log, read_live_log
+from train.core.tables.calendar import configured_calendar
 from train.volatility_predictor.contract import DAILY_NAMES, VOLATILITY_PREDICTOR
 from train.volatility_predictor.store.history import HistoryStore
 from train.volatility_predictor.surfaces.surface_days import read_days
@@ -41,7 +42,7 @@ def days_of_file(path: Path) -> dict[str, Days]:
     """Symbol -> its days, of a surface file with dates, a history store, or a log."""
     if is_kept(path):
         return kept_days(path)[0]
-    history = read_days(path)
+    history = read_days(path, calendar=configured_calendar())
     rows = zip(history.dates, history.features.tolist(), strict=True)
     days = {date: tuple(row) for date, row in rows if date is not None}
     if not days:

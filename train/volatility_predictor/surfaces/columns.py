@@ -81,6 +81,13 @@ _HARMLESS = frozenset(
     for word in line.split()
 )
 """Names that tell neither expiry nor symbol nor type."""
+_OF_IV = ("rank", "percentile", "change", "chg", "date", "time", "error", "source")
+"""Parts of the names of what is said about a volatility, and is none."""
+_OTHER_IVS = frozenset(
+    side + "iv" if before else "iv" + side
+    for side in ("bid", "ask", "call", "put", "model", "mark", "last", "smooth", "fit", "trade")
+    for before in (True, False)
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,8 @@ class Shape:
     moneyness_unit: str = "moneyness"
     unknown: str = ""
     """A column of the old script's shape that may tell expiry, symbol or type: its name is not known."""
+    also: tuple[str, ...] = ()
+    """Columns of other implied volatilities (the bid's, the call's, a model's), which are not read."""
 
     @property
     def numbers(self) -> list[int]:
@@ -141,6 +150,12 @@ def read_header(path: Path, header: list[str]) -> Shape:
     places, units = _places(path, names)
     if "iv" in places and "strike" in places and ("moneyness" in places or "spot" in places):
         return _surface(path, names, places, units)
+    others = [name for name in names if _is_other_iv(name)]
+    if "iv" not in places and "strike" in places and others:
+        raise PipelineError(
+            f"{path}: row 1: column '{others[0]}' is one of several implied volatilities, and none is the quote's own; "
+            "call the one to read implied_vol (of bid and ask: their middle; calls and puts: a row each)"
+        )
     index = _index(names)
     if index is not None:
         return Shape(INDEX, names, date=index[0], iv=index[1])
@@ -161,7 +176,7 @@ def _places(path: Path, names: tuple[str, ...]) -> tuple[dict[str, int], dict[st
         if meaning in _COMPARED:
             # Two prices may differ, and neither is read.
             places[meaning] = -1 if meaning in places else at
-        elif meaning in exact:
+        elif meaning in exact and meaning != "iv":
             if unit in ("expiry", "days"):
                 places.setdefault(unit, at)
         elif meaning not in places:
@@ -214,13 +229,24 @@ def _surface(path: Path, names: tuple[str, ...], places: dict[str, int], units: 
         iv_unit=units.get("iv", "iv"),
         moneyness_unit=units.get("moneyness", "moneyness"),
         unknown=next((one for one in names if _may_part(one)), "") if name == OLD else "",
+        also=tuple(one for one in names if _is_other_iv(one)),
     )
 
 
 def _may_part(name: str) -> bool:
     """Whether a name that nothing is known of may be that of expiry, symbol or type."""
     letters = _letters(name)
-    return bool(letters) and letters not in _MEANING and letters not in _HARMLESS and not letters.startswith("unnamed")
+    known = letters in _MEANING or letters in _HARMLESS or _is_other_iv(name)
+    return bool(letters) and not known and not letters.startswith("unnamed")
+
+
+def _is_other_iv(name: str) -> bool:
+    """Whether a column holds an implied volatility by a name that is not the quote's own: `bid_iv`, `iv_call`."""
+    letters = _letters(name)
+    if letters in _MEANING or any(word in letters for word in _OF_IV):
+        return False
+    parts = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in name).split()
+    return "iv" in parts or "ivol" in parts or "impliedvol" in letters or letters in _OTHER_IVS
 
 
 def _index(names: tuple[str, ...]) -> tuple[int, int] | None:

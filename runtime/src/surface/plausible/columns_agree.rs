@@ -22,7 +22,7 @@ const IV_OFF: f64 = 1.4;
 const FORWARD_FROM: f64 = 0.01;
 const FORWARD_RATE: f64 = 0.06;
 const PRICED_FROM: f64 = 7.0 / 365.0;
-const PRICED_TO: f64 = 0.75;
+const PRICED_TO: f64 = 3.0;
 /// Of the spot: a cheaper option's price is mostly its tick.
 const LEAST_PRICE: f64 = 0.002;
 const TRADING_YEAR: f64 = 252.0;

@@ -18,6 +18,7 @@ use crate::surface::plausible::levels::level_change;
 use crate::surface::plausible::quotes::{
     Convention, ENOUGH, INVERSE, LOGARITHM, NOT_ONE, PERCENT, RATIO, as_ratio, convention, says_volatility,
 };
+use crate::surface::plausible::times::Times;
 use crate::surface::row_reader::{LeftOut, Row};
 
 /// Years; no listed option lives longer.
@@ -49,6 +50,7 @@ pub(crate) struct Judgement {
     written: BTreeMap<String, (usize, String)>,
     doubtful: BTreeMap<String, (usize, String)>,
     agree: ColumnsAgree,
+    times: Times,
     last: Convention,
     percent_days: Vec<String>,
     /// How many rows are of more years than an option has, the first of them, and its years.
@@ -75,6 +77,7 @@ impl Judgement {
             written: BTreeMap::new(),
             doubtful: BTreeMap::new(),
             agree: ColumnsAgree::default(),
+            times: Times::default(),
             last: Convention { written, forward: false },
             percent_days: Vec::new(),
             long: None,
@@ -86,7 +89,7 @@ impl Judgement {
     }
 
     /// Makes moneyness strike / spot, whatever it is written as.
-    pub(crate) fn as_ratios(&mut self, rows: &mut [Row]) {
+    pub(crate) fn as_ratios(&mut self, date: Option<Date>, rows: &mut [Row]) {
         self.see_tenors(rows);
         self.see_strikes(rows);
         let quotes: Vec<Quote> = rows.iter().map(|row| row.quote).collect();
@@ -102,6 +105,7 @@ impl Judgement {
             }
         }
         self.agree.see(rows);
+        self.times.see(date, rows);
     }
 
     /// Whether the moneyness of the last day is by the forward of each expiry.
@@ -232,7 +236,14 @@ impl Judgement {
             lines.push(format!("moneyness is read as {written}"));
         }
         lines.extend(not_compared.map(|problem| format!("{problem} and is not compared")));
+        if let (false, Some(iv)) = (shape.also.is_empty(), shape.iv) {
+            let also = shape.also.join(", ");
+            lines.push(format!("column {} is read as the implied volatility, and not {also}", shape.names[iv]));
+        }
         lines.extend(self.agree.odd());
+        if shape.kind_of_file != Kind::Index {
+            lines.extend(self.times.odd());
+        }
         let odd: Vec<&String> = changes.iter().filter(|(drastic, _)| !drastic).map(|(_, text)| text).collect();
         match odd.as_slice() {
             [] => {}
@@ -321,6 +332,7 @@ impl Judgement {
             ));
         }
         found.extend(self.agree.drastic());
+        found.extend(self.times.drastic(level));
         if level > HIGH {
             found.push(format!(
                 "implied volatility is about {level:.2} ({:.0} % a year); is it in percent?",

@@ -8,3 +8,5 @@ pub(crate) mod judgement;
 pub(crate) mod levels;
 #[cfg(feature = "files")]
 pub(crate) mod quotes;
+#[cfg(feature = "files")]
+pub(crate) mod times;

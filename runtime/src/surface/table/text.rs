@@ -153,6 +153,10 @@ impl Source {
         if self.ready.contains(&0) {
             return Err(problem("not a CSV file: it holds NUL bytes"));
         }
+        // Python strips these as if they were blanks.
+        if self.ready.iter().any(|byte| (0x1c..=0x1f).contains(byte)) {
+            return Err(problem("not a CSV file: it holds control characters"));
+        }
         self.seen.lines.borrow_mut().read(&self.ready);
         for byte in &self.ready {
             self.line = if *byte == b'\n' || *byte == b'\r' { 0 } else { self.line + 1 };

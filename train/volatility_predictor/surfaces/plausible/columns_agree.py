@@ -22,7 +22,7 @@ IV_OFF = 1.4
 """A factor on the implied volatility that rates, dividends and early exercise do not explain."""
 FORWARD_FROM, FORWARD_RATE = 0.01, 0.06
 """How far the forward may lie from the spot: so much, and so much a year."""
-PRICED_TENORS = (7.0 / 365.0, 0.75)
+PRICED_TENORS = (7.0 / 365.0, 3.0)
 LEAST_PRICE = 0.002
 """Of the spot: a cheaper option's price is mostly its tick."""
 TRADING_YEAR, CALENDAR_YEAR = 252.0, 365.0

@@ -33,6 +33,7 @@ from train.volatility_predictor.surfaces.plausible.quotes import (
     convention,
     says_volatility,
 )
+from train.volatility_predictor.surfaces.plausible.times import Times
 from train.volatility_predictor.surfaces.row_reader import Row
 
 HIGH, LOW, ODD = 2.0, 0.04, 0.1
@@ -52,7 +53,7 @@ class Judgement:
         self._reasons: dict[str, tuple[int, str]] = {}
         self._written: dict[str, tuple[int, str]] = {}
         self._doubtful: dict[str, tuple[int, str]] = {}
-        self._agree = ColumnsAgree()
+        self._agree, self._times = ColumnsAgree(), Times()
         self._last = Convention({"logmoneyness": LOGARITHM, "percentmoneyness": PERCENT}.get(moneyness_unit, RATIO))
         self._percent_days: list[str] = []
         self._long: tuple[int, int, float] | None = None
@@ -82,6 +83,7 @@ class Judgement:
                 for row in rows
             ]
         self._agree.see(rows)
+        self._times.see(date, rows)
         return rows
 
     def doubtful(self, date: dt.date | None, reason: str) -> None:
@@ -173,7 +175,13 @@ class Judgement:
             f"moneyness is read as {written}" for written in sorted(self._written) if written not in (RATIO, NOT_ONE)
         ]
         lines += [f"{problem} and is not compared" for problem in file.not_compared]
+        if file.shape.also:
+            lines.append(
+                f"column {file.shape.names[file.shape.iv]} is read as the implied volatility, and not "
+                f"{', '.join(file.shape.also)}"
+            )
         lines += self._agree.odd()
+        lines += [] if index else self._times.odd()
         odd = [text for drastic, text in changes if not drastic]
         if odd:
             lines.append(odd[-1] if len(odd) == 1 else f"{odd[-1]}, and {len(odd) - 1} more changes before it")
@@ -233,6 +241,7 @@ class Judgement:
             )
         found += self._agree.drastic()
         level = sorted(levels)[len(levels) // 2]
+        found += self._times.drastic(level)
         if level > HIGH:
             found.append(f"implied volatility is about {level:.2f} ({level * 100.0:.0f} % a year); is it in percent?")
         if level < LOW:
@@ -241,8 +250,9 @@ class Judgement:
 
     def _long_tenor(self) -> str:
         count, first, value = self._long or (0, 0, 0.0)
+        years = repr(value).replace("e+", "e")
         return (
-            f"row {first}: {value!r} years to expiry, and {count} rows beyond {LONGEST_TENOR:.0f} years, which no "
+            f"row {first}: {years} years to expiry, and {count} rows beyond {LONGEST_TENOR:.0f} years, which no "
             "listed option has; write years, or call the column dte if it is in days"
         )
 
