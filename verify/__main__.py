@@ -24,7 +24,10 @@ examples:
 A candidate in parity that passes the gate (`python -m export promote --help`) becomes the current version.
 Exit codes: 0 in parity, 1 not in parity or refused by the gate, 2 could not check.
 """
-COMMANDS = ("compare", "drift", "explain", "reproduce", "retrain", "runtimes", "skill", "survey", "summary", "vectors")
+COMMANDS = (
+    "compare", "drift", "explain", "parquet", "reproduce", "retrain", "runtimes", "skill", "survey", "summary",
+    "vectors",
+)  # fmt: skip
 RUNTIMES = "python,rust"
 FEW_RUNTIMES = 3
 """Of more than these a table of runtimes is printed, and of families of rows only what differs."""
@@ -221,6 +224,10 @@ def _command(name: str, arguments: Sequence[str]) -> int:
         from verify.drift.command import drift_parser, run_drift
 
         return run_drift(drift_parser().parse_args(arguments))
+    if name == "parquet":
+        from verify.drift.parquet import parquet_parser, run_parquet
+
+        return run_parquet(parquet_parser().parse_args(arguments))
     if name == "explain":
         from verify.report.explain import run_explain
 

@@ -22,7 +22,7 @@ from train.config import load_config
 from train.core import cli
 from train.core.errors import PipelineError
 from train.core.files import alone, json_bytes, read_bytes, read_json, sha256_hex, write_atomic
-from train.core.records.live_log import is_live_log, log_files
+from train.core.records.live_files import is_live_log, log_files
 from train.core.records.record import read_record
 from train.provenance import ROOT, is_due, source_commit
 from train.registry import models

@@ -10,7 +10,8 @@ import pytest
 from tests.support.live import signal_lines, write_log
 from tests.support.verified import signals
 from train.core.errors import PipelineError
-from train.core.records.live_log import is_live_log, log_files, read_live_log
+from train.core.records.live_files import is_live_log, log_files
+from train.core.records.live_log import read_live_log
 from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_NAMES
 
 V = "0123456789ab"

@@ -18,7 +18,7 @@ from train.core.files import explain_os_errors, json_bytes, write_atomic
 from train.core.novelty import fit_novelty
 from train.core.records.distribution import distribution
 from train.core.records.evidence import Evidence, write_evidence
-from train.core.records.live_log import is_live_log
+from train.core.records.live_files import is_live_log
 from train.core.records.record import DataRecord, TrainingRecord, library_versions, write_record
 from train.core.records.window import Measures, Window, write_window
 from train.core.skops_files import save_skops

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.core.errors import PipelineError
-from train.core.records.live_log import LiveLog, LiveRow
+from train.core.records.live_log import LiveLog
+from train.core.records.live_rows import LiveRow
 from train.core.records.window import Window
 
 Floats = NDArray[np.float64]

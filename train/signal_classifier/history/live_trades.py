@@ -17,7 +17,8 @@ import numpy as np
 
 from train.core.cells import MISSING, read_number
 from train.core.errors import PipelineError
-from train.core.records.live_log import LiveLog, LiveRow, read_live_log
+from train.core.records.live_log import LiveLog, read_live_log
+from train.core.records.live_rows import LiveRow
 from train.core.records.live_window import LiveWindow
 from train.core.records.window import Floats, Measures, Window
 from train.core.tables.table import Table

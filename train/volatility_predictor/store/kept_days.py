@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from train.core.errors import PipelineError
-from train.core.records.live_log import LiveLog, LiveRow, is_live_log, read_live_log
+from train.core.records.live_files import is_live_log
+from train.core.records.live_log import LiveLog, read_live_log
+from train.core.records.live_rows import LiveRow
 from train.core.tables.calendar import configured_calendar
 from train.volatility_predictor.contract import DAILY_NAMES, VOLATILITY_PREDICTOR
 from train.volatility_predictor.store.history import HistoryStore
