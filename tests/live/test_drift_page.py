@@ -65,6 +65,7 @@ def report(*, moved: bool = True) -> DriftReport:
         rows=200,
         by_version={"0123456789ab": 190, "fallback": 10},
         skipped=["3 lines skipped: broken; the first: live.ndjson line 7"],
+        sampled=0,
         columns=[
             column("vega", psi=2.0 if moved else 0.01, moved=moved),
             column("delta", psi=0.02, moved=False),

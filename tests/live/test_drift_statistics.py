@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from train.core.records.distribution import column_distribution, flat_answers
-from verify.drift.statistics import distance
+from verify.drift.statistics import SAMPLE, Counted, distance
 
 
 def training(values):
@@ -82,3 +82,20 @@ def test_quantiles_are_values_that_occur_and_bounded_in_number():
 def test_answers_of_several_numbers_are_columns_of_their_own():
     found = flat_answers({"a": np.zeros(3), "b": np.zeros((3, 2))})
     assert list(found) == ["a", "b[0]", "b[1]"]
+
+
+def test_values_in_parts_are_counted_exactly_and_their_quantiles_drawn():
+    random = np.random.default_rng(3)
+    trained = training(random.normal(size=5000))
+    live = np.where(random.random(60_000) < 0.1, np.nan, random.normal(0.3, 1.2, 60_000))
+    whole = distance(trained, live)
+    parts = Counted(trained)
+    for part in np.array_split(live, 37):
+        parts.add(part)
+    assert parts.distance() == whole
+    known = live[np.isfinite(live)]
+    assert whole.ks == pytest.approx(stats.ks_2samp(known, np.array(trained.quantiles)).statistic, abs=1e-15)
+    found, wanted = np.array(parts.quantiles(21)), np.quantile(known, np.linspace(0.0, 1.0, 21))
+    assert found[[0, -1]].tolist() == wanted[[0, -1]].tolist()
+    assert np.abs(stats.norm.cdf(found, 0.3, 1.2) - stats.norm.cdf(wanted, 0.3, 1.2))[1:-1].max() < 0.02  # 20,000 drawn
+    assert len(parts._values) == SAMPLE

@@ -27,6 +27,7 @@ from train import history_from_chains
 from train.config import config_type
 from train.registry import models
 from verify.drift.command import drift_parser
+from verify.drift.parquet import parquet_parser
 from verify.figures.__main__ import tables
 
 MOST_LINES = 150
@@ -48,6 +49,7 @@ PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("verify",): verify_command.parser,
     ("verify", "compare"): verify_command.compare_parser,
     ("verify", "drift"): drift_parser,
+    ("verify", "parquet"): parquet_parser,
     ("verify", "explain"): verify_command.explain_parser,
     ("verify", "runtimes"): verify_command.runtimes_parser,
     ("verify", "survey"): verify_command.survey_parser,

@@ -2,26 +2,30 @@
 
 import argparse
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.table import Table
 
-from export.artifact.manifest import Manifest, read_manifest
+from export.artifact.manifest import read_manifest
 from export.artifact.version_folder import CURRENT, version_folder
 from train.config import DEFAULT_CONFIG, default_config, load_config
 from train.core import cli
 from train.core.config_sections import Drift as Thresholds
 from train.core.errors import PipelineError
 from train.core.files import json_bytes, write_atomic
-from train.core.records.live_log import LiveLog, read_live_log
+from train.core.records.live_log import LiveLog, in_order
+from train.core.records.live_rows import LiveReader, LiveRow
+from train.core.records.live_window import answered_by
 from train.model import Model
 from train.registry import models
 from verify.drift.facts import FORMAT, Drift, DriftReport
-from verify.drift.measure import logged_names, measured, names_moved
+from verify.drift.measure import Measurement, logged_names, names_moved
 from verify.drift.quality import quality_of
 
 NOTHING = "holds no answer of"
+PART = 5000
+"""Answers that are looked at together."""
 OPTIONS = ("psi", "ks", "outside", "novelty", "fallback", "calibration")
 
 
@@ -117,36 +121,53 @@ def _one(name: str, options: argparse.Namespace, thresholds: Thresholds) -> Drif
     manifest = read_manifest(version)
     columns = logged_names(manifest, by_column=model is not None)
     try:
-        log = read_live_log(options.logs, model=manifest.model, columns=columns)
+        return _drift(
+            LiveReader(options.logs, model=manifest.model, columns=columns), model, version, options, thresholds
+        )
     except PipelineError as error:
         if options.model is None and NOTHING in str(error) and "contract" not in str(error):
             return None
         raise
-    return _drift(_within(log, options), model, manifest, version.name, options, thresholds)
 
 
 def _drift(
-    log: LiveLog,
-    model: Model | None,
-    manifest: Manifest,
-    version: str,
-    options: argparse.Namespace,
-    thresholds: Thresholds,
+    reader: LiveReader, model: Model | None, version: Path, options: argparse.Namespace, thresholds: Thresholds
 ) -> Drift:
-    quality = None
+    manifest = read_manifest(version)
+    kept: list[LiveRow] = []
     if options.outcomes is not None and model is None:
         raise PipelineError(f"{manifest.model}: not a model of this house: what an outcome is, is not known")
-    if options.outcomes is not None and model is not None:
-        quality = quality_of(model, log, version, options.outcomes, allowed=thresholds.calibration)
-    return measured(log, manifest, version, thresholds=thresholds, quality=quality)
-
-
-def _within(log: LiveLog, options: argparse.Namespace) -> LiveLog:
-    first, last = options.first or dt.date.min, options.last or dt.date.max
-    kept = [number for number, row in enumerate(log.rows) if first <= row.time.date() <= last]
-    if not kept:
+    found = Measurement(manifest, version.name, thresholds=thresholds)
+    for part in _parts(reader, options):
+        found.add(part)
+        if options.outcomes is not None:
+            # An outcome may come for any answer of the version.
+            kept += answered_by(part, version.name).rows
+    log = LiveLog(reader.model, reader.paths, tuple(in_order(kept)), reader.skipped)
+    if not found.rows:
+        first, last = options.first or dt.date.min, options.last or dt.date.max
         raise PipelineError(f"{', '.join(map(str, log.paths[:3]))}: no answer of {log.model} from {first} to {last}")
-    return log.taken(kept)
+    quality = None
+    if options.outcomes is not None and model is not None:
+        quality = quality_of(model, log, version.name, options.outcomes, allowed=thresholds.calibration)
+    return found.drift(log, quality)
+
+
+def _parts(reader: LiveReader, options: argparse.Namespace) -> Iterator[LiveLog]:
+    """The answers of the days asked for, so many at a time; a clock that went back is counted between neighbours."""
+    first, last = options.first or dt.date.min, options.last or dt.date.max
+    before: dict[str, LiveRow] = {}
+    rows: list[LiveRow] = []
+    for row in reader:
+        earlier = before.get(row.run)
+        reader.skipped.clock_back += earlier is not None and earlier.seq < row.seq and row.time < earlier.time
+        before[row.run] = row
+        if first <= row.time.date() <= last:
+            rows.append(row)
+        if len(rows) == PART:
+            yield LiveLog(reader.model, reader.paths, tuple(rows), reader.skipped)
+            rows = []
+    yield LiveLog(reader.model, reader.paths, tuple(rows), reader.skipped)
 
 
 def _show(drift: Drift) -> None:
@@ -191,6 +212,8 @@ def _show(drift: Drift) -> None:
             cli.show(f"note: {line}")
     for line in drift.skipped:
         cli.show(f"warning: {line}")
+    if drift.sampled:
+        cli.show(f"note: live quantiles are those of {drift.sampled:,} values drawn at random; the rest is of all")
     if all(one.psi is None for one in drift.columns):
         cli.show("warning: the version's manifest holds no distribution of its training; train and export again")
 

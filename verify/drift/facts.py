@@ -86,7 +86,7 @@ class Quality(_Strict):
 
 
 class Drift(_Strict):
-    """One model's log against one version."""
+    """One model's log against one version; `sampled`: values that `live` of a column is from, 0 where it is all."""
 
     model: str
     version: str
@@ -95,6 +95,7 @@ class Drift(_Strict):
     rows: int
     by_version: dict[str, int]
     skipped: list[str]
+    sampled: int
     columns: list[ColumnDrift]
     shares: list[Share]
     quality: Quality | None
