@@ -8,8 +8,8 @@ from export.graph import GraphBuilder
 from export.sklearn.columns import operators
 from export.sklearn.columns.operators import ELEMENTWISE
 from export.sklearn.columns.refusal import refuse
-from train.core.columns.column_expressions import Expression, columns_of, const, evaluate
-from train.core.columns.column_operations import OPERATIONS
+from train.core.columns.column_expressions import Expression, columns_of, const, evaluate, operations_of
+from train.core.columns.column_operations import EXACT, OPERATIONS
 from train.core.errors import PipelineError
 
 _LONG_SUM = 4
@@ -99,6 +99,7 @@ class ColumnScope:
         if same[0].owner is not None:
             whole = same[0].owner.lower(self.replaced(same[0].args))  # type: ignore[attr-defined]
             return build.node("Gather", whole, build.constant([int(e.value) for e in same], np.int64), axis=1)
+        self._require_sound(same)
         arguments = [self._operand([e.args[k] for e in same]) for k in range(len(same[0].args))]
         if op in ELEMENTWISE:
             return build.node(ELEMENTWISE[op], *arguments)
@@ -118,12 +119,53 @@ class ColumnScope:
             )
         raise PipelineError(f"expression: operation {op!r} has no ONNX form")
 
+    def _require_sound(self, same: list[Expression]) -> None:
+        """A jump turns a rounding in front of it into another value, so that no tolerance holds.
+
+        Raises:
+            PipelineError: of either grade.
+        """
+        for expression in same:
+            if not _jumps(expression):
+                continue
+            names = sorted({op for a in expression.args for op in operations_of(a)} - {"column", "const", *EXACT})
+            if names or any(columns_of(argument) & self.inexact for argument in expression.args):
+                what = f"{names[0]}()" if names else "another model's answer"
+                raise PipelineError(
+                    f"cannot compile {_JUMPS[expression.op]} behind {what}: what it is given differs in the last bit "
+                    "from the original's, and on an edge that is another value: no tolerance holds; put the one in "
+                    "front of the other, or use exact columns (scalers, encoders, imputers) before it"
+                )
+
     def _operand(self, expressions: list[Expression]) -> str:
         """Like `matrix`, but constants alone stay a row that broadcasts over the batch."""
         operands = [folded(expression) for expression in expressions]
         if all(expression.op == "const" for expression in operands):
             return self.builder.constant([expression.value for expression in operands])
         return self.matrix(operands)
+
+
+_JUMPS = {
+    "step": "bins or a threshold",
+    "equal": "a category or a mark of missing values",
+    "lookup": "a code of categories",
+    "floor": "a rounding to whole numbers",
+    "ceil": "a rounding to whole numbers",
+    "rint": "a rounding to whole numbers",
+    "quantile": "quantiles that repeat",
+}
+"""Operations that are not continuous, in words."""
+NOTHING = 1e-14
+"""A threshold below tells zero from other sizes, as divisions ask."""
+
+
+def _jumps(expression: Expression) -> bool:
+    """Whether the root of an expression is not continuous where values lie."""
+    if expression.op == "quantile":  # at one that occurs several times
+        return bool((np.diff(np.array(expression.table[0])) == 0.0).any())
+    if expression.op == "step":
+        return bool((np.abs(np.array(expression.table[0])) > NOTHING).any())
+    return expression.op in _JUMPS
 
 
 def _group(expression: Expression, position: int) -> object:
