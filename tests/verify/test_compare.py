@@ -29,7 +29,7 @@ from train.core.skops_files import load_skops, save_skops
 from verify.compare.compare_model import compare_pair
 from verify.compare.onnx_file import open_foreign
 from verify.comparison.causes import LEAF, MARGIN, ORDER, UNEXPLAINED
-from verify.figures.survey import survey_one
+from verify.figures.survey import CLASSIFIERS, _estimators, survey_one
 from verify.proof.trees import tree_groups
 from verify.report.graph_trees import tree_operators
 from verify.runtimes.original import sklearn_original
@@ -316,3 +316,9 @@ def test_the_survey_finds_our_side_exact_and_the_stock_side_not():
     assert entry.proof.thresholds.undecided == entry.proof.routes.undecided == 0
     assert entry.stock.probe_visible > 0
     assert json.dumps(entry.stock.causes)
+
+
+def test_the_survey_fits_every_model_on_data_that_its_library_takes():
+    assert "lightgbm, one against the rest" not in _estimators("breast_cancer")
+    known = "lightgbm, one against the rest" in CLASSIFIERS
+    assert ("lightgbm, one against the rest" in _estimators("iris")) == known

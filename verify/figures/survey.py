@@ -187,10 +187,16 @@ def _side(
     return side, (found.proof, str(found.tolerance))
 
 
+OF_SEVERAL = ("lightgbm, one against the rest",)
+"""Models that their library fits on more than two classes only."""
+
+
 def _estimators(data: str) -> list[str]:
     if data in REGRESSION:
         return list(REGRESSORS)
-    return [name for name in CLASSIFIERS if "NaN" not in data or name in TAKES_MISSING]
+    two = len(np.unique(DATA[data]()[1])) == 2
+    known = [name for name in CLASSIFIERS if "NaN" not in data or name in TAKES_MISSING]
+    return [name for name in known if not (two and name in OF_SEVERAL)]
 
 
 def run_survey(options: argparse.Namespace) -> int:
