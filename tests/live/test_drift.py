@@ -15,6 +15,7 @@ from tests.support.live import signal_lines, write_log, write_outcomes
 from tests.support.verified import Ended, run_verify, signals
 from tests.support.versions import Versions, build_versions, outcomes, run_export
 from train.core.files import json_bytes
+from train.core.records.live_pack import pack
 from train.signal_classifier.contract import SIGNAL_CLASSIFIER, SIGNAL_INPUT, SIGNAL_NAMES
 from verify.drift.facts import DriftReport
 
@@ -58,6 +59,18 @@ def test_a_log_like_training_has_not_moved(house, call, tmp_path):
     assert done.code == 0, done.err
     assert "moved:" not in done.err
     assert "confidence" in done.out
+
+
+def test_the_same_log_as_parquet_has_the_same_report(house, call, tmp_path):
+    X = signals(ROWS, seed=5)
+    came = write_outcomes(tmp_path / "came.csv", outcomes(X, seed=6))
+    log = log_of(house, tmp_path / "live.000001.ndjson", X)
+    texts = []
+    for path in (log, pack(log).target):
+        done = call(path, "--outcomes", came, "--json", tmp_path / "drift.json")
+        assert done.code == 0, done.err
+        texts.append((tmp_path / "drift.json").read_text())
+    assert texts[0] == texts[1]
 
 
 def test_a_shift_is_found_and_named_and_nothing_else_is(house, call, tmp_path):

@@ -65,7 +65,7 @@ def report(*, moved: bool = True) -> DriftReport:
         rows=200,
         by_version={"0123456789ab": 190, "fallback": 10},
         skipped=["3 lines skipped: broken; the first: live.ndjson line 7"],
-        sampled=0,
+        sampled=20_000 if moved else 0,
         columns=[
             column("vega", psi=2.0 if moved else 0.01, moved=moved),
             column("delta", psi=0.02, moved=False),
@@ -84,6 +84,7 @@ def report(*, moved: bool = True) -> DriftReport:
 @pytest.mark.parametrize("moved", [True, False])
 def test_the_page_says_what_moved_and_holds_every_picture_once(moved: bool) -> None:
     text = page(report(moved=moved))
+    assert ("20,000 values drawn at random" in text) is moved
     tags = Tags(text).seen
     ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
     assert len(ids) == len(set(ids))

@@ -205,7 +205,10 @@ def test_the_gate_decides_on_what_the_shadow_answered(built, tmp_path, monkeypat
     assert promote("better", "--live", worse).code == 2
     assert promote("better", "--outcomes", came).code == 2
     assert promote("better", "--live", tmp_path / "nothing.ndjson", "--outcomes", came).code == 2
-    right = log("right.ndjson", (house.version["better"], sure["better"]))
+    right = log("right.000001.ndjson", (house.version["better"], sure["better"]))
+    assert run_verify(["parquet", str(right), "--remove"], monkeypatch, capsys).code == 0
+    assert not right.exists()
+    right = right.with_suffix(".parquet")
     done = promote("better", "--live", right, "--outcomes", came)
     assert done.code == 0, done.out
     step = json.loads((house.folder / "steps/00000002.json").read_text())

@@ -1,10 +1,10 @@
-"""The week of `examples/a_week.py`, with few trades: everything comes as it should."""
+"""The week of `examples/a_week`, with few trades: everything comes as it should."""
 
 from pathlib import Path
 
 import pytest
 
-from examples import a_week
+from examples.a_week import __main__ as a_week
 from verify.drift.facts import DriftReport
 
 
