@@ -214,7 +214,8 @@ def wrong_command(command: str, *, whole: bool = True) -> list[str]:
 
 
 def _wrong_python(module: str, arguments: list[str], *, whole: bool) -> list[str]:
-    if (ROOT / "examples" / f"{module.removeprefix('examples.')}.py").is_file():
+    example = ROOT / "examples" / module.removeprefix("examples.")
+    if example.with_suffix(".py").is_file() or (example / "__main__.py").is_file():
         return _unknown_flags(module, arguments)
     if module.split(".")[0] not in ("train", "export", "verify"):
         return [] if module in TOOLS else [f"python -m {module}: not one of ours, nor of {', '.join(TOOLS)}"]
