@@ -230,6 +230,24 @@ fn a_wrong_file_of_signals_is_refused_with_the_row() {
 }
 
 #[test]
+fn rows_before_the_one_at_fault_are_answered_in_their_order_however_many() {
+    let house = House::new();
+    let good = rows(10_000);
+    house.write("signals.csv", format!("{HEADER}\n{}\n", good.join("\n")));
+    let whole = house.run(&["classify-batch", "signals.csv"]).good().to_owned();
+    for fault in [1, 4095, 4096, 4097, 8192, 9999] {
+        let mut some = good.clone();
+        some[fault] = "1,NaN,0.1,1,-1,1,1,1".to_owned();
+        house.write("signals.csv", format!("{HEADER}\n{}\n", some.join("\n")));
+        let ended = house.run(&["classify-batch", "signals.csv"]);
+        let expected: Vec<_> = whole.lines().take(fault + 1).collect();
+        assert_eq!(ended.stdout.lines().collect::<Vec<_>>(), expected, "{fault}");
+        assert!(ended.stderr.contains(&format!("row {}: field 'delta' must be finite", fault + 2)), "{}", ended.stderr);
+        assert_eq!(ended.code, Some(2));
+    }
+}
+
+#[test]
 fn a_row_without_an_end_does_not_fill_the_memory() {
     let house = House::new();
     let long = format!("{HEADER}\n\"{}", "x".repeat(3 << 20));

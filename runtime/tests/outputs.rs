@@ -46,7 +46,8 @@ fn a_signal_that_ends_the_process_leaves_no_temporary_file_and_what_was_there_be
         let mut command = house.command();
         let mut child = command.args(arguments).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         // It waits for more rows than these.
-        child.stdin.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
         let start = Instant::now();
         while temporary_files(&house.path("")) == 0 {
             assert!(start.elapsed() < Duration::from_secs(30), "nothing was begun");
@@ -54,6 +55,8 @@ fn a_signal_that_ends_the_process_leaves_no_temporary_file_and_what_was_there_be
         }
         Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap();
         let ended = child.wait().unwrap();
+        // Until here, or the rows would have ended before the signal was heard.
+        drop(stdin);
         assert_eq!(ended.signal(), Some(number), "it ends as the signal ends it");
         assert_eq!(temporary_files(&house.path("")), 0);
         assert_eq!(fs::read_to_string(house.path("answers")).unwrap(), "before");

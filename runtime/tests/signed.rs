@@ -388,6 +388,11 @@ fn a_key_file_that_is_none_is_named() {
         ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "is no ECDSA key"),
         (dated("soon").as_str(), "must be a day"),
         (dated("2030-02-30").as_str(), "must be a day"),
+        (dated("20300228").as_str(), "must be a day"),
+        (format!("Not-After: 2020-01-01\n{pem}").as_str(), "above the key"),
+        (format!("not_after: 2020-01-01\n{pem}").as_str(), "above the key"),
+        (format!("expires 2020-01-01\n{pem}").as_str(), "above the key"),
+        (format!("not-after: 2030-01-01\n{}", dated("2031-01-01")).as_str(), "twice"),
     ] {
         let path = house.at("keys/made.pem");
         fs::write(&path, content).unwrap();
@@ -395,7 +400,7 @@ fn a_key_file_that_is_none_is_named() {
         assert!(said.contains(reason) && said.contains("made.pem"), "{reason}: {said}");
     }
     refused(house.open_with("numbers", Trust::require([house.at("keys/nowhere.pem")])));
-    fs::write(house.at("keys/made.pem"), dated("2999-12-31")).unwrap();
+    fs::write(house.at("keys/made.pem"), format!("# of 2026\n\n{}", dated("2999-12-31"))).unwrap();
     house.open_with("numbers", Trust::require([house.at("keys/made.pem")])).unwrap();
 }
 

@@ -73,6 +73,43 @@ def test_the_same_log_as_parquet_has_the_same_report(house, call, tmp_path):
     assert texts[0] == texts[1]
 
 
+def test_whole_lines_that_are_no_answers_are_left_out_with_a_count(house, call, tmp_path):
+    X = signals(ROWS, seed=5)
+    lines = signal_lines(X, answers(house, X), house.version["good"])
+    lines[0]["answer"] = {}
+    lines[1]["answer"]["confidence"] = None
+    lines[2]["inputs"]["delta"] = "<img src=x>"
+    lines[3]["inputs"]["delta"] = 10**400
+    lines[4]["seq"] = 10**30
+    lines[5]["version"] = [1]
+    lines[6]["tag"] = {"a": 1}
+    lines[7]["seq"] = -1
+    done = call(write_log(tmp_path / "live.ndjson", lines), "--json", tmp_path / "drift.json")
+    assert done.code == 0, done.err
+    report = DriftReport.model_validate_json((tmp_path / "drift.json").read_text()).models[0]
+    assert report.rows == ROWS - 8
+    assert [column.missing for column in report.columns if column.name == "delta"] == [0.0]
+    for said in (
+        "the answer holds none of the version's outputs", "answer 'confidence' is null",
+        "2 lines skipped: broken: input 'delta' is no number", "2 lines skipped: broken: field 'seq'",
+        "field 'version'", "field 'tag'",
+    ):  # fmt: skip
+        assert any(said in line for line in report.skipped), (said, report.skipped)
+
+
+def test_answers_of_one_day_have_no_interval(house, call, tmp_path):
+    X = signals(ROWS, seed=5)
+    came = write_outcomes(tmp_path / "came.csv", outcomes(X, seed=6))
+    lines = [
+        line | {"time": "2026-03-02T15:00:00+00:00"}
+        for line in signal_lines(X, answers(house, X), house.version["good"])
+    ]
+    done = call(write_log(tmp_path / "live.ndjson", lines), "--outcomes", came, "--json", tmp_path / "drift.json")
+    quality = DriftReport.model_validate_json((tmp_path / "drift.json").read_text()).models[0].quality
+    assert not any(one.known or one.off for one in quality.calibration)
+    assert "not known" in done.out
+
+
 def test_a_shift_is_found_and_named_and_nothing_else_is(house, call, tmp_path):
     X = signals(ROWS, seed=5)
     X[:, 3] = np.minimum(X[:, 3] * 0.4 + 140, 199)  # vega

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from export.versions.signing import keygen
+from export.versions.trust.folder import _last_day
 from tests.support.places import ROOT
 from tests.support.verified import Ended
 from tests.support.versions import Versions, build_versions, run_export
+from train.core.errors import PipelineError
 from train.signal_classifier.contract import SIGNAL_CLASSIFIER
 from verify.runtimes.open import BINARY, onnxruntime_environment
 
@@ -235,3 +238,14 @@ def test_a_key_with_a_last_day_is_good_until_then(house: Versions, keys: Path, e
     assert served(config(house, [public])).returncode == 0
     public.write_text("not-after: 2020-01-01\n" + public.read_text().split("\n", 1)[1])
     assert "expired on 2020-01-01" in served(config(house, [public])).stderr
+
+
+@pytest.mark.parametrize(
+    "line", ["Not-After: 2020-01-01", "not_after: 2020-01-01", "expires 2020-01-01", "not-after: 20200101"]
+)
+def test_a_last_day_that_is_spelled_otherwise_is_refused_by_both(line: str, tmp_path: Path) -> None:
+    private, public = tmp_path / "a.pem", tmp_path / "a.pub.pem"
+    keygen(private, public)
+    public.write_text(f"{line}\n{public.read_text()}")
+    with pytest.raises(PipelineError, match="above the key"):
+        _last_day(public)

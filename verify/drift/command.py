@@ -20,7 +20,7 @@ from train.core.records.live_window import answered_by
 from train.model import Model
 from train.registry import models
 from verify.drift.facts import FORMAT, Drift, DriftReport
-from verify.drift.measure import Measurement, logged_names, names_moved
+from verify.drift.measure import Measurement, logged_names, names_moved, wrong_kind
 from verify.drift.quality import quality_of
 
 NOTHING = "holds no answer of"
@@ -138,7 +138,7 @@ def _drift(
     if options.outcomes is not None and model is None:
         raise PipelineError(f"{manifest.model}: not a model of this house: what an outcome is, is not known")
     found = Measurement(manifest, version.name, thresholds=thresholds)
-    for part in _parts(reader, options):
+    for part in _parts(reader, options, lambda row: wrong_kind(row, manifest, version.name)):
         found.add(part)
         if options.outcomes is not None:
             # An outcome may come for any answer of the version.
@@ -153,7 +153,7 @@ def _drift(
     return found.drift(log, quality)
 
 
-def _parts(reader: LiveReader, options: argparse.Namespace) -> Iterator[LiveLog]:
+def _parts(reader: LiveReader, options: argparse.Namespace, wrong: Callable[[LiveRow], str]) -> Iterator[LiveLog]:
     """The answers of the days asked for, so many at a time; a clock that went back is counted between neighbours."""
     first, last = options.first or dt.date.min, options.last or dt.date.max
     before: dict[str, LiveRow] = {}
@@ -162,8 +162,12 @@ def _parts(reader: LiveReader, options: argparse.Namespace) -> Iterator[LiveLog]
         earlier = before.get(row.run)
         reader.skipped.clock_back += earlier is not None and earlier.seq < row.seq and row.time < earlier.time
         before[row.run] = row
-        if first <= row.time.date() <= last:
-            rows.append(row)
+        if not first <= row.time.date() <= last:
+            continue
+        if why := wrong(row):
+            reader.skipped.add(f"broken: {why}", f"answer {row.id}")
+            continue
+        rows.append(row)
         if len(rows) == PART:
             yield LiveLog(reader.model, reader.paths, tuple(rows), reader.skipped)
             rows = []
@@ -200,12 +204,14 @@ def _show(drift: Drift) -> None:
             outcomes.add_row(skill.measure, _number(skill.loss), skill.baseline, _number(skill.baseline_loss), verdict)
         for one_off in drift.quality.calibration:
             interval = f"{_number(one_off.low)} to {_number(one_off.high)}; should be"
+            if not one_off.known:
+                interval = "too few days for an interval; should be"
             outcomes.add_row(
                 one_off.name,
                 _number(one_off.value),
                 interval,
                 _number(one_off.expected),
-                "off" if one_off.off else "as said",
+                "not known" if not one_off.known else "off" if one_off.off else "as said",
             )
         cli.result(outcomes)
         for line in drift.quality.notes:

@@ -53,7 +53,7 @@ class Skill(_Strict):
 
 
 class Calibration(_Strict):
-    """What should be `expected` on the mean, with a 99 % interval."""
+    """What should be `expected` on the mean, with a 99 % interval; not `known`: there are too few days for one."""
 
     name: str
     value: float
@@ -61,6 +61,7 @@ class Calibration(_Strict):
     high: float
     expected: float
     off: bool
+    known: bool = True
 
 
 class Period(_Strict):

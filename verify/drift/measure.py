@@ -13,7 +13,8 @@ from train.core.config_sections import Drift as Thresholds
 from train.core.errors import PipelineError
 from train.core.novelty import squared_distance
 from train.core.records.distribution import flat_answers
-from train.core.records.live_log import LiveLog
+from train.core.records.live_log import LiveLog, number_of
+from train.core.records.live_rows import LiveRow
 from train.core.records.live_window import answered_by, outputs_of
 from verify.drift.facts import ColumnDrift, Drift, Quality, Share
 from verify.drift.statistics import SAMPLE, SURE, Counted
@@ -49,6 +50,25 @@ def logged_names(manifest: Manifest, *, by_column: bool) -> list[str]:
         flat = bool(tensor.columns) and len(tensor.columns) == width
         names += [column.name for column in tensor.columns] if by_column or flat else [tensor.name]
     return names
+
+
+def wrong_kind(row: LiveRow, manifest: Manifest, version: str) -> str:
+    """Why a row is no answer to what the manifest asks, though it is whole; empty where it is one.
+
+    A word in the place of a number must not count as a missing value, and an answer without its outputs as none.
+    """
+    for tensor in manifest.inputs:
+        for column in tensor.columns if tensor.dtype != "string" else ():
+            value = row.inputs.get(column.name)
+            if value is not None and np.isnan(number_of(value)):
+                return f"input {column.name!r} is no number"
+    if row.version == version and not row.fallback:
+        for tensor in manifest.outputs:
+            if tensor.name in row.answer and row.answer[tensor.name] is None:
+                return f"answer {tensor.name!r} is null"
+        if not any(tensor.name in row.answer for tensor in manifest.outputs):
+            return "the answer holds none of the version's outputs"
+    return ""
 
 
 class Measurement:

@@ -88,7 +88,15 @@ def _calibration(one: Indicator, window: Window, allowed: float) -> Calibration:
     value = float(values.mean())
     sure = low > one.expected + allowed or high < one.expected - allowed
     limits = [bound if np.isfinite(bound) else value for bound in (low, high)]
-    return Calibration(name=one.name, value=value, low=limits[0], high=limits[1], expected=one.expected, off=bool(sure))
+    return Calibration(
+        name=one.name,
+        value=value,
+        low=limits[0],
+        high=limits[1],
+        expected=one.expected,
+        off=bool(sure),
+        known=bool(np.isfinite(low) or np.isfinite(high)),
+    )
 
 
 def _periods(

@@ -14,7 +14,7 @@ from export.versions.trust.bundle import SINGLE_FILE, Bundle, Statement, read_bu
 from train.core.errors import PipelineError
 from train.core.files import read_bytes, sha256_hex
 
-_NOT_AFTER = re.compile(r"^\s*not-after:(.*)$", re.MULTILINE)
+_NOT_AFTER = re.compile(r"not-after:\s*(\d{4}-\d\d-\d\d)", re.ASCII)
 
 
 def check_folder(
@@ -85,15 +85,20 @@ def _made_by(bundle: Bundle, half: Path) -> bool:
 
 
 def _last_day(key: Path) -> date | None:
+    """Of the text above the PEM; what is not understood is refused, or a misspelled last day would never come."""
     text = read_bytes(key).split(b"-----BEGIN")[0].decode(errors="replace")
-    days = _NOT_AFTER.findall(text)
-    if not days:
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    if not lines:
         return None
+    said = _NOT_AFTER.fullmatch(lines[0])
+    if len(lines) > 1 or said is None:
+        raise PipelineError(
+            f"{key}: above the key only one line not-after: YYYY-MM-DD, and lines that begin with #, may stand"
+        )
     try:
-        (day,) = days
-        return date.fromisoformat(day.strip())
+        return date.fromisoformat(said[1])
     except ValueError as error:
-        raise PipelineError(f"{key}: not-after: must be one day such as 2027-01-31") from error
+        raise PipelineError(f"{key}: not-after: must be a day such as 2027-01-31") from error
 
 
 def _require_files(

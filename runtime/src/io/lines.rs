@@ -16,13 +16,16 @@ pub(crate) struct Lines {
 impl Lines {
     /// The next bytes of the text.
     pub(crate) fn read(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if *byte == b'\r' || (*byte == b'\n' && !self.after_return) {
-                self.ends.push_back(self.read);
+        for place in memchr::memchr2_iter(b'\r', b'\n', bytes) {
+            let second = if place == 0 { self.after_return } else { bytes.get(place - 1) == Some(&b'\r') };
+            if !(second && bytes.get(place) == Some(&b'\n')) {
+                self.ends.push_back(self.read + place as u64);
             }
-            self.after_return = *byte == b'\r';
-            self.read += 1;
         }
+        if let Some(last) = bytes.last() {
+            self.after_return = *last == b'\r';
+        }
+        self.read += bytes.len() as u64;
     }
 
     /// The line, counted from 1, of a record after which the csv reader stands at byte `position`. Never ask for an
@@ -57,6 +60,10 @@ mod tests {
                 found.push(lines.of_record(reader.position().byte()));
             }
             assert_eq!(found, wanted, "{text:?}");
+            let (mut byte_by_byte, mut whole) = (Lines::default(), Lines::default());
+            text.bytes().for_each(|byte| byte_by_byte.read(&[byte]));
+            whole.read(text.as_bytes());
+            assert_eq!(byte_by_byte.ends, whole.ends, "{text:?}");
         }
     }
 }

@@ -26,7 +26,7 @@ class LiveLog:
 
     def column(self, name: str) -> NDArray[np.float64]:
         """An input as float64 [row], NaN where it is missing or no number."""
-        return np.array([_number(row.inputs.get(name)) for row in self.rows], dtype=np.float64)
+        return np.array([number_of(row.inputs.get(name)) for row in self.rows], dtype=np.float64)
 
     def table(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Inputs as float64 [row, column]."""
@@ -58,7 +58,8 @@ def in_order(rows: Sequence[LiveRow]) -> list[LiveRow]:
     return sorted(rows, key=lambda row: (begins[row.run], row.run, row.seq))
 
 
-def _number(value: Any) -> float:
+def number_of(value: Any) -> float:
+    """A value of a log as a number; NaN where it is none, or larger than any."""
     try:
         return float(value) if isinstance(value, int | float) else float("nan")
     except OverflowError:

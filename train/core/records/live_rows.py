@@ -161,7 +161,7 @@ class LiveReader:
                 before = self._losses.get(str(run), (0, 0))
                 self._losses[str(run)] = (max(before[0], dropped), max(before[1], lost))
             return None
-        if type(fields.get("seq")) is int and isinstance(run, str):
+        if _is_count(fields.get("seq")) and isinstance(run, str):
             self._numbers[run].add(fields["seq"])
         if fields.get("model") != self.model:
             self.skipped.add(f"of the model {str(fields.get('model'))[:64]!r}", where)
@@ -200,6 +200,11 @@ def row_of(fields: dict[str, Any]) -> LiveRow | str:
     for name, kind in kinds.items():
         if not isinstance(fields.get(name), kind) or isinstance(fields[name], bool):
             return f"field {name!r}"
+    if not _is_count(fields["seq"]):
+        return "field 'seq'"
+    for name in ("version", "engine", "tag"):
+        if not isinstance(fields.get(name), str | None):
+            return f"field {name!r}"
     if fields.get("source") not in ("model", "fallback"):
         return "field 'source'"
     try:
@@ -220,7 +225,7 @@ def row_of(fields: dict[str, Any]) -> LiveRow | str:
         version=_word(fields.get("version")),
         engine=_word(fields.get("engine")),
         fallback=fields["source"] == "fallback",
-        tag=fields["tag"] if isinstance(fields.get("tag"), str) else None,
+        tag=fields.get("tag"),
         about=fields["about"] if isinstance(fields.get("about"), dict) else {},
         inputs=_shared(fields["inputs"]),
         answer=_shared(fields["answer"]),
@@ -232,6 +237,11 @@ def row_of(fields: dict[str, Any]) -> LiveRow | str:
 def _shared(fields: dict[str, Any]) -> dict[str, Any]:
     """The same with names that all rows share: a million rows hold them once."""
     return {sys.intern(name): value for name, value in fields.items()}
+
+
+def _is_count(value: Any) -> bool:
+    """Whether it is a number as the runtime counts answers."""
+    return type(value) is int and 0 <= value < 1 << 64
 
 
 def _word(value: Any) -> str | None:

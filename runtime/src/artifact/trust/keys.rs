@@ -19,6 +19,7 @@ const MOST_KEYS: usize = 64;
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const END: &str = "-----END PUBLIC KEY-----";
 const NOT_AFTER: &str = "not-after:";
+const ABOVE: &str = "says something above the key; only `not-after: YYYY-MM-DD` and lines that begin with # may stand there";
 
 enum Curve {
     P256(p256::ecdsa::VerifyingKey),
@@ -36,7 +37,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Reads one key from a PEM file; text before it may say `not-after: 2027-01-31`.
+    /// Reads one key from a PEM file; above it may stand `not-after: 2027-01-31` and comments (`#`).
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let refuse = |reason: &str| Error::Signature { path: path.to_path_buf(), reason: reason.to_owned() };
         let bytes = read_limited(path, KEY_LIMIT)?;
@@ -52,12 +53,16 @@ impl Key {
         }
         let curve = Curve::parse(&format!("{BEGIN}{body}{END}\n"))
             .ok_or_else(|| refuse("is no ECDSA key on P-256, P-384 or P-521"))?;
-        let dates: Vec<_> = before.lines().filter_map(|line| line.trim().strip_prefix(NOT_AFTER)).collect();
-        let not_after = match dates.as_slice() {
-            [] => None,
-            [date] => Some(date.trim().parse().map_err(|_| refuse("not-after: must be a day such as 2027-01-31"))?),
-            _ => return Err(refuse("says not-after: twice")),
-        };
+        let mut not_after = None;
+        for line in before.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            // A last day that is spelled in another way must not be passed over: the key would never end.
+            let date = line.strip_prefix(NOT_AFTER).ok_or_else(|| refuse(ABOVE))?.trim();
+            let day = Some(date).filter(|date| date.len() == "2027-01-31".len()).and_then(|date| date.parse().ok());
+            let day = day.ok_or_else(|| refuse("not-after: must be a day such as 2027-01-31"))?;
+            if not_after.replace(day).is_some() {
+                return Err(refuse("says not-after: twice"));
+            }
+        }
         let pem = curve.pem().ok_or_else(|| refuse("cannot be written as PEM"))?;
         Ok(Self { path: path.to_path_buf(), fingerprint: sha256_hex(pem.as_bytes()), not_after, curve })
     }

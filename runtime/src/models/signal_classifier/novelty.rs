@@ -3,7 +3,7 @@
 //! The formula is the artifact format's (`artifacts/README.md`): with y = asinh(x / scale), the squared Mahalanobis
 //! distance |W (y - centre)|^2, W being lower triangular. `train/core/novelty.py` measures it and says where it comes from.
 
-use crate::artifact::novelty::NoveltyEntry;
+use crate::artifact::novelty::{NoveltyEntry, asinh};
 use crate::models::signal_classifier::keys::N_FIELDS;
 
 /// The same for a signal, without a heap.
@@ -38,7 +38,7 @@ impl Novelty {
     fn squared_distance(&self, row: &[f64; N_FIELDS]) -> f64 {
         let mut bent = [0.0; N_FIELDS];
         for (index, bent) in bent.iter_mut().enumerate() {
-            *bent = (row[index] / self.scale[index]).asinh() - self.centre[index];
+            *bent = asinh(row[index] / self.scale[index]) - self.centre[index];
         }
         let lengths = self.whitening.iter().map(|weights| weights.iter().zip(&bent).map(|(w, y)| w * y).sum::<f64>());
         lengths.map(|length| length * length).sum()
