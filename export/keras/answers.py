@@ -1,7 +1,8 @@
 """What Keras answers, by the names of the graph's outputs."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ def keras_answers(
     Args:
         model: Keras's.
         batch: input name -> rows.
-        after_each: what is done to the answers of every layer before the next one takes them; None for nothing.
+        after_each: what is done to the answers of every layer, and of every step of a recurrent one, before the next
+            one takes them; None for nothing.
 
     Raises:
         PipelineError: Keras does not answer.
@@ -66,7 +68,29 @@ def _layer_by_layer(model: Any, given: list[Array], after_each: Callable[[Array]
 
         return call
 
-    return flat._run_through_graph(tensors, operation_fn=wrapped)
+    with _cells_changed(model, changed):
+        return flat._run_through_graph(tensors, operation_fn=wrapped)
+
+
+@contextmanager
+def _cells_changed(model: Any, changed: Callable[[Any], Any]) -> Iterator[None]:
+    """Let every cell hand on other states; Keras calls it for each step, outside of a compiled function."""
+    import keras
+
+    cells = [part for part in model._flatten_layers() if hasattr(part, "state_size") and not hasattr(part, "cell")]
+    try:
+        for cell in cells:
+
+            def call(*args: Any, own: Any = type(cell).call.__get__(cell), **kwargs: Any) -> Any:
+                _, states = own(*args, **kwargs)
+                states = keras.tree.map_structure(changed, states)
+                return (states if not isinstance(states, list | tuple) else states[0]), states
+
+            object.__setattr__(cell, "call", call)
+        yield
+    finally:
+        for cell in cells:
+            cell.__dict__.pop("call", None)
 
 
 def output_structure(model: Any) -> Any:

@@ -51,6 +51,7 @@ def rnn(to: Lowering, op: Any, result: Any, sequences: str, initial_state: Any =
         view = VIEWS[kind](op, cell, **changed)
         answer = rule.lower(to, view, None, sequences=found[0], initial_state=initial_state, mask=kept)
         found = [answer] if isinstance(answer, str) else list(answer)
+        to.builder.shapes.setdefault(found[0], (*to.builder.shapes[sequences][:2], cell.units))
     return found
 
 
