@@ -2,9 +2,9 @@
 
 Two programs that do float32 arithmetic in another order are never equal. An answer agrees when it is within a relative
 1e-6 of Keras's, or within a few units of float32 of the largest answer of its row (of 1 where gates and sums of that
-size are behind smaller answers), or within what Keras's own answer
-moves when every weight and input, and what each layer hands on, moves by one unit of float32, or no farther from a
-float64 evaluation of the same weights than Keras is, times 1.5 (both measured, where the first two do not suffice).
+size are behind smaller answers), or within what Keras's own answer moves when every weight and input, what each layer
+hands on, and every gate and state of a recurrent one, moves by one unit of float32, or no farther from a float64
+evaluation of the same weights than Keras is, times 1.5 (both measured, where the first two do not suffice).
 """
 
 from collections.abc import Callable, Mapping

@@ -19,7 +19,6 @@ from export.keras.agreement import Disagreement, check_agreement
 from export.keras.answers import named_answers
 from export.keras.layers import (
     attention,
-    cells,
     convolution,
     dense,
     encodings,
@@ -27,10 +26,10 @@ from export.keras.layers import (
     merging,
     operators,
     pictures,
-    recurrent,
     shapes,
     spatial,
 )
+from export.keras.layers.recurrent import cells, fused
 from export.keras.lowering import GUARDED, ONNX_TYPES, PLAIN, UNROLLED, Lowering
 from export.keras.seeded_batch import rows_for, seeded_batch
 from train.core.errors import PipelineError
@@ -41,11 +40,11 @@ KINDS = (
     convolution,
     dense,
     encodings,
+    fused,
     grids,
     merging,
     operators,
     pictures,
-    recurrent,
     shapes,
     spatial,
 )
@@ -76,10 +75,9 @@ def compile_keras(
         PipelineError: an operator, layer, argument or setting has no lowering (it is named), or the graph does not
             answer as Keras on the seeded batch (both answers are shown).
     """
-    batch = seeded_batch(model, rows=rows_for(model))
     return compared(
         lambda care: lowered(model, care, name=name, metadata=metadata, wide=wide_integers),
-        lambda graph: check_agreement(model, graph, batch, share=STRICT),
+        lambda graph: check_agreement(model, graph, seeded_batch(model, rows=rows_for(model)), share=STRICT),
     )[0]
 
 

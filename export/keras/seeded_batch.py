@@ -14,7 +14,7 @@ EXTREME = 1e6
 MISSING = ("a missing value", "missing values")
 ROWS = 6
 """Rows of each kind."""
-MANY_ROWS, MOST_WORK = 400, 10_000_000_000
+MANY_ROWS, MOST_WORK = 400, 2_000_000_000
 """Before a graph is written, as long as rows times weights times steps are no more."""
 STEPS = 9
 """The length of a free axis."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from export.keras.layers.activations import can_be_fused, fused
-from export.keras.layers.unrolled import unrolled
+from export.keras.layers.recurrent.unrolled import unrolled
 from export.keras.lowering import Lowering
 from export.keras.rules import checked_arguments, layer, refuse, rule_of
 

@@ -17,9 +17,7 @@ MOST_STEPS = 2048
 """About seventeen nodes are written for each."""
 
 
-def unrolled(
-    to: Lowering, op: Any, sequences: str, states: Any, mask: str | None, kind: str, why: str
-) -> list[str]:
+def unrolled(to: Lowering, op: Any, sequences: str, states: Any, mask: str | None, kind: str, why: str) -> list[str]:
     """The answer, then the last states where the layer gives them.
 
     Args:
@@ -139,8 +137,10 @@ class _Gru(_Cell):
 
     def __init__(self, to: Lowering, op: Any, sequences: str) -> None:
         super().__init__(to, op)
-        bias = np.asarray(op.cell.bias) if op.use_bias else None
-        first, self.second = (bias[0], bias[1]) if bias is not None and op.reset_after else (bias, None)
+        both: Any = np.asarray(op.cell.bias) if op.use_bias else np.zeros((2, 1))
+        first: Any
+        self.second: Any
+        first, self.second = both if op.reset_after else (both, 0.0)
         self.products = self.plus(self.inputs(sequences, np.asarray(op.cell.kernel)), first)
         recurrent = np.asarray(op.cell.recurrent_kernel)
         wide = 2 * op.units

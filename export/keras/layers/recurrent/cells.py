@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from export.keras.layers.recurrent import ARGUMENTS
+from export.keras.layers.recurrent.fused import ARGUMENTS
 from export.keras.lowering import Lowering
 from export.keras.masks import mask_of
 from export.keras.rules import LAYERS, check_fields, check_types, layer, refuse
