@@ -1,7 +1,6 @@
 """`verify reproduce`: train a version again from what its manifest records, and say whether the same comes."""
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from train.config import config_type
 from train.core import cli
 from train.core.config_sections import Training
 from train.core.errors import PipelineError
+from train.core.files import scratch
 from train.core.records.record import Provenance, write_record
 from train.core.tables.calendar import WEEKDAYS
 from train.model import Model, TrainingRequest
@@ -31,8 +31,8 @@ def run_reproduce(options: argparse.Namespace) -> int:
         raise PipelineError(f"{folder}: its manifest records no provenance; it is of an earlier release")
     if manifest.training.data.sha256 is not None and not options.data:
         raise PipelineError(f"{folder}: was trained on {manifest.training.data.source}; name the files with --data")
-    with tempfile.TemporaryDirectory(prefix="reproduce.") as place:
-        request = _request(model, made, Path(place) / model.name, options)
+    with scratch() as place:
+        request = _request(model, made, place / model.name, options)
         record = model.train(request)
         if record.data.sha256 != manifest.training.data.sha256:
             raise PipelineError(
@@ -43,7 +43,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
         # What differs in the surroundings is said; what counts is whether the same bytes come.
         record = record.model_copy(update={"provenance": made})
         write_record(request.out, record)
-        again = write_artifact(Path(place) / "artifacts", draft_of(model, request.out))
+        again = write_artifact(place / "artifacts", draft_of(model, request.out))
         found = read_manifest(again)
         files = {name: (again / name).read_bytes() == (folder / name).read_bytes() for name in _FILES}
     for line in _surroundings(made, now):

@@ -8,7 +8,6 @@ newer one than it is: the step's number is signed, too.
 import base64
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from export.versions.steps import Step, signature_path, step_path
 from export.versions.switch import Sign
 from train.core.errors import PipelineError
-from train.core.files import explain_os_errors, read_bytes, sha256_hex, sync_folder, write_atomic
+from train.core.files import explain_os_errors, read_bytes, scratch, sha256_hex, sync_folder, write_atomic
 
 PASSWORD = "DOLLARBILL_ML_KEY_PASSWORD"
 """Environment variable with the password of the private key, if it has one."""
@@ -114,8 +113,8 @@ def signer(key: Path) -> Sign:
         if links:
             raise PipelineError(f"{links[0]}: is a link; an artifact holds plain files")
         files.append(step_path(whole, step.number))
-        with tempfile.TemporaryDirectory() as place:
-            signature = Path(place) / "signature"
+        with scratch() as place:
+            signature = place / "signature"
             config.set_hashing_config(OfOneStep(files)).sign(whole, signature)
             write_atomic(signature_path(model_folder, step.number), read_bytes(signature))
 
@@ -144,10 +143,10 @@ def require_as_signed(
     if not signatures:
         return
     oms, whole, newest = library(), model_folder.resolve(), signatures[-1]
-    with tempfile.TemporaryDirectory() as place:
-        halves = [public_half(path, Path(place) / f"{number}.pem") for number, path in enumerate(keys)]
+    with scratch() as place:
+        halves = [public_half(path, place / f"{number}.pem") for number, path in enumerate(keys)]
         if private is not None:
-            halves.append(public_half(private, Path(place) / "own.pem"))
+            halves.append(public_half(private, place / "own.pem"))
         reasons = [_verified(oms, whole, newest, half) for half in halves]
     if None not in reasons:
         said = f": {reasons[0]}" if len(reasons) == 1 else ""

@@ -2,12 +2,13 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from train.core.errors import PipelineError
-from train.core.files import json_bytes, read_bytes, read_json, write_atomic
+from train.core.files import json_bytes, read_bytes, read_json, scratch, write_atomic
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -19,6 +20,12 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(PipelineError, match=r"cannot write .*file/child"):
         write_atomic(tmp_path / "file" / "child", "x")
+
+
+def test_a_machine_without_room_for_temporary_files_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(PipelineError, match="TMPDIR"), scratch():
+        pass
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,6 +217,8 @@ def test_outcomes_find_their_answers_by_id_tag_and_features(house, call, tmp_pat
         ("tag\norder 1\n", "no outcome"),
         ("is_profitable\n1\n", "names no answer"),
         ("tag,is_profitable\nnobody,1\n", "no outcome is of an answer"),
+        ("tag,is_profitable\norder 1,\norder 2,\n", "none of the 2 trades has an outcome yet"),
+        ("tag,is_profitable\norder 1,\nnobody,1\n", "1 are of others, 1 trades have none yet"),
         ("tag,is_profitable\norder 1,2\n", "must be 0 or 1"),
         ("tag,is_profitable\norder 1,1\norder 1,0\n", "contradict each other"),
         ("tag,pnl\norder 1,much\n", "must be a number"),

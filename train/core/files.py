@@ -23,6 +23,23 @@ def explain_os_errors(path: Path, what: str) -> Iterator[None]:
         raise PipelineError(f"cannot {what} {path}: {reason}") from error
 
 
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder of our own for what nobody keeps; gone after the block.
+
+    Raises:
+        PipelineError: no folder for temporary files can be written, or all disks that have one are full.
+    """
+    try:
+        place = tempfile.TemporaryDirectory(prefix="dollarbill-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise PipelineError(
+            f"cannot write a temporary folder ({error.strerror or error}); make room, or name another by TMPDIR"
+        ) from error
+    with place as folder:
+        yield Path(folder)
+
+
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Replace `path` by `content` in one step; on any failure what was there before stays as it was.
 

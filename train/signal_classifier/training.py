@@ -3,7 +3,6 @@
 The fitted object takes raw float64 rows [row, feature] in contract order and gives P(profit).
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from sklearn.base import clone
 
 from train.core.errors import PipelineError
-from train.core.files import explain_os_errors, json_bytes, write_atomic
+from train.core.files import explain_os_errors, json_bytes, scratch, write_atomic
 from train.core.novelty import fit_novelty
 from train.core.records.distribution import distribution
 from train.core.records.evidence import Evidence, write_evidence
@@ -167,9 +166,9 @@ def _history(data: Sequence[Path], outcomes: Sequence[Path], show: Show) -> Labe
     content, notes = history_of_log(logs, outcomes)
     for line in notes:
         show(line)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         # Read as strictly as any other history.
-        made = Path(folder) / f"{logs[0].name} with outcomes.csv"
+        made = folder / f"{logs[0].name} with outcomes.csv"
         made.write_bytes(content)
         return read_history([made, *(path for path in data if path not in logs)])
 

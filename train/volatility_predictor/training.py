@@ -7,7 +7,6 @@ time, with a gap: the last days are for the figures and seen by nothing else; co
 rolling origin over those before; a fifth of these stops the LSTM and says whether it pays.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.core.files import read_bytes, write_atomic
+from train.core.files import read_bytes, scratch, write_atomic
 from train.core.records.distribution import Distribution, distribution
 from train.core.records.evidence import Evidence, write_evidence
 from train.core.records.record import DataRecord, TrainingRecord, library_versions, write_record
@@ -193,7 +192,7 @@ def _simulated_test(seed: int, budget: Budget) -> tuple[list[Series], list[int],
 
 def _save(model: Any, path: Path) -> None:
     """Keras writes to a folder of its own; the file gets its name when it is whole."""
-    with tempfile.TemporaryDirectory() as folder:
-        temporary = Path(folder) / MODEL_FILE
+    with scratch() as folder:
+        temporary = folder / MODEL_FILE
         model.save(temporary)
         write_atomic(path, read_bytes(temporary))

@@ -3,7 +3,6 @@
 import contextlib
 import re
 import sys
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from export.versions.signing import library, public_half
 from export.versions.trust.bundle import SINGLE_FILE, Bundle, Statement, read_bundle
 from train.core.errors import PipelineError
-from train.core.files import read_bytes, sha256_hex
+from train.core.files import read_bytes, scratch, sha256_hex
 
 _NOT_AFTER = re.compile(r"not-after:\s*(\d{4}-\d\d-\d\d)", re.ASCII)
 
@@ -38,8 +37,7 @@ def check_folder(
     """
     signing = library()
     bundle, statement = read_bundle(str(signature), read_bytes(signature))
-    with tempfile.TemporaryDirectory() as place:
-        made = Path(place)
+    with scratch() as made:
         barred = [(key, public_half(key, made / f"revoked{number}.pem")) for number, key in enumerate(revoked)]
         trusted = [(key, public_half(key, made / f"{number}.pem")) for number, key in enumerate(keys)]
         if any(_made_by(bundle, half) for _, half in _quoted(bundle, barred)):

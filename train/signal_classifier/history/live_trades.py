@@ -98,7 +98,10 @@ def join(log: LiveLog, outcomes: Sequence[Path]) -> Joined:
                 found[row] = replace(known, row=row)
     if not found:
         names = ", ".join(map(str, outcomes)) or "--outcomes"
-        raise PipelineError(f"{names}: no outcome is of an answer of the log ({strangers:,} are of others)")
+        if still_open and not strangers:
+            raise PipelineError(f"{names}: none of the {still_open:,} trades has an outcome yet")
+        others = f"{strangers:,} are of others" + (f", {still_open:,} trades have none yet" if still_open else "")
+        raise PipelineError(f"{names}: no outcome is of an answer of the log ({others})")
     notes = [f"{len(found):,} of {len(log.rows):,} answers have an outcome"]
     notes += [f"{strangers:,} outcomes are of no answer of the log"] if strangers else []
     notes += [f"{still_open:,} trades have no outcome yet"] if still_open else []
