@@ -25,8 +25,8 @@ A candidate in parity that passes the gate (`python -m export promote --help`) b
 Exit codes: 0 in parity, 1 not in parity or refused by the gate, 2 could not check.
 """
 COMMANDS = (
-    "compare", "drift", "explain", "parquet", "reproduce", "retrain", "runtimes", "skill", "survey", "summary",
-    "vectors",
+    "compare", "drift", "explain", "parquet", "reproduce", "retrain", "runtimes", "score", "skill", "survey",
+    "summary", "vectors",
 )  # fmt: skip
 RUNTIMES = "python,rust"
 FEW_RUNTIMES = 3
@@ -83,6 +83,7 @@ def _examples() -> list[tuple[str, str]]:
         ("survey", "public data sets: our compiler beside stock skl2onnx"),
         ("all --runtime all", "every runtime that is installed (`python -m verify runtimes` lists them)"),
         ("drift data/live.ndjson --html drift.html", "live answers against training, and what came of them"),
+        (f"score {next(iter(models()), 'MODEL')} --input quotes --output scored", "any number of rows, to Parquet"),
         ("summary", "quality and parity of the versions in use"),
         ("retrain --if-older-than 7d", "train, export, prove, gate and promote as one job"),
         (f"reproduce {next(iter(models()), 'MODEL')}", "the version in use, trained again: is it the same?"),
@@ -240,6 +241,10 @@ def _command(name: str, arguments: Sequence[str]) -> int:
         from verify.check.vectors import run_vectors
 
         return run_vectors(vectors_parser().parse_args(arguments))
+    if name == "score":
+        from verify.score.command import run_score, score_parser
+
+        return run_score(score_parser().parse_args(arguments))
     if name == "skill":
         from verify.report.skill import run_skill
 

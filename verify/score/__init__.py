@@ -1,0 +1,1 @@
+"""Rows without number through a compiled model: files in, Parquet out, on every core, and on again."""
