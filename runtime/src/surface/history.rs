@@ -168,7 +168,8 @@ fn of_chain(path: &Path, chain: &Chain, calendar: Calendar, accept: bool) -> Res
     }
     let said = chain.said();
     if days.seen.is_empty() {
-        let reason = ["no usable day: no quote is left".to_owned()].into_iter().chain(said).collect::<Vec<_>>().join("; ");
+        let reason =
+            ["no usable day: no quote is left".to_owned()].into_iter().chain(said).collect::<Vec<_>>().join("; ");
         return Err(Error::Surface { path: path.to_path_buf(), reason });
     }
     let found = days.history(&chain.symbol, (&LeftOut::new(), None), &Shape::default(), accept);

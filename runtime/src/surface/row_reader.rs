@@ -267,7 +267,12 @@ impl<'a> Rows<'a> {
     }
 
     /// As [`Rows::any_number`], but finite.
-    fn number(&mut self, record: &StringRecord, at: Option<usize>, per_cent: Option<f64>) -> Result<Option<f64>, Error> {
+    fn number(
+        &mut self,
+        record: &StringRecord,
+        at: Option<usize>,
+        per_cent: Option<f64>,
+    ) -> Result<Option<f64>, Error> {
         let found = self.any_number(record, at, per_cent)?;
         if found.is_some_and(f64::is_infinite) { Err(self.no_number(record, at)) } else { Ok(found) }
     }

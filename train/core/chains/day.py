@@ -125,7 +125,9 @@ def make_day(table: pd.DataFrame, chain: Asked, date: dt.date) -> ChainDay | Non
 def _expiry(part: pd.DataFrame, chain: Asked, spot: float, years: float) -> tuple[Expiry | None, pd.DataFrame]:
     strike, side, middle = (part[name].to_numpy() for name in ("strike", "side", "middle"))
     priced = np.isfinite(middle)
-    forward, discount, own, slope = forward_of(strike[priced], side[priced], middle[priced], years=years, rate=chain.rate)
+    forward, discount, own, slope = forward_of(
+        strike[priced], side[priced], middle[priced], years=years, rate=chain.rate
+    )
     if not forward > 0.0:
         forward = spot / discount
     if not forward > 0.0:
@@ -155,8 +157,8 @@ def _check_unit(expiries: list[Expiry], chain: Asked, date: dt.date) -> None:
     if slope <= 0.0:
         words = "of the wrong sign (calls and puts swapped?)"
     problem = (
-        f"{date}: by put-call parity its prices are {words} for its strikes: is one of them in cents, thousandths or for "
-        "a whole contract?"
+        f"{date}: by put-call parity its prices are {words} for its strikes: is one of them in cents, thousandths or "
+        "for a whole contract?"
     )
     if not chain.accept:
         raise PipelineError(f"{chain.path}: {problem} If it is right, add --accept")
