@@ -2,12 +2,12 @@
 
 Two programs that do float32 arithmetic in another order are never equal. An answer agrees when it is within a relative
 1e-6 of Keras's, or within a few units of float32 of the largest answer of its row (of 1 where gates and sums of that
-size are behind smaller answers), or within what Keras's own answer
-moves when every weight and input, and what each layer hands on, moves by one unit of float32, or no farther from a
-float64 evaluation of the same weights than Keras is, times 1.5 (both measured, where the first two do not suffice).
+size are behind smaller answers), or within what Keras's own answer moves when every weight and input, what each layer
+hands on, and every gate and state of a recurrent one, moves by one unit of float32, or no farther from a float64
+evaluation of the same weights than Keras is, times 1.5 (both measured, where the first two do not suffice).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,11 @@ from train.core.errors import PipelineError
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
+Allowed = Callable[
+    [Any, Mapping[str, Array], Mapping[str, Array], Mapping[str, Array], float],
+    dict[str, Bools],
+]
+"""Of a network, rows, its answers, a graph's and a share of the bound: output -> cells that are near enough."""
 RELATIVE = 1e-6
 UNIT = 2.0**-23
 OF_THE_ROW = 8.0 * UNIT
@@ -37,13 +42,16 @@ class Disagreement(PipelineError):  # noqa: N818 - a finding
     """The graph answers otherwise than Keras."""
 
 
-def check_agreement(model: Any, graph: onnx.ModelProto, batch: Mapping[str, Array] | None = None) -> None:
+def check_agreement(
+    model: Any, graph: onnx.ModelProto, batch: Mapping[str, Array] | None = None, *, share: float = 1.0
+) -> None:
     """Compare a graph with the network that it was made from.
 
     Args:
         model: Keras's.
         graph: made from it.
         batch: input name -> rows; None for those of `seeded_batch`, whose answers always say how large answers are.
+        share: of every bound that is allowed.
 
     Raises:
         PipelineError: they differ (the first input is shown with both answers), or one of them gives no answer.
@@ -55,12 +63,11 @@ def check_agreement(model: Any, graph: onnx.ModelProto, batch: Mapping[str, Arra
     # Rows of one kind alone may have small answers only: what counts as small is the same for all of them.
     kinds = (expected,) if batch is seeded else (expected, keras_answers(model, seeded))
     least = {name: max(absolute_of(answers[name]) for answers in kinds) for name in expected}
-    wrong = {name: ~agrees(found[name], expected[name], least=least[name]) for name in expected}
+    wrong = {name: ~agrees(found[name], expected[name], least=least[name], share=share) for name in expected}
     if any(cells.any() for cells in wrong.values()):
-        moved = _moves(model, batch, expected)
-        wrong = {name: cells & ~_within(found[name], expected[name], moved[name]) for name, cells in wrong.items()}
+        wrong = _but_for(_within, model, batch, expected, found, wrong, share)
     if any(cells.any() for cells in wrong.values()):
-        wrong = _farther_from_double(model, batch, expected, found, wrong)
+        wrong = _but_for(_as_near_to_double, model, batch, expected, found, wrong, share)
     if has_softmax(model) or any(node.op_type == "Softmax" for node in graph.graph.node):
         # TensorFlow's softmax of a row with NaN in it is NaN here, a number there; NaN is no wrong answer.
         unknown = _with_nan(batch)
@@ -96,13 +103,14 @@ def graph_answers(graph: onnx.ModelProto, batch: Mapping[str, Array]) -> dict[st
         ) from error
 
 
-def agrees(found: Array, expected: Array, *, least: float | None = None) -> Bools:
+def agrees(found: Array, expected: Array, *, least: float | None = None, share: float = 1.0) -> Bools:
     """Cell by cell: within the two fixed bounds; NaN and infinity only where Keras has them.
 
     Args:
         found: answers.
         expected: those that they should be.
         least: a bound for the smallest answers; None for that of `absolute_of`.
+        share: of the bounds that is allowed.
     """
     if found.shape != expected.shape or found.dtype != expected.dtype:
         return np.zeros(expected.shape, dtype=bool)
@@ -113,7 +121,7 @@ def agrees(found: Array, expected: Array, *, least: float | None = None) -> Bool
     wide = expected.astype(np.float64)
     size = np.max(np.where(np.isfinite(wide), np.abs(wide), 0.0), axis=rest, keepdims=True)
     least = absolute_of(expected) if least is None else least
-    return _close(found, expected, RELATIVE * np.abs(wide) + OF_THE_ROW * size + least)
+    return _close(found, expected, share * (RELATIVE * np.abs(wide) + OF_THE_ROW * size + least))
 
 
 def absolute_of(expected: Array) -> float:
@@ -129,37 +137,63 @@ def _close(found: Array, expected: Array, bound: Array) -> Bools:
     return np.where(np.isfinite(expected), near, same).astype(bool)
 
 
-def _within(found: Array, expected: Array, moved: Array) -> Bools:
-    """Within what Keras's own answer moves; everything where it turns from a number into none."""
-    if found.shape != expected.shape or found.dtype != expected.dtype:
-        return np.zeros(expected.shape, dtype=bool)
-    return _close(found, expected, RELATIVE * np.abs(expected.astype(np.float64)) + TIMES * moved) | np.isinf(moved)
-
-
-def _farther_from_double(
+def _but_for(
+    allowed: Allowed,
     model: Any,
     batch: Mapping[str, Array],
     expected: Mapping[str, Array],
     found: Mapping[str, Array],
     wrong: Mapping[str, Bools],
+    share: float,
 ) -> dict[str, Bools]:
-    """Of the cells that differ, those of rows where the graph is farther from float64 than Keras is, times 1.5."""
-    wide = double_answers(model, batch)
-    if wide is None:
+    """The cells that differ but for those that another bound allows; it is asked of their rows alone."""
+    comparable = {
+        name: cells
+        for name, cells in wrong.items()
+        if found[name].shape == expected[name].shape and found[name].dtype == expected[name].dtype
+    }
+    marks = [cells.reshape(len(cells), -1).any(axis=1) for cells in comparable.values()]
+    rows = np.flatnonzero(np.any(marks, axis=0)) if marks else np.zeros(0, dtype=np.int64)
+    if not len(rows):
         return dict(wrong)
-    left: dict[str, Bools] = {}
-    for name, cells in wrong.items():
-        ours, keras, sure = (values[name].astype(np.float64) for values in (found, expected, wide))
-        if ours.shape != sure.shape or keras.shape != sure.shape:
-            left[name] = cells
+    part, keras, ours = ({name: values[rows] for name, values in whole.items()} for whole in (batch, expected, found))
+    good = allowed(model, part, keras, ours, share)
+    left = {name: cells.copy() for name, cells in wrong.items()}
+    for name in comparable:
+        left[name][rows] &= ~good[name]
+    return left
+
+
+def _within(
+    model: Any, batch: Mapping[str, Array], expected: Mapping[str, Array], found: Mapping[str, Array], share: float
+) -> dict[str, Bools]:
+    """Within what Keras's own answer moves; everything where it turns from a number into none."""
+    moved = _moves(model, batch, expected)
+    good = {}
+    for name, values in expected.items():
+        bound = share * (RELATIVE * np.abs(values.astype(np.float64)) + TIMES * moved[name])
+        good[name] = _close(found[name], values, bound) | np.isinf(moved[name])
+    return good
+
+
+def _as_near_to_double(
+    model: Any, batch: Mapping[str, Array], expected: Mapping[str, Array], found: Mapping[str, Array], share: float
+) -> dict[str, Bools]:
+    """In rows where the graph is no farther from float64 than Keras is, times 1.5."""
+    wide = double_answers(model, batch)
+    good = {}
+    for name, values in expected.items():
+        good[name] = np.zeros(values.shape, dtype=bool)
+        if wide is None or wide[name].shape != values.shape or found[name].shape != values.shape:
             continue
+        ours, keras, sure = (answers[name].astype(np.float64) for answers in (found, expected, wide))
         finite = np.isfinite(ours) & np.isfinite(keras) & np.isfinite(sure)
         with np.errstate(invalid="ignore"):
             apart = np.where(finite, np.abs(ours - sure), 0.0)
             theirs = np.where(finite, np.abs(keras - sure), 0.0)
-        bound = FARTHER * theirs.max(axis=tuple(range(1, theirs.ndim)), keepdims=True)
-        left[name] = cells & ~(finite & (apart <= bound))
-    return left
+        bound = max(1.0, share * FARTHER) * theirs.max(axis=tuple(range(1, theirs.ndim)), keepdims=True)
+        good[name] = finite & (apart <= bound)
+    return good
 
 
 def _with_nan(batch: Mapping[str, Array]) -> Bools:

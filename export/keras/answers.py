@@ -1,7 +1,8 @@
 """What Keras answers, by the names of the graph's outputs."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from train.core.errors import PipelineError
 
 Array = npt.NDArray[Any]
 HALF = {"float16", "bfloat16", "mixed_float16", "mixed_bfloat16"}
+GATES = ("activation", "recurrent_activation")
+"""Functions of a recurrent cell."""
 
 
 def keras_answers(
@@ -22,7 +25,8 @@ def keras_answers(
     Args:
         model: Keras's.
         batch: input name -> rows.
-        after_each: what is done to the answers of every layer before the next one takes them; None for nothing.
+        after_each: what is done to the answers of every layer, and to the gates and states of every step of a
+            recurrent one, before they are used; None for nothing.
 
     Raises:
         PipelineError: Keras does not answer.
@@ -66,7 +70,40 @@ def _layer_by_layer(model: Any, given: list[Array], after_each: Callable[[Array]
 
         return call
 
-    return flat._run_through_graph(tensors, operation_fn=wrapped)
+    with _cells_changed(model, changed):
+        return flat._run_through_graph(tensors, operation_fn=wrapped)
+
+
+@contextmanager
+def _cells_changed(model: Any, changed: Callable[[Any], Any]) -> Iterator[None]:
+    """Let every cell have other gates and hand on other states; Keras calls it for each step."""
+    import keras
+
+    kinds = (keras.layers.LSTMCell, keras.layers.GRUCell, keras.layers.SimpleRNNCell)
+    cells = [part for part in model._flatten_layers() if type(part) in kinds]
+    kept = [{name: part.__dict__[name] for name in GATES if name in part.__dict__} for part in cells]
+    try:
+        for cell, functions in zip(cells, kept, strict=True):
+            object.__setattr__(cell, "call", _handing_on(cell.call, changed))
+            for name, function in functions.items():
+                object.__setattr__(cell, name, lambda value, own=function: changed(own(value)))
+        yield
+    finally:
+        for cell, functions in zip(cells, kept, strict=True):
+            cell.__dict__.pop("call", None)
+            cell.__dict__.update(functions)
+
+
+def _handing_on(call: Callable[..., Any], changed: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A cell's call whose new states are changed; its answer is the first of them."""
+    import keras
+
+    def changed_call(*args: Any, **kwargs: Any) -> Any:
+        _, states = call(*args, **kwargs)
+        states = keras.tree.map_structure(changed, states)
+        return (states[0] if isinstance(states, list | tuple) else states), states
+
+    return changed_call
 
 
 def output_structure(model: Any) -> Any:

@@ -9,8 +9,8 @@ No graph is returned before it has answered as Keras on a seeded batch: `export.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import onnx
 
@@ -19,7 +19,6 @@ from export.keras.agreement import Disagreement, check_agreement
 from export.keras.answers import named_answers
 from export.keras.layers import (
     attention,
-    cells,
     convolution,
     dense,
     encodings,
@@ -27,11 +26,12 @@ from export.keras.layers import (
     merging,
     operators,
     pictures,
-    recurrent,
     shapes,
     spatial,
 )
-from export.keras.lowering import ONNX_TYPES, Lowering
+from export.keras.layers.recurrent import cells, fused
+from export.keras.lowering import GUARDED, ONNX_TYPES, PLAIN, UNROLLED, Lowering
+from export.keras.seeded_batch import rows_for, seeded_batch
 from train.core.errors import PipelineError
 
 KINDS = (
@@ -40,15 +40,18 @@ KINDS = (
     convolution,
     dense,
     encodings,
+    fused,
     grids,
     merging,
     operators,
     pictures,
-    recurrent,
     shapes,
     spatial,
 )
 """Modules whose import registers lowerings."""
+STRICT = 0.5
+"""Of what `verify compare` allows, on other rows of the same kinds: what is written passes there, too."""
+Found = TypeVar("Found")
 OUR_NAMES = re.compile(r"[a-z]+[0-9]+(_[0-9a-z]+)*")
 """What tensors inside a graph are called."""
 
@@ -72,25 +75,47 @@ def compile_keras(
         PipelineError: an operator, layer, argument or setting has no lowering (it is named), or the graph does not
             answer as Keras on the seeded batch (both answers are shown).
     """
-    lowering, graph = lowered(model, False, name=name, metadata=metadata, wide=wide_integers)
-    try:
-        check_agreement(model, graph)
-    except Disagreement:
-        if not lowering.guards:
-            raise
-        _, graph = lowered(model, True, name=name, metadata=metadata, wide=wide_integers)
-        check_agreement(model, graph)
-    return graph
+    return compared(
+        lambda care: lowered(model, care, name=name, metadata=metadata, wide=wide_integers),
+        lambda graph: check_agreement(model, graph, seeded_batch(model, rows=rows_for(model)), share=STRICT),
+    )[0]
+
+
+def compared(
+    write: Callable[[int], tuple[Lowering, onnx.ModelProto]], check: Callable[[onnx.ModelProto], Found]
+) -> tuple[onnx.ModelProto, Found]:
+    """The first graph that is near enough, and what its comparison found: with no more care than is needed.
+
+    Raises:
+        Disagreement: none is; of the most careful one.
+    """
+    for care in (PLAIN, GUARDED, UNROLLED):
+        lowering, graph = write(care)
+        try:
+            return graph, check(graph)
+        except Disagreement:
+            if not any(lowering.gains_by(more) for more in range(care + 1, UNROLLED + 1)):
+                raise
+    raise AssertionError("the last one has raised")
 
 
 def lowered(
-    model: Any, guard: bool, *, name: str, metadata: Mapping[str, str] | None, wide: bool, splice: bool = False
+    model: Any, care: int, *, name: str, metadata: Mapping[str, str] | None, wide: bool, splice: bool = False
 ) -> tuple[Lowering, onnx.ModelProto]:
-    """A graph that has not been compared yet; `splice`: layers without a lowering go through tf2onnx."""
+    """A graph that has not been compared yet.
+
+    Args:
+        model: as of `compile_keras`.
+        care: of `export.keras.lowering`.
+        name: of the graph.
+        metadata: custom metadata.
+        wide: whether inputs of int32 are taken as int64.
+        splice: whether layers without a lowering go through tf2onnx.
+    """
     flat = functional(model)
     entries = [_entry(value) for value in flat.inputs]
     names = [value.name for value in entries] + list(named_answers(model, flat._outputs_struct))
-    lowering = Lowering(guard=guard, splice=splice, prefix="own_" if any(map(OUR_NAMES.fullmatch, names)) else "")
+    lowering = Lowering(care=care, splice=splice, prefix="own_" if any(map(OUR_NAMES.fullmatch, names)) else "")
     for entry in entries:
         lowering.entry(entry, wide=wide)
     answers = flat._run_through_graph(entries, operation_fn=lambda op: op, call_fn=lowering.call)

@@ -28,6 +28,9 @@ ONNX_TYPES = {
     "int64": TensorProto.INT64,
 }
 
+PLAIN, GUARDED, UNROLLED = range(3)
+"""How much care is taken of what onnxruntime's operators lose: nothing, NaN, and all that they approximate."""
+
 
 class Lowering:
     """What the lowerings of single layers write with.
@@ -35,19 +38,28 @@ class Lowering:
     Attributes:
         builder: of the graph.
         guard: whether recurrent layers are told of NaN, which onnxruntime's LSTM and GRU lose.
+        guards: how many places there are where that would change something.
+        unroll: whether recurrent layers are written out step by step, also where an operator could stand.
+        recurrent: how many of them there are.
         splice: whether layers without a lowering go through tf2onnx.
         spliced: how many did.
     """
 
-    def __init__(self, *, guard: bool = False, splice: bool = False, prefix: str = "") -> None:
+    def __init__(self, *, care: int = 0, splice: bool = False, prefix: str = "") -> None:
         self.builder = LeanBuilder(prefix)
-        self.guard = guard
+        self.guard = care >= GUARDED
+        self.unroll = care >= UNROLLED
+        self.recurrent = 0
         self.splice = splice
         self.spliced = 0
         self.guards = 0
         self._names: dict[int, str] = {}
         self._types: dict[str, str] = {}
         self._alive: list[Any] = []  # ids are those of living tensors
+
+    def gains_by(self, care: int) -> bool:
+        """Whether the graph would be another one with so much care."""
+        return bool(self.guards if care == GUARDED else self.recurrent)
 
     def call(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
         """Let Keras compute shapes and types, and write the same in ONNX."""

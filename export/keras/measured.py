@@ -15,9 +15,10 @@ from export.errors import NoExactForm
 from export.grade import Grade, stamped
 from export.keras.agreement import ABSOLUTE, RELATIVE, UNIT, Disagreement, graph_answers
 from export.keras.answers import keras_answers
-from export.keras.compile import compile_keras, lowered
+from export.keras.compile import compared, compile_keras, lowered
 from export.keras.inexact.half_precision import HALF, in_single_precision
 from export.keras.inexact.splice import stock_name
+from export.keras.lowering import Lowering
 from export.keras.rules import NEXT
 from export.keras.seeded_batch import MISSING, all_layers, families, has_softmax
 from train.core.errors import PipelineError
@@ -84,30 +85,33 @@ def compile_measured(
         PipelineError: tf2onnx cannot either, or writes a Loop; the graph's numbers or its NaN are not the network's.
     """
     coarsest = _coarsest(model)
-    source, way = model, stock_name()
-    if coarsest in HALF:
-        source, way = in_single_precision(model), f"the same layers in float32 ({coarsest} in Keras)"
+    source = in_single_precision(model) if coarsest in HALF else model
     first = str(reason).partition(";")[0]
+    spliced = 0
+
+    def write(care: int) -> tuple[Lowering, onnx.ModelProto]:
+        nonlocal spliced
+        lowering, graph = lowered(source, care, name=name, metadata=metadata, wide=wide, splice=True)
+        spliced = lowering.spliced
+        return lowering, graph
+
+    def check(graph: onnx.ModelProto) -> Grade:
+        return _measured(model, graph, first, _way(coarsest, spliced), coarsest)
+
     try:
-        lowering, graph = lowered(source, False, name=name, metadata=metadata, wide=wide, splice=True)
+        return compared(write, check)
     except NoExactForm:
         raise
     except PipelineError as error:
-        raise PipelineError(f"{first}; {way} is no way: {error}; {NEXT}") from error
-    if lowering.spliced and coarsest in HALF:
-        way += f" and {stock_name()}"
-    try:
-        return graph, _measured(model, graph, first, way, coarsest)
-    except Disagreement as error:
-        if not lowering.guards:
-            raise Disagreement(f"{first}; {way} is no way: {error}") from error
-    except PipelineError as error:
-        raise PipelineError(f"{first}; {way} is no way: {error}") from error
-    _, graph = lowered(source, True, name=name, metadata=metadata, wide=wide, splice=True)
-    try:
-        return graph, _measured(model, graph, first, way, coarsest)
-    except Disagreement as error:
-        raise Disagreement(f"{first}; {way} is no way: {error}") from error
+        said = f"{first}; {_way(coarsest, spliced)} is no way: {error}"
+        raise (Disagreement(said) if isinstance(error, Disagreement) else PipelineError(f"{said}; {NEXT}")) from error
+
+
+def _way(coarsest: str, spliced: int) -> str:
+    """How what has no exact form is written."""
+    if coarsest in HALF:
+        return f"the same layers in float32 ({coarsest} in Keras)" + (f" and {stock_name()}" if spliced else "")
+    return stock_name() if spliced else "operators of onnxruntime that approximate"
 
 
 def _coarsest(model: Any) -> str:

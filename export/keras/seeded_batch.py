@@ -14,9 +14,17 @@ EXTREME = 1e6
 MISSING = ("a missing value", "missing values")
 ROWS = 6
 """Rows of each kind."""
+MANY_ROWS, MOST_WORK = 400, 2_000_000_000
+"""Before a graph is written, as long as rows times weights times steps are no more."""
 STEPS = 9
 """The length of a free axis."""
 MOST_NUMBERS = 4_000_000
+
+
+def rows_for(model: Any) -> int:
+    """How many rows of each kind a graph is compared on before it is written: fewer where Keras takes long."""
+    steps = max([size or STEPS for value in model.inputs for size in value.shape[1:]], default=1)
+    return int(np.clip(MOST_WORK // max(1, model.count_params() * steps), ROWS, MANY_ROWS))
 
 
 def seeded_batch(model: Any, *, seed: int = 20, rows: int = ROWS) -> dict[str, Array]:

@@ -273,28 +273,27 @@ FUSED: dict[str, tuple[str, float | None, float | None]] = {
 """Name in keras.activations -> activation inside a recurrent operator, its alpha and beta."""
 
 
-def fused(operation: Any, functions: list[Any], *, exact_tanh: bool = False) -> dict[str, Any]:
+def can_be_fused(function: Any) -> bool:
+    """Whether a function can stand inside a recurrent operator."""
+    return function in _fused()
+
+
+def _fused() -> dict[Any, tuple[str, float | None, float | None]]:
+    import keras
+
+    return {getattr(keras.activations, name): entry for name, entry in FUSED.items()}
+
+
+def fused(functions: list[Any], *, exact_tanh: bool = False) -> dict[str, Any]:
     """The attributes of a recurrent operator with these activations.
 
     Args:
-        operation: a layer of Keras.
-        functions: Keras's, gate by gate.
+        functions: Keras's, gate by gate, each of which can be fused.
         exact_tanh: say tanh as `ScaledTanh` of 1 and 1. The `Tanh` of onnxruntime's GRU is a quotient of polynomials
             that ends at 1 + 2^-21 where tanh ends at 1: off by eight steps of float32 in every saturated row.
-
-    Raises:
-        PipelineError: one cannot stand inside such an operator.
     """
-    import keras
-
-    by_function = {getattr(keras.activations, name): entry for name, entry in FUSED.items()}
-    found = []
-    for function in functions:
-        if function not in by_function:
-            called = getattr(function, "__name__", type(function).__name__)
-            able = ", ".join(FUSED)
-            raise refuse(operation, f"activation {called!r} cannot stand inside a recurrent operator ({able} can)")
-        found.append(by_function[function])
+    known_here = _fused()
+    found = [known_here[function] for function in functions]
     if exact_tanh:
         found = [("ScaledTanh", 1.0, 1.0) if name == "Tanh" else (name, alpha, beta) for name, alpha, beta in found]
     inside: dict[str, Any] = {"activations": [name for name, _, _ in found]}

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from export.keras.layers.activations import fused
+from export.keras.layers.activations import can_be_fused, fused
+from export.keras.layers.recurrent.unrolled import unrolled
 from export.keras.lowering import Lowering
 from export.keras.rules import checked_arguments, layer, refuse, rule_of
 
@@ -37,8 +38,11 @@ def lstm(to: Lowering, op: Any, result: Any, sequences: str, initial_state: Any 
         return np.concatenate([i, o, f, c], axis=-1)
 
     cell = op.cell
-    bias = gates(cell.bias) if op.use_bias else np.zeros(4 * op.units)
     functions = [op.recurrent_activation, op.activation, op.activation]
+    why = _why_unrolled(to, op, functions)
+    if why:
+        return unrolled(to, op, sequences, initial_state, mask, "LSTM", why)
+    bias = gates(cell.bias) if op.use_bias else np.zeros(4 * op.units)
     weights = _weights(to, op, gates(cell.kernel), gates(cell.recurrent_kernel), bias, np.zeros_like(bias), functions)
     return _recurrent(to, op, sequences, weights, initial_state, mask)
 
@@ -47,11 +51,14 @@ def lstm(to: Lowering, op: Any, result: Any, sequences: str, initial_state: Any 
 def gru(to: Lowering, op: Any, result: Any, sequences: str, initial_state: Any = None, mask: Any = None) -> list[str]:
     """Gates in the same order; the reset gate after the product has a bias of its own."""
     cell = op.cell
+    functions = [op.recurrent_activation, op.activation]
+    why = _why_unrolled(to, op, functions)
+    if why:
+        return unrolled(to, op, sequences, initial_state, mask, "GRU", why)
     zeros = np.zeros(3 * op.units, dtype=np.float32)
     bias, second = zeros, zeros
     if op.use_bias:
         bias, second = np.asarray(cell.bias) if op.reset_after else (np.asarray(cell.bias), zeros)
-    functions = [op.recurrent_activation, op.activation]
     weights = _weights(to, op, np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel), bias, second, functions)
     if op.reset_after:
         weights.attributes["linear_before_reset"] = 1
@@ -66,6 +73,9 @@ def simple_rnn(
     import keras
 
     cell = op.cell
+    why = _why_unrolled(to, op, [op.activation])
+    if why:
+        return unrolled(to, op, sequences, initial_state, mask, "SimpleRNN", why)
     bias = np.asarray(cell.bias) if op.use_bias else np.zeros(op.units)
     kernels = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
     if to.guard and op.activation is keras.activations.tanh:
@@ -96,14 +106,24 @@ def _open_gates(to: Lowering, op: Any, kernel: Any, recurrent: Any, bias: Any) -
     return Weights(weights.names, {"hidden_size": op.units, **inside, **ends})
 
 
+def _why_unrolled(to: Lowering, op: Any, functions: list[Any]) -> str:
+    """Why the operator of ONNX will not do; nothing where it may."""
+    if op.compute_dtype != "float32":
+        return f"onnxruntime's operator is float32, not {op.compute_dtype}"
+    strange = [function for function in functions if not can_be_fused(function)]
+    if strange:
+        called = getattr(strange[0], "__name__", type(strange[0]).__name__)
+        return f"activation {called!r} cannot stand inside a recurrent operator"
+    to.recurrent += 1
+    return "onnxruntime's operator is not near enough" if to.unroll else ""
+
+
 def _weights(
     to: Lowering, op: Any, kernel: Any, recurrent: Any, bias: Any, second: Any, functions: list[Any]
 ) -> Weights:
-    if op.compute_dtype != "float32":
-        raise refuse(op, f"in {op.compute_dtype} has no lowering: onnxruntime's operator is float32")
     both = np.concatenate([bias, second])
     names = [to.builder.constant(weight, np.float32) for weight in (kernel.T[None], recurrent.T[None], both[None])]
-    inside = fused(op, functions, exact_tanh=type(op).__name__ == "GRU")
+    inside = fused(functions, exact_tanh=type(op).__name__ == "GRU")
     plain = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "SimpleRNN": ["Tanh"]}
     if inside == {"activations": plain[type(op).__name__]}:
         inside = {}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from export.keras.layers.recurrent import ARGUMENTS
+from export.keras.layers.recurrent.fused import ARGUMENTS
 from export.keras.lowering import Lowering
 from export.keras.masks import mask_of
 from export.keras.rules import LAYERS, check_fields, check_types, layer, refuse
@@ -51,6 +51,7 @@ def rnn(to: Lowering, op: Any, result: Any, sequences: str, initial_state: Any =
         view = VIEWS[kind](op, cell, **changed)
         answer = rule.lower(to, view, None, sequences=found[0], initial_state=initial_state, mask=kept)
         found = [answer] if isinstance(answer, str) else list(answer)
+        to.builder.shapes.setdefault(found[0], (*to.builder.shapes[sequences][:2], cell.units))
     return found
 
 

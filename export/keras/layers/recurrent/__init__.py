@@ -1,0 +1,1 @@
+"""Recurrent layers and their cells: one operator, or written out step by step."""
