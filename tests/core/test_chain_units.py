@@ -1,5 +1,7 @@
-"""Chains in another unit than they say: refused by name in both languages, or read and said."""
+"""Chains in another unit than they say, and of more vendors: the same in both languages."""
 
+import datetime as dt
+import json
 import subprocess
 from pathlib import Path
 
@@ -117,3 +119,43 @@ def test_volatilities_that_are_placeholders_are_counted(tmp_path: Path) -> None:
     assert "left out: 21 rows with an implied volatility of 0.01 or less" in python
     assert "left out: 42 rows without an implied volatility" in python
     assert rust.startswith("left out: 63 of 126 quotes: 63 no volatility")
+
+
+def vendors() -> dict[str, tuple[str, str]]:
+    quotes = list(SPY.quotes())
+    brokers = [
+        {"symbol": "SPY", "lastTradeDateOrContractMonth": q.expiry.replace("-", ""), "strike": q.strike}
+        | {"right": q.side, "localSymbol": f"SPY   {q.occ[3:]}", "bid": q.bid, "ask": q.ask, "undPrice": 450.0}
+        for q in quotes
+    ]
+    page = [
+        {"Contract Name": q.occ, "Last Trade Date (EDT)": "1/5/2024 4:14 PM", "Strike": q.strike, "Bid": q.bid}
+        | {"Ask": q.ask, "Volume": f"{q.volume:,}", "Open Interest": "-", "Implied Volatility": f"{q.iv * 100:.2f}%"}
+        for q in quotes
+    ]
+    halves: dict[str, dict[str, dict[str, list[Row]]]] = {"callExpDateMap": {}, "putExpDateMap": {}}
+    for q in quotes:
+        days = (dt.date.fromisoformat(q.expiry) - dt.date(2024, 1, 5)).days
+        half = halves["callExpDateMap" if q.side == "C" else "putExpDateMap"]
+        half.setdefault(f"{q.expiry}:{days}", {})[f"{q.strike:.1f}"] = [
+            {"putCall": "CALL" if q.side == "C" else "PUT", "symbol": f"SPY   {q.occ[3:]}", "bid": q.bid, "ask": q.ask}
+            | {"volatility": round(q.iv * 100, 3), "strikePrice": q.strike, "quoteTimeInLong": 1704488400000}
+            | {"expirationDate": f"{q.expiry}T21:00:00.000+00:00", "totalVolume": q.volume}
+        ]
+    lines = [{**row, "quote_date": "2024-01-05"} for row in brokers]
+    return {
+        "brokers": ("spy_2024-01-05.csv", table(brokers)),
+        "page": ("spy_2024-01-05.csv", table(page)),
+        "schwab": ("chain.json", json.dumps({"symbol": "SPY", "underlyingPrice": 450.0, **halves})),
+        "lines": ("chain.ndjson", "\n".join(json.dumps(line) for line in lines) + "\n"),
+    }
+
+
+@pytest.mark.parametrize("name", vendors())
+def test_chains_of_more_vendors_are_the_same_day(tmp_path: Path, name: str) -> None:
+    file, text = vendors()[name]
+    python, rust = by_both(tmp_path / file, text)
+    assert python == rust
+    found, known = read_days(tmp_path / file), read_days(ROOT / "tests/data/chains/exact/exact.csv")
+    assert (found.symbol, found.dates) == (known.symbol, known.dates)
+    assert abs(found.features[0, 0] - known.features[0, 0]) < 5e-4
