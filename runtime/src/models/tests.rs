@@ -5,7 +5,6 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::config::settings::Config;
-use crate::models::keys::MODELS;
 
 fn read(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap()
@@ -42,8 +41,18 @@ fn the_engine_s_own_config_is_known_key_by_key_and_refused_for_its_pickle_only()
 }
 
 #[test]
-fn one_switch_turns_every_model_off() {
+fn one_switch_turns_both_models_off() {
     let value = serde_json::json!({"ml_integration": {"enabled": false}});
     let config = Config::from_value(&value, Path::new("/root")).unwrap();
-    assert!(config.models.len() == MODELS.len() && config.models.values().all(|model| !model.enabled));
+    assert!(config.models.len() == 2 && config.models.values().all(|model| !model.enabled));
+}
+
+#[test]
+fn a_model_without_a_face_has_its_section_and_no_other_keys() {
+    let read = |own: &str| {
+        let value = serde_json::json!({"models": {"news_sentiment": {"enabled": true, own: null}}});
+        Config::from_value(&value, Path::new("/root"))
+    };
+    assert!(read("shadow").is_ok());
+    assert!(read("threshold").unwrap_err().contains("models.news_sentiment.threshold"));
 }
