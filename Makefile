@@ -132,9 +132,12 @@ check-python: $(STAMPS)/venv-dev
 test-fast: check-python  ## Cheap checks and the unit tests of one room, in seconds (ROOM=core)
 	@$(PY) -m pytest -q -m "not slow" tests/$(or $(ROOM),core)
 
+# Workspaces beside the crate's own, each with a lock that a new dependency of the crate must reach.
+LOCKED := runtime/fuzz/Cargo.toml $(wildcard runtime/tests/engines/*/Cargo.toml)
 check: check-python | $(STAMPS)/cargo  ## Format, lint, types, import rules
 	@cargo fmt --manifest-path runtime/Cargo.toml --check
 	@cargo clippy --manifest-path runtime/Cargo.toml --all-features --all-targets --release --locked -- -D warnings
+	@for lock in $(LOCKED); do cargo metadata --quiet --locked --format-version 1 --manifest-path $$lock >/dev/null || exit 1; done
 
 test-python: $(STAMPS)/venv-dev $(STAMPS)/binary  ## Python unit, property and end-to-end tests
 	@echo "== Python tests"
