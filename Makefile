@@ -14,15 +14,22 @@ BINARY := runtime/target/release/dollarbill-ml
 STAMPS := build/stamps
 MODELS := build/models
 
-# A model is a folder in train/ with a model.py: nothing here names one.
-MODEL_NAMES := $(patsubst train/%/model.py,%,$(wildcard train/*/model.py))
+# A model is a folder in train/ with a model.py: nothing here names one. Those that say `in_make = False` are trained by
+# `make models` alone: `make` uses the versions of them that are committed in artifacts/.
+ALL_MODELS := $(patsubst train/%/model.py,%,$(wildcard train/*/model.py))
+COMMITTED := $(patsubst train/%/model.py,%,$(shell grep -lE '^ +in_make = False' train/*/model.py 2>/dev/null))
+MODEL_NAMES := $(filter-out $(COMMITTED),$(ALL_MODELS))
 python_files = $(shell find $(1) -name '*.py' 2>/dev/null)
 TRAIN_SHARED := $(wildcard train/*.py) $(call python_files,train/core)
 
 RUST_SOURCES := runtime/Cargo.toml runtime/Cargo.lock $(shell find runtime/src -name '*.rs' 2>/dev/null)
 
 .PHONY: all
-all: $(STAMPS)/verified  ## Set up, train, export and verify every model; end with a summary
+all: $(STAMPS)/verified  ## Set up, train, export and verify the engine's models; end with a summary of every model
+	@$(PY) -m verify summary
+
+.PHONY: models
+models: $(ALL_MODELS:%=$(STAMPS)/verify-%)  ## The same for every model, those too whose committed version `make` uses
 	@$(PY) -m verify summary
 
 .PHONY: help
@@ -80,7 +87,7 @@ $(MODELS)/$(1)/training.json: $(TRAIN_SHARED) $(call python_files,train/$(1)) co
 	@echo "== train $(1) on its simulator"
 	@$(PY) -m train $(1)
 endef
-$(foreach model,$(MODEL_NAMES),$(eval $(call train_model,$(model))))
+$(foreach model,$(ALL_MODELS),$(eval $(call train_model,$(model))))
 
 $(STAMPS)/export-%: $(MODELS)/%/training.json $(call python_files,export)
 	@echo "== export $*"
@@ -100,7 +107,7 @@ $(STAMPS)/verified: $(MODEL_NAMES:%=$(STAMPS)/verify-%)
 # What the runtimes of other languages need is installed by locks with hashes, into build/runtimes; what cannot be had here
 # is not run, and said so.
 .PHONY: verify-all
-verify-all: $(MODEL_NAMES:%=$(STAMPS)/export-%) $(STAMPS)/binary  ## Every model in every runtime (RUNTIME=node,java,...; default: all)
+verify-all: $(ALL_MODELS:%=$(STAMPS)/export-%) $(STAMPS)/binary  ## Every model in every runtime (RUNTIME=node,java,...; default: all)
 	@echo "== runtimes of other languages and releases in build/runtimes"
 	@$(PY) -m verify runtimes --install
 	@echo "== every model in every runtime"
@@ -125,9 +132,12 @@ check-python: $(STAMPS)/venv-dev
 test-fast: check-python  ## Cheap checks and the unit tests of one room, in seconds (ROOM=core)
 	@$(PY) -m pytest -q -m "not slow" tests/$(or $(ROOM),core)
 
+# Workspaces beside the crate's own, each with a lock that a new dependency of the crate must reach.
+LOCKED := runtime/fuzz/Cargo.toml $(wildcard runtime/tests/engines/*/Cargo.toml)
 check: check-python | $(STAMPS)/cargo  ## Format, lint, types, import rules
 	@cargo fmt --manifest-path runtime/Cargo.toml --check
 	@cargo clippy --manifest-path runtime/Cargo.toml --all-features --all-targets --release --locked -- -D warnings
+	@for lock in $(LOCKED); do cargo metadata --quiet --locked --format-version 1 --manifest-path $$lock >/dev/null || exit 1; done
 
 test-python: $(STAMPS)/venv-dev $(STAMPS)/binary  ## Python unit, property and end-to-end tests
 	@echo "== Python tests"

@@ -56,7 +56,10 @@ def compile_original(original: FittedModel, *, name: str) -> tuple[onnx.ModelPro
 
         return compile_keras(original.estimator, name=name), 0.0
     from export.sklearn.compile import compile_sklearn, is_bit_exact
+    from export.sklearn.text.compile import compile_text, reads_text
 
+    if reads_text(original.estimator):
+        return compile_text(original.estimator, name=name), 1e-12
     graph = compile_sklearn(
         original.estimator, name=name, output="confidence" if original.second_class_only else "natural"
     )

@@ -17,6 +17,8 @@ ML_OPSET = 5
 IR_VERSION = 10
 PRODUCER = "dollarbill-ml"
 ML_DOMAIN = "ai.onnx.ml"
+MICROSOFT_DOMAIN = "com.microsoft"
+"""onnxruntime's own operator set; a graph of text needs its `Tokenizer`."""
 
 
 class GraphBuilder:
@@ -104,6 +106,8 @@ def finish(graph: onnx.GraphProto, *, name: str, metadata: Mapping[str, str] | N
     opsets = [helper.make_opsetid("", OPSET)]
     if ML_DOMAIN in domains:
         opsets.append(helper.make_opsetid(ML_DOMAIN, ML_OPSET))
+    if MICROSOFT_DOMAIN in domains:
+        opsets.append(helper.make_opsetid(MICROSOFT_DOMAIN, 1))
     model = helper.make_model(clean, opset_imports=opsets, producer_name=PRODUCER, ir_version=IR_VERSION)
     helper.set_model_props(model, dict(sorted((metadata or {}).items())))
     try:

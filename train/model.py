@@ -97,6 +97,8 @@ class Model(ABC):
         commands: further commands of `python -m train.<name>` -> the module whose `main` they are.
         random_rows: how many random rows a check compares by default.
         scores_series: whether it forecasts series, and `skill` scores it on one.
+        in_make: whether `make`, and the commands that are given no name, train it; if not, `make models` does, and
+            what is served is the version committed in `artifacts/`. The Makefile looks for the line `in_make = False`.
     """
 
     name: ClassVar[str]
@@ -115,6 +117,7 @@ class Model(ABC):
     commands: ClassVar[Mapping[str, str]] = {}
     random_rows: ClassVar[int] = 200_000
     scores_series: ClassVar[bool] = False
+    in_make: ClassVar[bool] = True
 
     @abstractmethod
     def train(self, request: TrainingRequest) -> TrainingRecord:

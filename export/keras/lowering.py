@@ -14,6 +14,7 @@ from export.keras.rules import (
     is_layer,
     is_tensor,
     of_keras,
+    plain_constants,
     refuse,
     rule_of,
     title,
@@ -67,7 +68,7 @@ class Lowering:
             return self._nested(operation, *args, **kwargs)
         masked = with_masks(operation, args, kwargs)
         result = operation(*args, **kwargs)
-        self._write(operation, args, masked, result)
+        self._write(operation, plain_constants(args), plain_constants(masked), result)
         forget_masks(operation, args, kwargs)
         return result
 
@@ -123,9 +124,7 @@ class Lowering:
         if type(model) not in (keras.Sequential, keras.Model) and type(model).__name__ != "Functional":
             raise refuse(model, f"a class of {type(model).__module__}, not of Keras: no lowering to ONNX")
         inner = keras.Model(model.inputs, model.outputs)
-        flat = keras.tree.flatten(given[0])
-        if isinstance(given[0], dict) or len(flat) != len(model.inputs):
-            raise refuse(model, "a model as a layer takes its inputs as a list in order")
+        flat = self._in_order(model, given[0])
         inputs = [self._viewed(tensor, like) for tensor, like in zip(flat, model.inputs, strict=True)]
         masks = keras.tree.flatten(kwargs.get("mask"))
         for value, mask in zip(inputs, masks if len(masks) == len(inputs) else (), strict=False):
@@ -138,6 +137,26 @@ class Lowering:
         for value, own in zip(keras.tree.flatten(result), keras.tree.flatten(outputs), strict=True):
             copy_mask(own, value)
         return result
+
+    @staticmethod
+    def _in_order(model: Any, given: Any) -> list[Any]:
+        """What a model in a model is given, in the order of its inputs: by name where it takes a dict."""
+        import keras
+
+        flat: list[Any] = keras.tree.flatten(given)
+        taken = getattr(model, "_inputs_struct", None)
+        if isinstance(given, dict):
+            names = [value.name for value in model.inputs]
+            if not isinstance(taken, dict):
+                flat = [given[name] for name in names] if sorted(given) == sorted(names) else []
+            elif given.keys() != taken.keys() or any(not is_tensor(value) for value in given.values()):
+                flat = []
+            else:
+                keys = {id(value): key for key, value in taken.items()}
+                flat = [given[keys[id(value)]] for value in model.inputs]
+        if len(flat) != len(model.inputs):
+            raise refuse(model, "a model as a layer takes its inputs as a list in order, or by name")
+        return flat
 
     def _viewed(self, tensor: Any, like: Any) -> Any:
         """A new tensor of the graph that stands for `tensor` in a nested model, in the type that the model wants."""

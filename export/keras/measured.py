@@ -13,14 +13,14 @@ import onnx
 
 from export.errors import NoExactForm
 from export.grade import Grade, stamped
-from export.keras.agreement import ABSOLUTE, RELATIVE, UNIT, Disagreement, graph_answers
+from export.keras.agreement import ABSOLUTE, OVERFLOW, RELATIVE, UNIT, Disagreement, graph_answers
 from export.keras.answers import keras_answers
 from export.keras.compile import compared, compile_keras, lowered
 from export.keras.inexact.half_precision import HALF, in_single_precision
 from export.keras.inexact.splice import stock_name
 from export.keras.lowering import Lowering
 from export.keras.rules import NEXT
-from export.keras.seeded_batch import MISSING, all_layers, families, has_softmax
+from export.keras.seeded_batch import MISSING, all_layers, families, has_softmax, pools_largest
 from train.core.errors import PipelineError
 
 Array = npt.NDArray[Any]
@@ -35,8 +35,6 @@ MARGIN, HALF_MARGIN = 2.0, 4.0
 USUAL = "random, scale 1"
 SAYS_NOTHING = 1e-3
 """Of the largest answer to such rows: an absolute tolerance beyond."""
-OVERFLOW = 1e30
-"""Answers beyond are next to the largest number of float32."""
 LARGEST_BOUND = {"float32": 1e-3, "float16": 0.1, "bfloat16": 0.3}
 """Of the size of the answers, by the coarsest type in the network; what is farther off is no rounding."""
 
@@ -87,7 +85,7 @@ def compile_measured(
     coarsest = _coarsest(model)
     source = in_single_precision(model) if coarsest in HALF else model
     first = str(reason).partition(";")[0]
-    spliced = 0
+    spliced = int(coarsest not in HALF)  # until it is known
 
     def write(care: int) -> tuple[Lowering, onnx.ModelProto]:
         nonlocal spliced
@@ -141,7 +139,7 @@ def difference(model: Any, graph: onnx.ModelProto, kind: str, batch: Mapping[str
         Disagreement: the answers have other shapes, or NaN is not where Keras has it.
     """
     largest, scale = 0.0, 0.0
-    soft, half = has_softmax(model), _coarsest(model) in HALF
+    soft, half = has_softmax(model) or pools_largest(model), _coarsest(model) in HALF
     expected, found = keras_answers(model, batch), graph_answers(graph, batch)
     for key, values in expected.items():
         wanted, ours = values.astype(np.float64), found[key].astype(np.float64)
@@ -170,7 +168,7 @@ def takes_missing(model: Any) -> bool:
 
     Not so behind a softmax, and not where a pooling makes the lowest number of float32 of NaN.
     """
-    if has_softmax(model):
+    if has_softmax(model) or pools_largest(model):
         return False
     kinds = families(model, seed=SEED, rows=NEAR_ROWS, missing=True)
     answers = [value for kind in MISSING for value in keras_answers(model, kinds[kind]).values()]
@@ -186,7 +184,9 @@ def nearness(model: Any, graph: onnx.ModelProto) -> tuple[float, float]:
     them says nothing of the others. Answers next to overflow are left out: they depend on the order of sums.
     """
     off, size, usual = [np.zeros(1)], [np.zeros(1)], 0.0
-    for name, kind in families(model, seed=SEED, rows=NEAR_ROWS, missing=not has_softmax(model)).items():
+    for name, kind in families(
+        model, seed=SEED, rows=NEAR_ROWS, missing=not (has_softmax(model) or pools_largest(model))
+    ).items():
         expected, found = keras_answers(model, kind), graph_answers(graph, kind)
         for key, values in expected.items():
             wanted = values.astype(np.float64)

@@ -146,7 +146,7 @@ def checked_arguments(operation: Any, rule: Rule, args: tuple[Any, ...], kwargs:
     taken: dict[str, Any] = {}
     for name, value in {**bound.arguments, **extra}.items():
         parameter = signature.parameters.get(name)
-        if parameter is not None and parameter.kind is parameter.VAR_POSITIONAL:
+        if parameter is not None and parameter.kind is parameter.VAR_POSITIONAL and name not in rule.arguments:
             raise refuse(operation, f"arguments {name!r} of any number have no lowering")
         default = None if parameter is None or parameter.default is parameter.empty else parameter.default
         if name in rule.arguments:
@@ -242,3 +242,19 @@ def _short(value: Any) -> str:
 def is_tensor(value: Any) -> bool:
     """Whether an argument is a tensor of the graph (or a variable) and not a constant."""
     return hasattr(value, "dtype") and not isinstance(value, np.ndarray | np.generic)
+
+
+def plain_constants(structure: Any) -> Any:
+    """Arguments with NumPy's arrays for tensors that hold numbers already (`keras.ops.arange(9)`)."""
+    import keras
+
+    return keras.tree.map_structure(
+        lambda part: np.asarray(part) if keras.ops.is_tensor(part) and not is_symbolic(part) else part, structure
+    )
+
+
+def is_symbolic(value: Any) -> bool:
+    """Whether it is a tensor of Keras's graph, without numbers."""
+    import keras
+
+    return isinstance(value, keras.KerasTensor)

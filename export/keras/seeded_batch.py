@@ -154,3 +154,10 @@ def has_softmax(model: Any) -> bool:
     return of_layers or any(
         type(op).__name__ in ("Softmax", "LogSoftmax", "Sparsemax") for op in getattr(model, "operations", [])
     )
+
+
+def pools_largest(model: Any) -> bool:
+    """Whether the largest of windows is taken anywhere: of one that is all NaN Keras takes the lowest of float32."""
+    return any(
+        "MaxPooling" in type(layer).__name__ and "Global" not in type(layer).__name__ for layer in all_layers(model)
+    )

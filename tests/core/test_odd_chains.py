@@ -288,6 +288,6 @@ def test_prices_that_no_volatility_gives_are_refused_unless_accepted(tmp_path: P
             cells[at] = str(float(cells[at]) * 100)
         cells[names.index("spot")] = ""
     path.write_text("\n".join([header, *(",".join(cells) for cells in cents)]) + "\n")
-    with pytest.raises(PipelineError, match="of one unit and one day"):
+    with pytest.raises(PipelineError, match="its prices are 99 times too large"):
         list(read_chain(path).days())
     assert list(read_chain(path, accept=True).days())

@@ -331,6 +331,8 @@ def odd() -> Iterator[tuple[str, bytes]]:
         ("failed", "-99.99"),
         ("infinite", "1e999"),
         ("na", "n/a"),
+        ("tiny", "1e-05"),
+        ("huge", "7.5"),
     ):
         yield f"iv_{name}.csv", table(changed(lambda row, iv=iv: row.update(ImpliedVol=iv), only=first))
     for name, tenor in (("today", "0"), ("passed", "-0.002"), ("nan", "NaN")):
@@ -501,6 +503,18 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
     yield (
         "refused_date_doubt.csv",
         table(changed(lambda row: row.update(Date=f"0{1 + DAYS.index(row['Date'])}/03/2024"))),
+    )
+    yield (
+        "refused_date_1904.csv",
+        table(dated(lambda day: str((day - dt.date(1904, 1, 1)).days))),
+    )
+    yield (
+        "refused_date_zones.csv",
+        table(dated(lambda day: f"{day} 23:00:00{'-05:00' if day < dt.date(2024, 3, 14) else '+01:00'}")),
+    )
+    yield (
+        "refused_percent_beside_plain.csv",
+        table(changed(put("ImpliedVol", lambda v: f"{v * 100:.2f}%"), only=lambda row: row["OptionType"] == "Put")),
     )
     yield (
         "refused_date_both_orders.csv",

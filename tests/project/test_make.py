@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.places import ROOT
+from train.registry import models
 
 FIRST = ".venv/bin/python"
 """What `make` builds before anything else."""
@@ -79,3 +80,12 @@ def test_every_python_package_is_pinned_with_hashes_and_no_address(lock: str) ->
     assert packages
     assert all("==" in line and line.endswith("\\") for line in packages)
     assert "://" not in text
+
+
+def test_make_trains_what_says_nothing_else_and_make_models_trains_all() -> None:
+    def trained(*target: str) -> set[str]:
+        lines = make(ROOT, "-n", "-B", *target).stdout.splitlines()
+        return {line.split()[3] for line in lines if line.startswith('echo "== train ')}
+
+    assert trained("models") == set(models())
+    assert trained() == {name for name, model in models().items() if model.in_make}

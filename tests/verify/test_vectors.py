@@ -16,11 +16,13 @@ from onnx import numpy_helper
 from onnx.backend.test.case.test_case import TestCase
 from onnx.backend.test.loader import load_model_tests
 
-from export.artifact.manifest import ParityEntry, TensorEntry, read_manifest
+from export.artifact.manifest import GRAPH_FILE, ParityEntry, TensorEntry, read_manifest
 from export.artifact.vectors import vector_files
 from export.artifact.version_folder import CURRENT, version_folder
+from export.onnx_session import open_session
 from tests.support.places import ROOT
 from tests.support.verified import build_house, change_one_number, run_verify, with_graph
+from train.core.files import read_bytes
 from train.registry import models
 from verify.check.golden import golden_tensors
 
@@ -85,7 +87,13 @@ def test_the_versions_in_use_have_vectors_made_from_their_golden_cases(name, tmp
         manifest.inputs, manifest.outputs, inputs, outputs, parity=manifest.parity
     ).items():
         assert (folder / path).read_bytes() == content, path
-    assert not replayed(folder, tmp_path).failures
+    if set(manifest.graph.opset) <= {"ai.onnx", "ai.onnx.ml"}:
+        assert not replayed(folder, tmp_path).failures
+        return
+    # ONNX's runner passes over a graph with an operator set of somebody else's: onnxruntime is asked without it.
+    answers = open_session(read_bytes(folder / GRAPH_FILE)).run(None, inputs)
+    for answer, expected in zip(answers, outputs.values(), strict=True):
+        np.testing.assert_allclose(answer, expected, rtol=manifest.parity.relative, atol=manifest.parity.absolute)
 
 
 def test_vectors_keep_types_order_and_missing_values() -> None:

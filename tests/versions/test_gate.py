@@ -100,7 +100,8 @@ def test_rows_of_a_moment_count_once() -> None:
 
 
 def manifest() -> Manifest:
-    folder = next(path for path in (ROOT / "artifacts").glob("*/*/manifest.json")).parent
+    folders = (path.parent for path in (ROOT / "artifacts").glob("*/*/manifest.json"))
+    folder = next(folder for folder in folders if read_manifest(folder).inputs[0].dtype == "float64")
     return read_manifest(folder)
 
 

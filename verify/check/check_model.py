@@ -29,7 +29,7 @@ from verify.proof.accepted_rows import accepted_answers
 from verify.proof.near_ties import NEAR_A_TIE, tie_rows
 from verify.proof.probes import CHUNK_ROWS, Span, spans_of, tree_probes
 from verify.proof.split_evidence import SplitProof
-from verify.runtimes.flat_rows import join_rows, split_rows, tensor_shape
+from verify.runtimes.flat_rows import flat_tensors, tensor_shape, typed_tensors, words_of
 from verify.runtimes.open import open_runtimes
 from verify.runtimes.original import Original, load_file, load_original
 from verify.runtimes.rust_binary import RUST_ENGINES
@@ -182,12 +182,14 @@ def _check_rows(
         more = network_random(original, inputs, count, seed=seed)
         _run(checked, original, runtimes, network_families(original, inputs, seed=seed), more, count, {})
         return
-    tensors = split_rows(base, inputs)
+    words = words_of(manifest.settings)
+    tensors = typed_tensors(base, manifest.inputs, words)
     own = model.probes(manifest.settings, tensors) if model else None
     if model is not None and own is not None:
-        families = {name: join_rows(family, inputs) for name, family in own.items()}
+        families = {name: flat_tensors(family, manifest.inputs, words) for name, family in own.items()}
         made = model.random_inputs(manifest.settings, tensors, count, seed=seed)
-        _run(checked, original, runtimes, families, (join_rows(some, inputs) for some in made), count, {})
+        more = (flat_tensors(some, manifest.inputs, words) for some in made)
+        _run(checked, original, runtimes, families, more, count, {})
         return
     config = default_config() if model else None
     marks = model.decisions(config.section(model.name), config.ml_integration) if model and config else {}

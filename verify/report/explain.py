@@ -21,7 +21,7 @@ from verify.report.graph_trees import GraphTree, TreeOperator, tree_operators
 from verify.report.moved import draw_moved, moved_lines, replaced_lines, unusual_lines
 from verify.report.parted_operator import parted_lines
 from verify.report.tables import console
-from verify.runtimes.flat_rows import join_rows, tensor_shape
+from verify.runtimes.flat_rows import flat_tensors, words_of
 from verify.runtimes.open import asked_runtimes, open_runtimes, required_runtimes
 from verify.runtimes.original import Original, load_original
 
@@ -35,9 +35,14 @@ def run_explain(options: argparse.Namespace) -> int:
     folder = version_to_check(options.artifacts / options.model)
     manifest = read_manifest(folder)
     model = model_named(options.model)
-    inputs = [(tensor.name, tensor_shape(tensor)) for tensor in manifest.inputs]
+    reads_text = any(tensor.dtype == "string" for tensor in manifest.inputs)
+    if reads_text and options.picture is not None:
+        raise PipelineError(
+            f"--picture: {options.model} reads text, and columns of numbers alone are drawn; leave it out"
+        )
     calendar = options.calendar or default_config().runtime.calendar or WEEKDAYS
-    row = join_rows(model.read_input(options.input, manifest.settings, calendar=calendar), inputs)
+    given = model.read_input(options.input, manifest.settings, calendar=calendar)
+    row = flat_tensors(given, manifest.inputs, words_of(manifest.settings))
     original = load_original(manifest, options.source / options.model)
     names, needed = asked_runtimes(options.runtime), required_runtimes(options.runtime)
     opened, missing = open_runtimes(names, folder, manifest, required=needed)
@@ -63,7 +68,9 @@ def run_explain(options: argparse.Namespace) -> int:
     graph = onnx.load_from_string(read_bytes(folder / GRAPH_FILE))
     names_of = [column.name for tensor in manifest.inputs for column in tensor.columns]
     base = golden_rows(folder, manifest)[0]
-    if original.groups:
+    if reads_text:
+        pass  # what moved an answer is told by columns of numbers
+    elif original.groups:
         out.print(parting(original, graph, row[0]), markup=False)
         for line in (*moved_lines(original, row[0], names_of, base), *unusual_lines(manifest, row[0])):
             out.print(line, markup=False)

@@ -18,7 +18,7 @@ from verify.proof.accepted_rows import accepted_answers
 from verify.proof.rerouted_splits import Turn, turned_model
 from verify.proof.split_evidence import Judge
 from verify.proof.trees import Bools, Group, tree_groups
-from verify.runtimes.flat_rows import flat, split_rows, tensor_shape, words_of
+from verify.runtimes.flat_rows import flat, typed_tensors, words_of
 
 Floats = npt.NDArray[np.float64]
 ASKED_AT_ONCE = 1000
@@ -96,14 +96,15 @@ def load_original(manifest: Manifest, folder: Path) -> Original | None:
 
 def flat_original(fitted: FittedModel, manifest: Manifest) -> Original:
     """A fitted model addressed by flat rows, its tensors in the manifest's order."""
-    inputs = [(tensor.name, tensor_shape(tensor)) for tensor in manifest.inputs]
+    words = words_of(manifest.settings)
     outputs = [tensor.name for tensor in manifest.outputs]
     in_parts = fitted.library != "scikit-learn"
 
     def read(estimator: Any, rows: Floats) -> Floats:
         size = ASKED_AT_ONCE if in_parts else max(len(rows), 1)
-        starts = range(0, max(len(rows), 1), size)
-        return np.concatenate([_asked(fitted, estimator, rows[i : i + size], inputs, outputs) for i in starts])
+        parts = (rows[start : start + size] for start in range(0, max(len(rows), 1), size))
+        given = (typed_tensors(part, manifest.inputs, words) for part in parts)
+        return np.concatenate([_asked(fitted, estimator, tensors, outputs) for tensors in given])
 
     return Original(
         fitted.place,
@@ -115,17 +116,10 @@ def flat_original(fitted: FittedModel, manifest: Manifest) -> Original:
     )
 
 
-def _asked(
-    fitted: FittedModel,
-    estimator: Any,
-    rows: Floats,
-    inputs: Sequence[tuple[str, tuple[int, ...]]],
-    outputs: Sequence[str],
-) -> Floats:
-    found = fitted.answer(estimator, split_rows(rows, inputs))
-    return np.concatenate(
-        [np.asarray(found[name], dtype=np.float64).reshape(len(rows), -1) for name in outputs], axis=1
-    )
+def _asked(fitted: FittedModel, estimator: Any, inputs: Tensors, outputs: Sequence[str]) -> Floats:
+    found = fitted.answer(estimator, inputs)
+    rows = len(next(iter(inputs.values())))
+    return np.concatenate([np.asarray(found[name], dtype=np.float64).reshape(rows, -1) for name in outputs], axis=1)
 
 
 def sklearn_original(estimator: Any, *, name: str) -> Original:

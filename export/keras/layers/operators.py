@@ -7,7 +7,7 @@ import numpy as np
 from export.keras.layers import activations
 from export.keras.layers.activations import Writer
 from export.keras.lowering import Lowering
-from export.keras.rules import is_tensor, operator, refuse
+from export.keras.rules import is_tensor, operator, refuse, title
 from train.core.errors import PipelineError
 
 ARITHMETIC = {
@@ -136,26 +136,58 @@ def clip(to: Lowering, op: Any, result: Any, x: Any) -> str:
 
 @operator("GetItem", arguments="x key")
 def get_item(to: Lowering, op: Any, result: Any, x: Any, key: Any) -> str:
-    """Whole numbers and slices without a step."""
+    """Whole numbers, slices with any step, new axes and an ellipsis; all of the batch."""
     name = to.name_of(x)
-    starts, ends, axes = [], [], []
+    parts = _whole_key(op, key, len(x.shape))
+    axis, place = 0, 0
     gathered: list[tuple[int, int]] = []
-    for axis, part in enumerate(key if isinstance(key, tuple | list) else (key,)):
-        if isinstance(part, int) and not isinstance(part, bool):
-            gathered.append((axis, part))
-        elif isinstance(part, slice) and part.step in (None, 1) and not (is_tensor(part.start) or is_tensor(part.stop)):
-            if part != slice(None):
-                starts.append(part.start or 0)
-                ends.append(np.iinfo(np.int64).max if part.stop is None else part.stop)
-                axes.append(axis)
+    new: list[int] = []
+    bounds: list[tuple[int, int, int, int]] = []  # start, end, axis, step
+    for part in parts:
+        if part is None:
+            new.append(place)
+            place += 1
+            continue
+        if isinstance(part, int | np.integer):
+            gathered.append((axis, int(part)))
+        elif part != slice(None):
+            step, ends = part.step or 1, np.iinfo(np.int64).max
+            start = (0 if step > 0 else -1) if part.start is None else int(part.start)
+            stop = (ends if step > 0 else -ends) if part.stop is None else int(part.stop)
+            bounds.append((start, stop, axis, int(step)))
+        place += not isinstance(part, int | np.integer)
+        axis += 1
+    for gone, index in reversed(gathered):  # first, as the smaller the tensor is that a Slice copies the better
+        name = to.node("Gather", name, to.builder.constant(index, np.int64), axis=gone)
+    bounds = [(start, end, at - sum(gone < at for gone, _ in gathered), step) for start, end, at, step in bounds]
+    if bounds:
+        starts, stops, axes, steps = (to.ints(*column) for column in zip(*bounds, strict=True))
+        if all(step == 1 for *_, step in bounds):
+            name = to.node("Slice", name, starts, stops, axes)
         else:
-            raise PipelineError(f"Keras GetItem {key!r}: only whole numbers and slices without a step are lowered")
-    for axis, index in reversed(gathered):  # first, as the smaller the tensor is that a Slice copies the better
-        name = to.node("Gather", name, to.builder.constant(index, np.int64), axis=axis)
-    axes = [axis - sum(gone < axis for gone, _ in gathered) for axis in axes]
-    if axes:
-        name = to.node("Slice", name, to.ints(*starts), to.ints(*ends), to.ints(*axes))
-    return name
+            name = to.builder.as_it_is("Slice", name, starts, stops, axes, steps)
+    return to.node("Unsqueeze", name, to.ints(*new)) if new else name
+
+
+def _whole_key(op: Any, key: Any, rank: int) -> list[Any]:
+    """A part for each axis, and None for each new one."""
+    parts = list(key) if isinstance(key, tuple | list) else [key]
+    for part in parts:
+        slices = [part.start, part.stop, part.step] if isinstance(part, slice) else [part]
+        if any(isinstance(bound, bool) or not isinstance(bound, int | np.integer | None) for bound in slices) and (
+            part is not Ellipsis
+        ):
+            raise PipelineError(
+                f"{title(op)}: {key!r}: only whole numbers, slices, new axes and an ellipsis are lowered; use "
+                "keras.ops.take for a list of places"
+            )
+    taken = sum(part is not None and part is not Ellipsis for part in parts)
+    rest = [slice(None)] * (rank - taken)
+    at = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
+    whole = [*parts[:at], *rest, *parts[at + 1 :]]
+    if whole[0] != slice(None):
+        raise refuse(op, f"{key!r}: of some rows of the batch has no lowering: an answer would depend on the others")
+    return whole
 
 
 @operator("Cast", fields="dtype")
@@ -186,6 +218,7 @@ def _in_type(to: Lowering, value: Any, dtype: str) -> str:
 
 
 REDUCED = {"Sum": "ReduceSum", "Max": "ReduceMax", "Min": "ReduceMin", "Mean": "ReduceMean", "Prod": "ReduceProd"}
+REDUCED |= {"Amax": "ReduceMax", "Amin": "ReduceMin"}
 
 
 @operator(*REDUCED, fields="axis keepdims dtype")

@@ -1,7 +1,7 @@
 //! The operators that a graph may hold.
 
-/// Operators without control flow, state or access to files. `Loop`, `If`, `Scan` and custom operators are not here.
-pub(crate) const ALLOWED: [(&str, &[&str]); 2] = [
+/// Operators without control flow, state or access to files. `Loop`, `If`, `Scan` and operators of a stranger are not here.
+pub(crate) const ALLOWED: [(&str, &[&str]); 3] = [
     (
         "",
         &[
@@ -73,9 +73,11 @@ pub(crate) const ALLOWED: [(&str, &[&str]); 2] = [
             "Split",
             "Sqrt",
             "Squeeze",
+            "StringNormalizer",
             "Sub",
             "Sum",
             "Tanh",
+            "TfIdfVectorizer",
             "Tile",
             "TopK",
             "Transpose",
@@ -105,4 +107,6 @@ pub(crate) const ALLOWED: [(&str, &[&str]); 2] = [
             "TreeEnsembleRegressor",
         ],
     ),
+    // Of onnxruntime's own set the one that ONNX has no like of: text into words.
+    ("com.microsoft", &["Tokenizer"]),
 ];

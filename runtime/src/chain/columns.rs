@@ -6,16 +6,24 @@ use jiff::civil::Date;
 pub(super) const NAMES: [(Meaning, &str); 20] = [
     (
         Meaning::Contract,
-        "contractsymbol option optionsymbol optionroot instrumentname instrument detailsticker occ contract symbol ticker",
+        "contractsymbol option optionsymbol optionroot instrumentname instrument detailsticker occ contract \
+         contractname localsymbol symbol ticker",
     ),
-    (Meaning::Underlying, "underlying underlyingsymbol underlyingassetticker root rootsymbol actsymbol ticker symbol"),
+    (
+        Meaning::Underlying,
+        "underlying underlyingsymbol underlyingassetticker root rootsymbol actsymbol chainsymbol ticker symbol",
+    ),
     (Meaning::Day, "quotedate date datadate tradedate asof asofdate"),
     (Meaning::Moment, "quotereadtime quotetime snapshot fetchedat timestamp creationtimestamp"),
-    (Meaning::Quoted, "lastupdated lastquotelastupdated quotedatetime quotetimestamp quotedat biddate askdate"),
+    (
+        Meaning::Quoted,
+        "lastupdated lastquotelastupdated quotedatetime quotetimestamp quotedat quotetimeinlong updatedat \
+      biddate askdate",
+    ),
     (
         Meaning::Expiry,
         "expiration expirationdate detailsexpirationdate expiry expirydate expiredate exdate expdate maturity \
-         maturitydate",
+         maturitydate expirdate lasttradedateorcontractmonth lasttradingday",
     ),
     (Meaning::Side, "optiontype type side right cpflag callput putcall contracttype detailscontracttype cp"),
     (Meaning::Strike, "strike strikeprice detailsstrikeprice k"),
@@ -27,8 +35,8 @@ pub(super) const NAMES: [(Meaning, &str); 20] = [
         Meaning::Iv,
         "impliedvolatility impliedvol implvolatility iv markiv midiv greeksmidiv iv1545 impliedvolatility1545",
     ),
-    (Meaning::Volume, "volume dayvolume vol tradevolume"),
-    (Meaning::Interest, "openinterest oi"),
+    (Meaning::Volume, "volume dayvolume vol tradevolume totalvolume"),
+    (Meaning::Interest, "openinterest oi openint optionopeninterest"),
     (
         Meaning::Spot,
         "spot spotprice underlyinglast underlyingprice stockprice undprice currentprice activeunderlyingprice1545 \

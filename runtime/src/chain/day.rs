@@ -10,12 +10,16 @@ use crate::chain::parity::{Forward, forward_of, median, violations};
 use crate::chain::quote_rows::Raw;
 use crate::chain::reading::ChainReading;
 use crate::chain::reading::refuse;
-use crate::chain::rules::{ARBITRAGE, LeftOut, NO_FORWARD};
+use crate::chain::rules::{ARBITRAGE, LeftOut, NO_FORWARD, NO_VOLATILITY};
 use crate::error::Error;
+use crate::surface::features::within_bounds;
 use crate::surface::quotes::{OptionKind, SurfaceQuote};
 
 /// Forward of the nearest expiry over spot: outside, one of them is of something else.
 const LEVEL: (f64, f64) = (0.8, 1.25);
+/// A dollar of strike that is worth so many dollars of price, or so few, is of another unit than the price.
+const ONE_UNIT: f64 = 3.0;
+const HOW_FORWARD: &str = "no forward: an expiry needs a call and a put of one strike, or a spot price";
 const ODD_RATIO: f64 = 0.25;
 const ODD_POINTS: f64 = 0.03;
 
@@ -112,13 +116,15 @@ pub(super) fn make_day(
     let Some(first) = rows.first() else { return Ok(None) };
     let date = date_of(first.day);
     let mut spot = median(rows.iter().map(|row| row.spot).filter(|spot| *spot > 0.0).collect());
-    let (mut expiries, mut quotes) = (Vec::new(), Vec::new());
+    let (mut expiries, mut quotes, mut slopes) = (Vec::new(), Vec::new(), Vec::new());
     for part in rows.chunk_by(|a, b| (a.expiry, a.root) == (b.expiry, b.root)) {
-        if let Some(expiry) = expiry(part, spot, reading.rate, &mut quotes, left_out) {
+        if let Some((expiry, slope)) = expiry(part, spot, reading.rate, &mut quotes, (left_out, notes)) {
             expiries.push(expiry);
+            slopes.extend(Some(slope).filter(|slope| slope.is_finite()));
         }
     }
     let Some(nearest) = expiries.first() else { return Ok(None) };
+    check_unit(path, date, slopes, reading.accept, notes)?;
     let spot_stated = spot.is_finite();
     if spot_stated {
         check_level(path, date, spot, nearest.forward, reading.accept, notes)?;
@@ -126,23 +132,31 @@ pub(super) fn make_day(
         spot = nearest.forward * nearest.discount;
         notes.push("no spot price: put-call parity of the nearest expiry gives it".to_owned());
     }
-    if quotes.iter().any(|quote| quote.middle.is_finite()) {
+    let priced = quotes.iter().any(|quote| quote.middle.is_finite());
+    if priced {
         for quote in &mut quotes {
             quote.iv = quote.option().volatility(quote.middle);
         }
         compare(&quotes, notes);
     }
+    let before = quotes.len();
+    // What a file without prices says outside of the bounds is a placeholder.
+    quotes.retain(|quote| quote.iv.is_finite() && (priced || within_bounds(quote.iv)));
+    left_out.add(NO_VOLATILITY, before - quotes.len());
+    if quotes.is_empty() {
+        return Ok(None);
+    }
     Ok(Some(ChainDay { date, spot, spot_stated, expiries, quotes }))
 }
 
-/// Adds the tradeable quotes of one expiry; `None` where there are none.
+/// Adds the tradeable quotes of one expiry, and gives it with what parity makes of its discount; `None` where there are none.
 fn expiry(
     part: &[Raw],
     spot: f64,
     rate: f64,
     quotes: &mut Vec<ChainQuote>,
-    left_out: &mut LeftOut,
-) -> Option<ChainExpiry> {
+    (left_out, notes): (&mut LeftOut, &mut Vec<String>),
+) -> Option<(ChainExpiry, f64)> {
     let first = part.first()?;
     let years = f64::from(first.expiry - first.day) / 365.0;
     let pairs: Vec<(f64, f64)> = part
@@ -154,12 +168,13 @@ fn expiry(
         })
         .filter(|(_, difference)| difference.is_finite())
         .collect();
-    let Forward { level: mut forward, discount, own } = forward_of(&pairs, years, rate);
+    let Forward { level: mut forward, discount, own, slope } = forward_of(&pairs, years, rate);
     if forward.is_nan() || forward <= 0.0 {
         forward = spot / discount;
     }
     if !(forward > 0.0 && forward.is_finite()) {
         left_out.add(NO_FORWARD, part.len());
+        notes.push(HOW_FORWARD.to_owned());
         return None;
     }
     let priced = |row: &Raw| row.middle.is_finite();
@@ -195,7 +210,7 @@ fn expiry(
             out_of_the_money: (row.strike >= forward) == row.call,
         });
     }
-    (quotes.len() > before).then_some(found)
+    (quotes.len() > before).then_some((found, slope))
 }
 
 /// Whether no volatility gives the price.
@@ -203,6 +218,36 @@ fn outside(row: &Raw, discount: f64, forward: f64) -> bool {
     let price = row.middle / discount;
     let value = if row.call { forward - row.strike } else { row.strike - forward };
     price <= value.max(0.0) || price >= if row.call { forward } else { row.strike }
+}
+
+fn check_unit(
+    path: &Path,
+    date: Date,
+    mut slopes: Vec<f64>,
+    accept: bool,
+    notes: &mut Vec<String>,
+) -> Result<(), Error> {
+    slopes.sort_by(f64::total_cmp);
+    let slope = slopes.get(slopes.len() / 2).copied().unwrap_or(1.0);
+    if 1.0 / ONE_UNIT < slope && slope < ONE_UNIT {
+        return Ok(());
+    }
+    let words = if slope <= 0.0 {
+        "of the wrong sign (calls and puts swapped?)".to_owned()
+    } else if slope > 1.0 {
+        format!("{slope:.0} times too large")
+    } else {
+        format!("{:.0} times too small", 1.0 / slope)
+    };
+    let problem = format!(
+        "{date}: by put-call parity its prices are {words} for its strikes: is one of them in cents, thousandths or for a \
+         whole contract?"
+    );
+    if !accept {
+        return Err(refuse(path, format!("{problem} If it is right, add --accept")));
+    }
+    notes.push(format!("accepted: {problem}"));
+    Ok(())
 }
 
 fn check_level(

@@ -23,7 +23,18 @@ const LISTS: [&[&str]; 6] =
 /// Whether the name says JSON.
 pub(super) fn is_json(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    [".json", ".json.gz", ".json.zst"].iter().any(|end| name.ends_with(end))
+    ends(&name, &[".json", ".jsonl", ".ndjson"])
+}
+
+fn ends(name: &str, ends: &[&str]) -> bool {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    let name = name.strip_suffix(".zst").unwrap_or(name);
+    ends.iter().any(|end| name.ends_with(end))
+}
+
+/// A JSON document a line.
+fn is_lines(name: &str) -> bool {
+    ends(name, &[".jsonl", ".ndjson"])
 }
 
 /// A document in memory.
@@ -45,7 +56,15 @@ pub(super) fn read_json(path: &Path) -> Result<JsonDocument, Error> {
     if bytes.len() as u64 > MOST_JSON {
         return Err(refuse(path, format!("more than {MOST_JSON} bytes of JSON; split the file")));
     }
-    let document = json::parse(&bytes).map_err(|reason| refuse(path, reason))?;
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let document = if is_lines(&name) {
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+        lines.map(json::parse).collect::<Result<Vec<_>, _>>().map(Value::Array)
+    } else {
+        json::parse(&bytes)
+    };
+    let mut document = document.map_err(|reason| refuse(path, reason))?;
+    by_expiry(&mut document);
     drop(bytes);
     let (rows, parents) = find_rows(&document).ok_or_else(|| no_chain(path))?;
     let mut fields: Vec<(String, String)> = Vec::new();
@@ -94,6 +113,32 @@ pub(super) fn read_json(path: &Path) -> Result<JsonDocument, Error> {
     }
     let utc = document.pointer("/data/options").is_some();
     Ok(JsonDocument { header, rows: cells, shared, utc })
+}
+
+/// Schwab's: a map of expiries, in it of strikes, of quotes whose `volatility` is the implied one; they become `options`.
+fn by_expiry(document: &mut Value) {
+    let Some(map) = document.as_object_mut().filter(|map| map.get("callExpDateMap").is_some_and(Value::is_object))
+    else {
+        return;
+    };
+    let mut found = Vec::new();
+    for half in ["callExpDateMap", "putExpDateMap"] {
+        let Some(Value::Object(strikes)) = map.remove(half) else { continue };
+        for by_strike in
+            strikes.into_iter().filter_map(|(_, of)| if let Value::Object(of) = of { Some(of) } else { None })
+        {
+            for (_, quotes) in by_strike {
+                let Value::Array(quotes) = quotes else { continue };
+                for mut quote in quotes {
+                    let Some(fields) = quote.as_object_mut() else { continue };
+                    let volatility = fields.get("volatility").cloned().unwrap_or(Value::Null);
+                    fields.insert("impliedVolatility".to_owned(), volatility);
+                    found.push(quote);
+                }
+            }
+        }
+    }
+    map.insert("options".to_owned(), Value::Array(found));
 }
 
 type Found<'a> = (Vec<(&'a Map<String, Value>, Option<&'static str>)>, Vec<&'a Map<String, Value>>);

@@ -15,6 +15,8 @@ pub(super) struct Forward {
     pub(super) discount: f64,
     /// The discount is the chain's.
     pub(super) own: bool,
+    /// What parity makes of the discount, whether it can be one or not; NaN where too few pairs tell.
+    pub(super) slope: f64,
 }
 
 /// C - P = D (F - K) over `pairs` of strike and C - P, by strike.
@@ -23,24 +25,26 @@ pub(super) fn forward_of(pairs: &[(f64, f64)], years: f64, rate: f64) -> Forward
     let lowest =
         |one: &&(f64, f64), other: &&(f64, f64)| one.1.abs().total_cmp(&other.1.abs()).then(one.0.total_cmp(&other.0));
     let Some(at) = pairs.iter().min_by(lowest).map(|pair| pair.0) else {
-        return Forward { level: f64::NAN, discount: fallback, own: false };
+        return Forward { level: f64::NAN, discount: fallback, own: false, slope: f64::NAN };
     };
     let mut near: Vec<(f64, f64)> = pairs.iter().copied().filter(|pair| (pair.0 - at).abs() <= NEAR * at).collect();
     near.sort_by(|a, b| (a.0 - at).abs().total_cmp(&(b.0 - at).abs()).then(a.0.total_cmp(&b.0)));
     near.truncate(MOST);
     near.sort_by(|a, b| a.0.total_cmp(&b.0));
     let by = |discount: f64| median(near.iter().map(|(k, y)| k + y / discount).collect());
+    let mut slope = f64::NAN;
     if near.len() >= LEAST {
         let mut slopes = Vec::new();
         for (index, one) in near.iter().enumerate() {
             slopes.extend(near[index + 1..].iter().map(|other| (other.1 - one.1) / (other.0 - one.0)));
         }
         let discount = -median(slopes);
+        slope = discount;
         if ((-HIGHEST_RATE * years).exp()..=(-LOWEST_RATE * years).exp()).contains(&discount) {
-            return Forward { level: by(discount), discount, own: true };
+            return Forward { level: by(discount), discount, own: true, slope };
         }
     }
-    Forward { level: by(fallback), discount: fallback, own: false }
+    Forward { level: by(fallback), discount: fallback, own: false, slope }
 }
 
 /// The median; NaN of nothing.

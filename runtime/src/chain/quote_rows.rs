@@ -78,6 +78,8 @@ pub(super) struct Reading<'a> {
     names: [Vec<String>; 2],
     dollars: bool,
     percent: bool,
+    /// The first row whose own volatility stands in percent, and the first that does not.
+    spelled: [Option<u64>; 2],
     ratios: Vec<f64>,
     rows: Vec<Raw>,
     spot: f64,
@@ -102,6 +104,7 @@ impl<'a> Reading<'a> {
             names: [Vec::new(), Vec::new()],
             dollars: false,
             percent: false,
+            spelled: [None; 2],
             ratios: Vec::new(),
             rows: Vec::new(),
             spot: f64::NAN,
@@ -134,10 +137,16 @@ impl<'a> Reading<'a> {
         let Some((value, percent)) = read_number(cells[at].trim(), self.commas[meaning as usize]) else {
             return Ok(f64::NAN);
         };
-        if value.is_nan() {
+        let ratio = matches!(meaning, Meaning::Iv | Meaning::Model);
+        if value.is_nan() || (percent && !ratio) {
             return Err(self.wrong(line, meaning, &format!("must be a number, found '{}'", few(cells[at]))));
         }
-        self.percent |= percent && meaning == Meaning::Iv;
+        if meaning == Meaning::Iv {
+            self.percent |= percent;
+            if percent || (value > 0.0 && value.is_finite()) {
+                self.spelled[usize::from(!percent)].get_or_insert(line);
+            }
+        }
         let value = if percent { value / 100.0 } else { value };
         Ok(if value.is_finite() { value } else { f64::NAN })
     }
@@ -224,6 +233,20 @@ impl<'a> Reading<'a> {
         };
         self.rows.push(row);
         Ok(())
+    }
+
+    /// Refuses volatilities of which some stand in percent and some do not, once all rows were read.
+    pub(super) fn check_units(&self) -> Result<(), Error> {
+        let (Some(with), Some(without), Some(at)) =
+            (self.spelled[0], self.spelled[1], self.places[Meaning::Iv as usize])
+        else {
+            return Ok(());
+        };
+        let name = &self.document.header[at];
+        Err(refuse(
+            &self.document.path,
+            format!("column {name}: row {with} stands in percent, and row {without} without it; write one unit"),
+        ))
     }
 
     /// All quotes, in dollars.

@@ -16,6 +16,7 @@ pub(super) fn read_quotes(path: &Path, model_iv: Option<&str>) -> Result<Quotes,
     let first = document.first()?.ok_or_else(|| refuse(path, "it has a header and no rows".to_owned()))?;
     let first: Vec<&str> = first.iter().map(String::as_str).collect();
     let mut places = find_columns(&document.header, &first);
+    check_twice(&document, &places)?;
     check_places(&document, &places)?;
     if let Some(name) = model_iv {
         let at = document.header.iter().position(|one| short(one) == short(name));
@@ -28,7 +29,19 @@ pub(super) fn read_quotes(path: &Path, model_iv: Option<&str>) -> Result<Quotes,
     let (days, commas) = settle(&document, &places, coin)?;
     let mut reading = Reading::new(&document, &places, days, commas, coin)?;
     document.each(&mut |line, cells| reading.row(line, cells))?;
+    reading.check_units()?;
     Ok(reading.finish())
+}
+
+/// Refuses a column that is read and whose name stands twice: nobody knows which of the two is meant.
+pub(super) fn check_twice(document: &Document, places: &Places) -> Result<(), Error> {
+    let names: Vec<String> = document.header.iter().map(|name| short(name)).collect();
+    let mut read: Vec<usize> = places.iter().copied().flatten().collect();
+    read.sort_unstable();
+    let twice = read.into_iter().find(|at| names.iter().filter(|name| **name == names[*at]).count() > 1);
+    twice.map_or(Ok(()), |at| {
+        Err(refuse(&document.path, format!("column '{}' stands twice; keep one", document.header[at])))
+    })
 }
 
 fn check_places(document: &Document, places: &Places) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use crate::surface::calendar::Calendar;
 
 pub(super) const ARBITRAGE: &str = "arbitrage";
 pub(super) const NO_FORWARD: &str = "no forward";
+pub(super) const NO_VOLATILITY: &str = "no volatility";
 
 /// How many quotes were left out, by reason.
 #[derive(Debug, Default)]

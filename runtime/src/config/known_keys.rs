@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::config::key::{ANY, Key, Kind, check_value, key, optional};
 use crate::engine::choice::EngineChoice;
 use crate::io::text::nearest;
-use crate::models::keys::MODELS;
+use crate::models::keys::{MODELS, WITHOUT_A_FACE};
 
 /// Every key but those of the models. Those that only the engine or the training uses are checked and passed over.
 const KEYS: &[Key] = &[
@@ -85,10 +85,10 @@ fn all() -> Vec<(String, Key)> {
         if one.path != "models" {
             continue;
         }
-        for (model, own) in MODELS {
+        for (model, own) in MODELS.iter().chain(&WITHOUT_A_FACE) {
             let section = format!("models.{model}");
             all.push((section.clone(), key("", Kind::Section)));
-            all.extend(OF_EACH_MODEL.iter().chain(own).map(|one| (format!("{section}.{}", one.path), *one)));
+            all.extend(OF_EACH_MODEL.iter().chain(*own).map(|one| (format!("{section}.{}", one.path), *one)));
         }
     }
     all

@@ -3,6 +3,7 @@
 
 pub(crate) mod fixed;
 pub(crate) mod keys;
+pub(crate) mod news_sentiment;
 pub(crate) mod registry;
 pub(crate) mod signal_classifier;
 pub(crate) mod volatility_predictor;

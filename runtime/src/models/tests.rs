@@ -46,3 +46,13 @@ fn one_switch_turns_both_models_off() {
     let config = Config::from_value(&value, Path::new("/root")).unwrap();
     assert!(config.models.len() == 2 && config.models.values().all(|model| !model.enabled));
 }
+
+#[test]
+fn a_model_without_a_face_has_its_section_and_no_other_keys() {
+    let read = |own: &str| {
+        let value = serde_json::json!({"models": {"news_sentiment": {"enabled": true, own: null}}});
+        Config::from_value(&value, Path::new("/root"))
+    };
+    assert!(read("shadow").is_ok());
+    assert!(read("threshold").unwrap_err().contains("models.news_sentiment.threshold"));
+}

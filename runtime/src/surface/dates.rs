@@ -9,6 +9,13 @@ use jiff::civil::Date;
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const EPOCH: Date = jiff::civil::date(1899, 12, 30);
 
+/// Minutes by which the clock of one place differs within a year.
+const SUMMER: i32 = 60;
+/// Remainders of a spreadsheet's day numbers by 7.
+const SATURDAY: u32 = 0;
+const SUNDAY: u32 = 1;
+const MONDAY: u32 = 2;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Iso,
@@ -73,6 +80,21 @@ fn is_time(text: &[u8]) -> bool {
         && text.iter().all(|byte| b"0123456789:.+-ZUTC ".contains(byte))
 }
 
+/// Minutes east of UTC; `None` where it is not said.
+fn zone_of(time: &str) -> Option<i32> {
+    if time.ends_with('Z') || time.ends_with("UTC") {
+        return Some(0);
+    }
+    let at = time.rfind(['+', '-'])?;
+    let digits: String = time[at + 1..].chars().filter(|c| *c != ':').collect();
+    let colon = time[at + 1..].find(':').is_none_or(|colon| colon == 2);
+    if !(digits.len() == 2 || digits.len() == 4) || !is_digits(&digits) || !colon || time.ends_with(':') {
+        return None;
+    }
+    let minutes = 60 * digits[..2].parse::<i32>().ok()? + digits[2..].parse::<i32>().unwrap_or(0);
+    Some(if time[at..].starts_with('-') { -minutes } else { minutes })
+}
+
 fn is_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -101,6 +123,10 @@ pub(crate) struct DateColumn {
     day_first: bool,
     example: String,
     last: String,
+    /// Minutes east of UTC (`None`: not said) of the first cell with a time, and the cell.
+    zone: Option<(Option<i32>, String)>,
+    /// Of day numbers, whether each remainder by 7 is there.
+    weekdays: [bool; 7],
 }
 
 impl DateColumn {
@@ -124,12 +150,39 @@ impl DateColumn {
             if self.example.is_empty() {
                 text.clone_into(&mut self.example);
             }
+        } else if format == Format::Serial {
+            self.weekdays[parts[0] as usize % 7] = true;
         }
-        None
+        self.other_zone(text)
     }
 
-    /// Why the order of day and month is not settled, once every cell was seen.
+    /// What is wrong with the time zone of a cell: a day is that of one clock.
+    fn other_zone(&mut self, text: &str) -> Option<String> {
+        let (_, time) = split(text);
+        if time.is_empty() {
+            return None;
+        }
+        let zone = zone_of(time);
+        let (before, first) = self.zone.get_or_insert_with(|| (zone, text.to_owned()));
+        let near = zone.zip(*before).is_some_and(|(zone, before)| (zone - before).abs() <= SUMMER);
+        if zone == *before || near {
+            return None;
+        }
+        let few = |text: &str| text.chars().take(40).collect::<String>();
+        let (text, first) = (few(text), few(first));
+        Some(format!("'{text}' is of another time zone than '{first}'; write the days of one clock"))
+    }
+
+    /// Why the days are not settled, once every cell was seen: the order of day and month, or the first day.
     pub(crate) fn doubt(&self) -> Option<String> {
+        let is = |day: u32| self.weekdays[day as usize];
+        if is(SATURDAY) && !is(SUNDAY) && !is(MONDAY) {
+            return Some(
+                "its day numbers fall on Saturdays and never on a Monday: does the spreadsheet count from 1904? Write \
+                 YYYY-MM-DD"
+                    .to_owned(),
+            );
+        }
         if self.format != Some(Format::Slashed) || self.day_first != self.month_first {
             return None;
         }

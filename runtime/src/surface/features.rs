@@ -30,7 +30,7 @@ pub(super) const CALL: u8 = 1;
 pub(super) const PUT: u8 = 2;
 
 /// Whether an implied volatility lies strictly between the bounds at which solvers give up.
-pub(super) fn within_bounds(iv: f64) -> bool {
+pub(crate) fn within_bounds(iv: f64) -> bool {
     iv > IV_LOW && iv < IV_HIGH
 }
 

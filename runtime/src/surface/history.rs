@@ -167,6 +167,11 @@ fn of_chain(path: &Path, chain: &Chain, calendar: Calendar, accept: bool) -> Res
         }
     }
     let said = chain.said();
+    if days.seen.is_empty() {
+        let reason =
+            ["no usable day: no quote is left".to_owned()].into_iter().chain(said).collect::<Vec<_>>().join("; ");
+        return Err(Error::Surface { path: path.to_path_buf(), reason });
+    }
     let found = days.history(&chain.symbol, (&LeftOut::new(), None), &Shape::default(), accept);
     let mut history = found.map_err(|error| match (error, said.first()) {
         (Error::Surface { path, reason }, Some(left)) => Error::Surface { path, reason: format!("{reason}; {left}") },

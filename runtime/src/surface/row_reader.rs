@@ -16,6 +16,8 @@ use crate::surface::table::Records;
 const NO_IV: &str = "without an implied volatility";
 const EXPIRED: &str = "of an expiry that has passed";
 const NO_LEVEL: &str = "without a level";
+const LOW_IV: &str = "with an implied volatility of 0.01 or less";
+const HIGH_IV: &str = "with an implied volatility of 5 (500 %) or more";
 
 /// How many rows were of no use, and the first of them, by reason.
 pub(super) type LeftOut = BTreeMap<&'static str, (usize, u64)>;
@@ -52,6 +54,8 @@ pub(super) struct Rows<'a> {
     date: Option<Date>,
     symbol: Option<String>,
     limit: Date,
+    /// Of columns that may stand in percent: whether they do, and the first row that says so.
+    spelled: BTreeMap<usize, (bool, u64)>,
     left_out: LeftOut,
 }
 
@@ -70,6 +74,7 @@ impl<'a> Rows<'a> {
             date: None,
             symbol: None,
             limit: latest_day(),
+            spelled: BTreeMap::new(),
             left_out: LeftOut::new(),
         })
     }
@@ -213,13 +218,16 @@ impl<'a> Rows<'a> {
             found = found.map(|iv| iv / 100.0);
         }
         if let Some(iv) = found.filter(|iv| *iv > 0.0 && iv.is_finite()) {
+            if !within_bounds(iv) {
+                self.count(if iv < 1.0 { LOW_IV } else { HIGH_IV });
+            }
             return Ok(iv);
         }
         self.count(NO_IV);
         Ok(0.0)
     }
 
-    fn moneyness(&self, record: &StringRecord, strike: f64) -> Result<f64, Error> {
+    fn moneyness(&mut self, record: &StringRecord, strike: f64) -> Result<f64, Error> {
         let shape = &self.file.shape;
         if shape.moneyness.is_none() {
             return Ok(strike / self.positive(record, shape.spot)?);
@@ -239,7 +247,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn volume(&self, record: &StringRecord) -> Result<f64, Error> {
+    fn volume(&mut self, record: &StringRecord) -> Result<f64, Error> {
         let at = self.file.shape.volume;
         let Some(volume) = self.number(record, at, None)? else { return Ok(NO_VOLUME) };
         if volume < 0.0 {
@@ -249,7 +257,7 @@ impl<'a> Rows<'a> {
         Ok(volume)
     }
 
-    fn positive(&self, record: &StringRecord, at: Option<usize>) -> Result<f64, Error> {
+    fn positive(&mut self, record: &StringRecord, at: Option<usize>) -> Result<f64, Error> {
         let number = self.number(record, at, None)?.ok_or_else(|| self.error(at, "is missing"))?;
         if number <= 0.0 {
             let text = at.map(|at| record[at].trim()).unwrap_or_default();
@@ -259,14 +267,19 @@ impl<'a> Rows<'a> {
     }
 
     /// As [`Rows::any_number`], but finite.
-    fn number(&self, record: &StringRecord, at: Option<usize>, per_cent: Option<f64>) -> Result<Option<f64>, Error> {
+    fn number(
+        &mut self,
+        record: &StringRecord,
+        at: Option<usize>,
+        per_cent: Option<f64>,
+    ) -> Result<Option<f64>, Error> {
         let found = self.any_number(record, at, per_cent)?;
         if found.is_some_and(f64::is_infinite) { Err(self.no_number(record, at)) } else { Ok(found) }
     }
 
     /// The number of a cell, `None` where it is missing; `per_cent` divides what ends in %, which else is none.
     fn any_number(
-        &self,
+        &mut self,
         record: &StringRecord,
         at: Option<usize>,
         per_cent: Option<f64>,
@@ -275,11 +288,21 @@ impl<'a> Rows<'a> {
         let Some((value, signed)) = read_number(record[column].trim(), self.file.comma[column]) else {
             return Ok(None);
         };
-        match (value.is_nan(), signed, per_cent) {
-            (false, false, _) => Ok(Some(value)),
-            (false, true, Some(hundred)) => Ok(Some(value / hundred)),
-            _ => Err(self.no_number(record, at)),
+        let found = match (value.is_nan(), signed, per_cent) {
+            (false, false, _) => value,
+            (false, true, Some(hundred)) => value / hundred,
+            _ => return Err(self.no_number(record, at)),
+        };
+        if per_cent.is_some() && value != 0.0 && value.is_finite() {
+            let (before, first) = *self.spelled.entry(column).or_insert((signed, self.line));
+            if before != signed {
+                let text = short(record[column].trim());
+                let (this, that) = if signed { ("in", "without") } else { ("without", "in") };
+                let problem = format!("'{text}' stands {this} percent, and row {first} {that} it; write one unit");
+                return Err(self.error(at, &problem));
+            }
         }
+        Ok(Some(found))
     }
 
     fn no_number(&self, record: &StringRecord, at: Option<usize>) -> Error {

@@ -22,8 +22,12 @@ _EPOCH = re.compile(r"[0-9]{9,19}(?:\.0*)?", re.ASCII)
 _TIME = re.compile(r"[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?")
 
 
-def numbers(texts: pd.Series, *, comma: bool, where: str, lines: NDArray[np.int64]) -> tuple[Floats, bool]:
-    """float64, NaN where a value is missing or infinite; and whether cells stand in percent (divided by 100 then).
+def numbers(
+    texts: pd.Series, *, comma: bool, where: str, lines: NDArray[np.int64], ratio: bool
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """float64, NaN where a value is missing or infinite; and which cells stand in percent (divided by 100 then).
+
+    Only a `ratio` may.
 
     Raises:
         PipelineError: a cell is no number; names the row.
@@ -32,17 +36,17 @@ def numbers(texts: pd.Series, *, comma: bool, where: str, lines: NDArray[np.int6
     if comma:
         values[texts.str.contains(r"[.,]", regex=True).to_numpy(bool)] = np.nan
     left = np.flatnonzero(np.isnan(values))
-    percent = False
-    known: dict[str, float] = {}
+    percent = np.zeros(len(values), dtype=np.bool_)
+    known: dict[str, tuple[float, bool]] = {}
     for at in left:
         text = str(texts.iloc[at]).strip()
         if text not in known:
             found = None if text.lower() in MISSING else read_number(text, comma=comma)
-            if found is not None and np.isnan(found[0]):
+            if found is not None and (np.isnan(found[0]) or (found[1] and not ratio)):
                 raise PipelineError(f"{where.format(lines[at])}: must be a number, found '{text[:40]}'")
-            percent |= found is not None and found[1]
-            known[text] = np.nan if found is None else found[0] / (100.0 if found[1] else 1.0)
-        values[at] = known[text]
+            signed = found is not None and found[1]
+            known[text] = (np.nan if found is None else found[0] / (100.0 if signed else 1.0), signed)
+        values[at], percent[at] = known[text]
     values[~np.isfinite(values)] = np.nan
     return values, percent
 

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 NAMES = {
     "contract": "contractsymbol option optionsymbol optionroot instrumentname instrument detailsticker occ contract "
-    "symbol ticker",
-    "underlying": "underlying underlyingsymbol underlyingassetticker root rootsymbol actsymbol ticker symbol",
+    "contractname localsymbol symbol ticker",
+    "underlying": "underlying underlyingsymbol underlyingassetticker root rootsymbol actsymbol chainsymbol "
+    "ticker symbol",
     "day": "quotedate date datadate tradedate asof asofdate",
     "moment": "quotereadtime quotetime snapshot fetchedat timestamp creationtimestamp",
-    "quoted": "lastupdated lastquotelastupdated quotedatetime quotetimestamp quotedat biddate askdate",
+    "quoted": "lastupdated lastquotelastupdated quotedatetime quotetimestamp quotedat quotetimeinlong updatedat "
+    "biddate askdate",
     "expiry": "expiration expirationdate detailsexpirationdate expiry expirydate expiredate exdate expdate maturity "
-    "maturitydate",
+    "maturitydate expirdate lasttradedateorcontractmonth lasttradingday",
     "side": "optiontype type side right cpflag callput putcall contracttype detailscontracttype cp",
     "strike": "strike strikeprice detailsstrikeprice k",
     "bid": "bid bidprice bestbid bestbidprice lastquotebid bid1545 bideod",
@@ -21,8 +23,8 @@ NAMES = {
     "mark": "mark markprice mid midprice middle",
     "last": "last lastprice lastsale lasttradeprice dayclose close",
     "iv": "impliedvolatility impliedvol implvolatility iv markiv midiv greeksmidiv iv1545 impliedvolatility1545",
-    "volume": "volume dayvolume vol tradevolume",
-    "interest": "openinterest oi",
+    "volume": "volume dayvolume vol tradevolume totalvolume",
+    "interest": "openinterest oi openint optionopeninterest",
     "spot": "spot spotprice underlyinglast underlyingprice stockprice undprice currentprice activeunderlyingprice1545 "
     "underlyingassetprice",
     "underlyingbid": "underlyingbid underlyingbid1545 underlyingbideod",

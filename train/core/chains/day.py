@@ -13,11 +13,16 @@ from train.core.chains.black import implied_volatility
 from train.core.chains.cells import date_of
 from train.core.chains.columns import CALL, PUT
 from train.core.chains.parity import forward_of, outside_bounds, violations
-from train.core.chains.rules import ARBITRAGE, NO_FORWARD
+from train.core.chains.rules import ARBITRAGE, NO_FORWARD, NO_VOLATILITY
 from train.core.errors import PipelineError
 
 LEVEL_FROM, LEVEL_TO = 0.8, 1.25
 """Forward of the nearest expiry over spot: outside, one of them is of something else."""
+LOWEST_IV, HIGHEST_IV = 0.01, 5.0
+"""Between them lies a volatility; what a file without prices says else is a placeholder."""
+ONE_UNIT = 3.0
+"""A dollar of strike that is worth so many dollars of price, or so few, is of another unit than the price."""
+HOW_FORWARD = "no forward: an expiry needs a call and a put of one strike, or a spot price"
 ODD_RATIO, ODD_POINTS = 0.25, 0.03
 
 
@@ -31,6 +36,8 @@ class Expiry:
     forward: float
     discount: float
     own_discount: bool
+    slope: float = np.nan
+    """What put-call parity makes of the discount, whether it can be one or not; NaN: too few pairs."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,7 @@ def make_day(table: pd.DataFrame, chain: Asked, date: dt.date) -> ChainDay | Non
             parts.append(part)
     if not expiries:
         return None
+    _check_unit(expiries, chain, date)
     nearest = expiries[0].forward
     if np.isnan(spot):
         spot = nearest * expiries[0].discount
@@ -102,6 +110,14 @@ def make_day(table: pd.DataFrame, chain: Asked, date: dt.date) -> ChainDay | Non
         iv = implied_volatility(undiscounted, *(quotes[n].to_numpy() for n in ("forward", "strike", "years", "side")))
         _compare(iv, quotes["own_iv"].to_numpy(), chain)
     quotes["iv"] = iv
+    without = np.isnan(iv)
+    if not with_price.any():
+        without |= (iv <= LOWEST_IV) | (iv >= HIGHEST_IV)
+    if without.any():
+        chain.left_out[NO_VOLATILITY] += int(without.sum())
+        quotes = quotes[~without].reset_index(drop=True)
+        if quotes.empty:
+            return None
     quotes["out"] = (quotes["strike"] >= quotes["forward"]) == (quotes["side"] == CALL)
     return ChainDay(date, spot, has_spot, expiries, quotes)
 
@@ -109,11 +125,14 @@ def make_day(table: pd.DataFrame, chain: Asked, date: dt.date) -> ChainDay | Non
 def _expiry(part: pd.DataFrame, chain: Asked, spot: float, years: float) -> tuple[Expiry | None, pd.DataFrame]:
     strike, side, middle = (part[name].to_numpy() for name in ("strike", "side", "middle"))
     priced = np.isfinite(middle)
-    forward, discount, own = forward_of(strike[priced], side[priced], middle[priced], years=years, rate=chain.rate)
+    forward, discount, own, slope = forward_of(
+        strike[priced], side[priced], middle[priced], years=years, rate=chain.rate
+    )
     if not forward > 0.0:
         forward = spot / discount
     if not forward > 0.0:
         chain.left_out[NO_FORWARD] += len(part)
+        chain.notes.append(HOW_FORWARD)
         return None, part
     bad = priced & outside_bounds(strike, side, middle / discount, forward)
     half = (part["ask"].to_numpy() - part["bid"].to_numpy()) / 2.0
@@ -126,7 +145,24 @@ def _expiry(part: pd.DataFrame, chain: Asked, spot: float, years: float) -> tupl
     part = part.assign(years=years, forward=forward, discount=discount)
     date = date_of(part["expiry"].iloc[0]) if len(part) else dt.date(1970, 1, 1)
     root = chain.roots[int(part["root"].iloc[0])] if len(part) and chain.roots else ""
-    return Expiry(date, root, years, forward, discount, own), part
+    return Expiry(date, root, years, forward, discount, own, slope), part
+
+
+def _check_unit(expiries: list[Expiry], chain: Asked, date: dt.date) -> None:
+    slopes = sorted(expiry.slope for expiry in expiries if np.isfinite(expiry.slope))
+    slope = slopes[len(slopes) // 2] if slopes else 1.0
+    if 1.0 / ONE_UNIT < slope < ONE_UNIT:
+        return
+    words = f"{slope:.0f} times too large" if slope > 1.0 else f"{1.0 / slope:.0f} times too small"
+    if slope <= 0.0:
+        words = "of the wrong sign (calls and puts swapped?)"
+    problem = (
+        f"{date}: by put-call parity its prices are {words} for its strikes: is one of them in cents, thousandths or "
+        "for a whole contract?"
+    )
+    if not chain.accept:
+        raise PipelineError(f"{chain.path}: {problem} If it is right, add --accept")
+    chain.notes.append(f"accepted: {problem}")
 
 
 def _check_level(spot: float, forward: float, chain: Asked, date: dt.date) -> None:

@@ -21,6 +21,8 @@ NOT_A_CHAIN = "not an option chain"
 """How the refusal of another kind of file begins."""
 MOST_JSON = 48 << 20
 """Bytes of a JSON document, which is held in memory."""
+_LINES = (".jsonl", ".ndjson")
+"""A JSON document a line."""
 _LOOKED_AT = 200
 """Rows of a JSON document that tell which fields there are."""
 _PREAMBLE = 5
@@ -64,7 +66,7 @@ def open_document(path: Path, also: str | None = None) -> Document:
 
 def is_json(path: Path) -> bool:
     """Whether the name says JSON."""
-    return path.name.lower().endswith((".json", ".json.gz", ".json.zst"))
+    return path.name.lower().removesuffix(".gz").removesuffix(".zst").endswith((".json", *_LINES))
 
 
 def _no_chain(path: Path) -> PipelineError:
@@ -176,6 +178,8 @@ def _parsed(path: Path) -> Any:
     if len(data) > MOST_JSON:
         raise PipelineError(f"{path}: more than {MOST_JSON} bytes of JSON; split the file, or convert it to CSV")
     try:
+        if path.name.lower().removesuffix(".gz").removesuffix(".zst").endswith(_LINES):
+            return [json.loads(line) for line in data.split(b"\n") if line.strip()]
         return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise PipelineError(f"{path}: not JSON: {' '.join(str(error).split())}") from error
@@ -194,10 +198,24 @@ def _find_rows(document: Any) -> tuple[list[Any], list[dict[str, Any]]]:
         else:
             if isinstance(node, list) and node:
                 return node, parents
+    if isinstance(document, dict) and isinstance(document.get("callExpDateMap"), dict):
+        return _by_expiry(document), [document]
     if isinstance(document, dict) and isinstance(document.get("calls"), list):
         rows = [{"side": side[0], **row} for side in ("calls", "puts") for row in document.get(side) or []]
         return rows, [document]
     return [], []
+
+
+def _by_expiry(document: dict[str, Any]) -> list[Any]:
+    """Schwab's: a map of expiries, in it of strikes, of quotes whose `volatility` is the implied one."""
+    found: list[Any] = []
+    for half in ("callExpDateMap", "putExpDateMap"):
+        strikes = document.get(half)
+        for by_strike in strikes.values() if isinstance(strikes, dict) else ():
+            for quotes in by_strike.values() if isinstance(by_strike, dict) else ():
+                rows = quotes if isinstance(quotes, list) else ()
+                found += [{**row, "impliedVolatility": row.get("volatility")} for row in rows if isinstance(row, dict)]
+    return found
 
 
 def _flatten(row: dict[str, Any], prefix: str = "") -> dict[str, str]:

@@ -16,11 +16,12 @@ NO_SPOT = math.nan
 
 
 class Forward(NamedTuple):
-    """`own`: the discount is the chain's."""
+    """`own`: the discount is the chain's; `slope`: what parity makes of it, NaN where too few pairs tell."""
 
     forward: float
     discount: float
     own: bool
+    slope: float = math.nan
 
 
 def forward_of(strike: Floats, side: NDArray[np.int8], middle: Floats, *, years: float, rate: float) -> Forward:
@@ -47,7 +48,8 @@ def forward_of(strike: Floats, side: NDArray[np.int8], middle: Floats, *, years:
         one, other = np.triu_indices(len(near), 1)
         discount = -float(np.median((y[other] - y[one]) / (k[other] - k[one])))
         if math.exp(-HIGHEST_RATE * years) <= discount <= math.exp(-LOWEST_RATE * years):
-            return Forward(float(np.median(k + y / discount)), discount, True)
+            return Forward(float(np.median(k + y / discount)), discount, True, discount)
+        return Forward(float(np.median(k + y / fallback)), fallback, False, discount)
     return Forward(float(np.median(k + y / fallback)), fallback, False)
 
 

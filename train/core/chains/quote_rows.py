@@ -10,6 +10,8 @@ from train.core.chains.documents import Document
 from train.core.errors import PipelineError
 
 NUMBERS = ("strike", "bid", "ask", "mark", "last", "iv", "volume", "interest", "spot", "index", "model")
+_RATIOS = ("iv", "model")
+"""Numbers that may stand in percent."""
 SPOTS = ("underlyingbid", "underlyingask")
 NO_CONTRACT = Contract("", EPOCH, 0, np.nan, False)
 
@@ -23,6 +25,8 @@ class Reading:
         self.underlyings: dict[str, int] = {}
         self.currencies: dict[str, int] = {}
         self.percent = False
+        self._spelled: dict[bool, int] = {}
+        """The first row whose own volatility stands in percent (True), and the first that does not."""
         self.thousandths: bool | None = None
 
     def chunk(self, chunk: list[tuple[int, list[str]]]) -> dict[str, np.ndarray]:
@@ -63,10 +67,23 @@ class Reading:
         if meaning not in texts:
             return np.full(len(lines), np.nan)
         where = f"{self._document.path}: row {{}}: column {self._document.header[self._places[meaning]]}"
-        values, percent = numbers(texts[meaning], comma=self._commas.get(meaning, False), where=where, lines=lines)
-        if percent and meaning == "iv":
-            self.percent = True
+        comma = self._commas.get(meaning, False)
+        values, percent = numbers(texts[meaning], comma=comma, where=where, lines=lines, ratio=meaning in _RATIOS)
+        if meaning == "iv":
+            self.percent |= bool(percent.any())
+            for spelled, rows in ((True, percent), (False, ~percent & (values > 0.0))):
+                if rows.any():
+                    self._spelled.setdefault(spelled, int(lines[np.argmax(rows)]))
         return values
+
+    def check_units(self) -> None:
+        """Refuse volatilities of which some stand in percent and some do not, once all rows were read."""
+        if len(self._spelled) > 1:
+            name = self._document.header[self._places["iv"]]
+            raise PipelineError(
+                f"{self._document.path}: column {name}: row {self._spelled[True]} stands in percent, and row "
+                f"{self._spelled[False]} without it; write one unit"
+            )
 
     def _day(self, meaning: str, texts: dict[str, pd.Series], count: int) -> np.ndarray:
         if meaning in texts:

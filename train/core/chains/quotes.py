@@ -53,6 +53,7 @@ def read_quotes(path: Path, model_iv: str | None = None) -> Quotes:
     if first is None:
         raise PipelineError(f"{path}: it has a header and no rows")
     places = find_columns(document.header, first)
+    check_twice(document, places)
     _check_places(document, places)
     if model_iv is not None:
         places["model"] = _named(document, model_iv)
@@ -63,6 +64,7 @@ def read_quotes(path: Path, model_iv: str | None = None) -> Quotes:
     chunks, rows = [], document.records()
     while chunk := list(islice(rows, CHUNK)):
         chunks.append(reading.chunk(chunk))
+    reading.check_units()
     names = list(chunks[0])
     # A column after the other: the table never stands in memory twice.
     columns = {name: np.concatenate([chunk.pop(name) for chunk in chunks]) for name in names}
@@ -91,6 +93,14 @@ def _named(document: Document, name: str) -> int:
     if short(name) not in names:
         raise PipelineError(f"{document.path}: has no column {name}; it has {', '.join(document.header)[:160]}")
     return names.index(short(name))
+
+
+def check_twice(document: Document, places: dict[str, int]) -> None:
+    """Refuse a column that is read and whose name stands twice: nobody knows which of the two is meant."""
+    names = [short(name) for name in document.header]
+    for at in sorted(places.values()):
+        if names.count(names[at]) > 1:
+            raise PipelineError(f"{document.path}: column '{document.header[at]}' stands twice; keep one")
 
 
 def _check_places(document: Document, places: dict[str, int]) -> None:

@@ -11,6 +11,7 @@ from train.core.tables.calendar import Calendar
 
 EXPIRED, NO_PRICE, NO_BID, CROSSED, WIDE, STALE = "expired", "no price", "no bid", "crossed", "wide", "stale"
 ADJUSTED, REPEATED, ARBITRAGE, NO_FORWARD = "adjusted", "repeated", "arbitrage", "no forward"
+NO_VOLATILITY = "no volatility"
 WEEKEND, HOLIDAY = "weekend", "holiday"
 NO_STRIKE = "no strike"
 KEY = ("day", "expiry", "root", "strike", "side")

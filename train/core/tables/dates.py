@@ -5,6 +5,7 @@ D.M.YYYY, 4-Mar-2024, and the day numbers of spreadsheets. The day is the one wr
 """
 
 import datetime as dt
+import re
 from dataclasses import dataclass, field
 
 ISO, YEAR_FIRST, COMPACT, SLASHED, DOTTED, NAMED, SERIAL = (
@@ -19,6 +20,11 @@ ISO, YEAR_FIRST, COMPACT, SLASHED, DOTTED, NAMED, SERIAL = (
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EPOCH = dt.date(1899, 12, 30)
 _TIME = set("0123456789:.+-ZUTC ")
+_OFFSET = re.compile(r"([+-])([0-9]{2}):?([0-9]{2})?$", re.ASCII)
+_SUMMER = 60
+"""Minutes by which the clock of one place differs within a year."""
+_SATURDAY, _SUNDAY, _MONDAY = 0, 1, 2
+"""Remainders of a spreadsheet's day numbers by 7."""
 
 Parts = tuple[int, int, int]
 
@@ -54,6 +60,17 @@ def _split(text: str) -> tuple[str, str]:
     return text, ""
 
 
+def _zone(time: str) -> int | None:
+    """Minutes east of UTC; None where it is not said."""
+    if time.endswith(("Z", "UTC")):
+        return 0
+    found = _OFFSET.search(time)
+    if found is None:
+        return None
+    minutes = 60 * int(found[2]) + int(found[3] or 0)
+    return -minutes if found[1] == "-" else minutes
+
+
 def _numbers(parts: list[str], lengths: tuple[int, int, int]) -> Parts | None:
     """The numbers, if each has its length; a negative length: that many digits at most."""
     if len(parts) != 3:
@@ -72,6 +89,10 @@ class DateColumn:
     month_first: bool = False
     day_first: bool = False
     example: str = ""
+    zone: tuple[int | None, str] | None = None
+    """Minutes east of UTC (None: not said) of the first cell with a time, and the cell."""
+    weekdays: set[int] = field(default_factory=set)
+    """Of day numbers, their remainders by 7."""
     _last: str | None = field(default=None, repr=False)
 
     def see(self, text: str) -> str | None:
@@ -88,10 +109,28 @@ class DateColumn:
             self.day_first |= found[1][0] > 12
             self.month_first |= found[1][1] > 12
             self.example = self.example or text
-        return None
+        elif found[0] == SERIAL:
+            self.weekdays.add(found[1][0] % 7)
+        return self._other_zone(text)
+
+    def _other_zone(self, text: str) -> str | None:
+        """What is wrong with the time zone of a cell: a day is that of one clock."""
+        _, time = _split(text)
+        if not time:
+            return None
+        zone = _zone(time)
+        before, first = self.zone = self.zone or (zone, text)
+        if zone == before or (zone is not None and before is not None and abs(zone - before) <= _SUMMER):
+            return None
+        return f"'{text[:40]}' is of another time zone than '{first[:40]}'; write the days of one clock"
 
     def doubt(self) -> str | None:
-        """Why the order of day and month is not settled, once every cell was seen."""
+        """Why the days are not settled, once every cell was seen: the order of day and month, or the first day."""
+        if _SATURDAY in self.weekdays and not self.weekdays & {_SUNDAY, _MONDAY}:
+            return (
+                "its day numbers fall on Saturdays and never on a Monday: does the spreadsheet count from 1904? Write "
+                "YYYY-MM-DD"
+            )
         if self.format != SLASHED or self.day_first != self.month_first:
             return None
         if self.day_first:

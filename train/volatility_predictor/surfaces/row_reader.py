@@ -14,6 +14,8 @@ from train.volatility_predictor.surfaces.columns import INDEX, Shape
 from train.volatility_predictor.surfaces.daily_features import CALL, IV_BOUNDS, NO_TENOR, NO_VOLUME, PUT, UNKNOWN, Quote
 
 NO_IV, EXPIRED, NO_LEVEL = "without an implied volatility", "of an expiry that has passed", "without a level"
+LOW_IV = "with an implied volatility of 0.01 or less"
+HIGH_IV = "with an implied volatility of 5 (500 %) or more"
 _KINDS = dict.fromkeys(("call", "c", "calls", "ce"), CALL) | dict.fromkeys(("put", "p", "puts", "pe"), PUT)
 
 
@@ -59,6 +61,8 @@ class RowReader:
         self._date_text = ""
         self._date: dt.date | None = None
         self._limit = latest_day()
+        self._spelled: dict[int, tuple[bool, int]] = {}
+        """Of columns that may stand in percent: whether they do, and the first row that says so."""
         compared = (
             shape.expiry if settled.expiries else -1,
             *shape.compared,
@@ -155,6 +159,8 @@ class RowReader:
         if iv is None or iv <= 0.0 or math.isinf(iv):
             self._count(NO_IV)
             return 0.0
+        if not IV_BOUNDS[0] < iv < IV_BOUNDS[1]:
+            self._count(LOW_IV if iv <= IV_BOUNDS[0] else HIGH_IV)
         return iv
 
     def _moneyness(self, record: list[str], strike: float) -> float:
@@ -199,7 +205,17 @@ class RowReader:
         number, percent = found
         if math.isnan(number) or (math.isinf(number) and not endless) or (percent and per_cent is None):
             raise self._error(f"must be a finite number, found '{text[:40]}'", at)
-        return number / per_cent if percent and per_cent is not None else number
+        if per_cent is None:
+            return number
+        if number != 0.0 and not math.isinf(number):
+            before, first = self._spelled.setdefault(at, (percent, self._line))
+            if before != percent:
+                raise self._error(
+                    f"'{text[:40]}' stands {'in' if percent else 'without'} percent, and row {first} "
+                    f"{'without' if percent else 'in'} it; write one unit",
+                    at,
+                )
+        return number / per_cent if percent else number
 
     def _count(self, reason: str) -> None:
         count, first = self.left_out.get(reason, (0, self._line))

@@ -93,8 +93,12 @@ def read_days(
 
 def _chain_history(path: Path, file: ChainFile, calendar: Calendar, *, accept: bool) -> SurfaceHistory:
     days = _Days(path, "moneyness", calendar, index=False)
+    read = 0
     for day, rows in file.days():
+        read += len(rows)
         days.add(day, rows)
+    if not read:
+        raise PipelineError("; ".join([f"{path}: {NO_USABLE_DAY}: no quote is left", *file.chain.said()]))
     try:
         found = days.history(file.chain.symbol, file, accept)
     except PipelineError as error:

@@ -19,7 +19,8 @@ const MOST_KEYS: usize = 64;
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const END: &str = "-----END PUBLIC KEY-----";
 const NOT_AFTER: &str = "not-after:";
-const ABOVE: &str = "says something above the key; only `not-after: YYYY-MM-DD` and lines that begin with # may stand there";
+const ABOVE: &str =
+    "says something above the key; only `not-after: YYYY-MM-DD` and lines that begin with # may stand there";
 
 enum Curve {
     P256(p256::ecdsa::VerifyingKey),

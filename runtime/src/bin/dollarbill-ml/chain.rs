@@ -171,6 +171,10 @@ fn write_row(text: &mut String, symbol: &str, one: &chain::ChainSignal, json: bo
 pub(crate) fn surface(file: &Path, output: Option<&Path>, reading: &ChainReading) -> Result<(), Error> {
     use std::fmt::Write;
     let chain = chain::read(file, reading)?;
+    if chain.days.iter().all(|day| day.surface().is_empty()) {
+        let reason = ["no quote is left".to_owned()].into_iter().chain(chain.said()).collect::<Vec<_>>().join("; ");
+        return Err(Error::Surface { path: file.to_path_buf(), reason });
+    }
     said(&chain);
     let mut text = "Date,Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume\n".to_owned();
     for day in &chain.days {

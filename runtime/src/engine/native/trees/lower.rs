@@ -10,6 +10,7 @@ use crate::engine::native::scratch::{Element, Scratch, Source};
 use crate::engine::native::trees::ensemble::{Aggregate, Ensemble, new_ensemble, old_ensemble};
 use crate::engine::native::trees::layout::Trees;
 use crate::engine::native::trees::ranks::Rows;
+use crate::engine::native::trees::twins;
 use crate::engine::native::value::{Kind, Value};
 
 /// TreeEnsemble of ai.onnx.ml 5.
@@ -55,7 +56,12 @@ struct Planted {
 }
 
 impl Planted {
-    fn of(ensemble: Ensemble, width: usize) -> Result<Self, String> {
+    fn of(mut ensemble: Ensemble, width: usize) -> Result<Self, String> {
+        let count = ensemble.roots.len();
+        let sums = matches!(ensemble.aggregate, Aggregate::Sum | Aggregate::Average);
+        if sums && ensemble.base.is_empty() && ensemble.targets > 1 {
+            twins::merge(&mut ensemble);
+        }
         let Ensemble { splits, roots, leaves, targets, base, aggregate } = ensemble;
         if targets == 0 || roots.is_empty() || ![0, targets].contains(&base.len()) {
             return Err("has no target, no tree, or another number of base values".to_owned());
@@ -72,9 +78,7 @@ impl Planted {
         if !base.is_empty() && !leaves.iter().all(complete) {
             return Err("has base values, and leaves that do not have every target".to_owned());
         }
-        let single = targets == 1
-            && leaves.iter().all(|leaf| leaf.len() == 1)
-            && matches!(aggregate, Aggregate::Sum | Aggregate::Average);
+        let single = targets == 1 && leaves.iter().all(|leaf| leaf.len() == 1) && sums;
         let payloads: Vec<f64> = if single {
             leaves.iter().map(|leaf| leaf[0].1).collect()
         } else {
@@ -82,7 +86,7 @@ impl Planted {
             numbers.collect::<Result<_, _>>().map_err(|_| "has too many leaves")?
         };
         let trees = Trees::of(&splits, &roots, &payloads, width)?;
-        Ok(Self { trees, width, single, leaves, count: roots.len(), targets, base, aggregate })
+        Ok(Self { trees, width, single, leaves, count, targets, base, aggregate })
     }
 
     /// Laid out once for all programs of a graph.
@@ -236,12 +240,29 @@ fn several_targets<T: Float>(call: &mut Call<'_>, planted: Arc<Planted>) -> Resu
         }
         payloads
     };
+    if unset == T::ZERO
+        && let Some(table) = sums_by_leaf::<T>(&planted)
+    {
+        return walked(
+            call,
+            planted,
+            unset,
+            |_| table,
+            move |out, table, row, leaves| {
+                let totals = &mut out[row * targets..(row + 1) * targets];
+                for leaf in leaves {
+                    let start = number_of(*leaf) * targets;
+                    for (total, weight) in totals.iter_mut().zip(&table[start..start + targets]) {
+                        *total = total.add(*weight);
+                    }
+                }
+            },
+        );
+    }
     walked(call, planted, unset, payloads, move |out, payloads, row, leaves| {
         let totals = &mut out[row * targets..(row + 1) * targets];
         for leaf in leaves {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number of a leaf")]
-            let leaf = *leaf as usize;
-            for (target, weight) in &payloads.parts[payloads.ranges[leaf].clone()] {
+            for (target, weight) in &payloads.parts[payloads.ranges[number_of(*leaf)].clone()] {
                 let total = &mut totals[*target];
                 *total = match aggregate {
                     Aggregate::Average | Aggregate::Sum => total.add(*weight),
@@ -251,4 +272,31 @@ fn several_targets<T: Float>(call: &mut Call<'_>, planted: Arc<Planted>) -> Resu
             }
         }
     })
+}
+
+/// The number of a leaf that stands in it.
+fn number_of(payload: f64) -> usize {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number of a leaf")]
+    let leaf = payload as usize;
+    leaf
+}
+
+/// What each leaf adds to each target; `None` where most is nothing, or a target is added to twice.
+///
+/// Nothing is 0 there, and a sum that begins with 0 is never -0, so that adding 0 changes no bit of it.
+fn sums_by_leaf<T: Float>(planted: &Planted) -> Option<Vec<T>> {
+    let (leaves, targets) = (&planted.leaves, planted.targets);
+    let parts: usize = leaves.iter().map(Vec::len).sum();
+    let mut table = vec![T::ZERO; leaves.len().checked_mul(targets).filter(|&places| places <= parts * 2)?];
+    let mut set = vec![false; table.len()];
+    for (number, leaf) in leaves.iter().enumerate() {
+        for &(target, weight) in leaf {
+            let place = number * targets + target;
+            if std::mem::replace(&mut set[place], true) {
+                return None;
+            }
+            table[place] = T::of_f64(weight);
+        }
+    }
+    Some(table)
 }

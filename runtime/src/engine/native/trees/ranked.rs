@@ -1,28 +1,16 @@
-//! Walks over ranks: nodes of eight bytes, the two sides of a split next to each other, a leaf leads to itself. Several
-//! walks go together without a branch.
+//! Walks over ranks: nodes of eight bytes, a leaf leads to itself. Several walks go together without a branch.
 
 use crate::engine::native::operators::number::Float;
+use crate::engine::native::trees::plant::{Node, Planted, plant};
 use crate::engine::native::trees::ranks::{Column, Rows};
 use crate::engine::native::trees::splits::{Side, Split};
 
-/// Walks that go together.
+/// Walks of several rows that go together.
 const TOGETHER: usize = 8;
+/// Walks of one row, which wait for memory, not for the processor.
+const TREES: usize = 16;
 /// After so many steps it is looked whether all have arrived.
 const LOOK_EVERY: u32 = 4;
-
-/// `rank <= its own` goes left, else one further.
-#[derive(Debug, Clone, Copy)]
-struct Node {
-    rank: u16,
-    word: u16,
-    left: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Root {
-    node: u32,
-    depth: u32,
-}
 
 /// A column, and the words of a row that hold its rank: one with NaN below all thresholds, one with NaN above.
 #[derive(Debug)]
@@ -37,10 +25,7 @@ pub(crate) struct Ranked {
     ports: Vec<Port>,
     /// Words of a row; the last is the leaves'.
     wide: usize,
-    nodes: Vec<Node>,
-    /// Of leaves what they hold, of others nothing.
-    values: Vec<f64>,
-    roots: Vec<Root>,
+    trees: Planted,
 }
 
 impl Ranked {
@@ -65,63 +50,20 @@ impl Ranked {
             }
             ports.push(Port { column, words });
         }
-        let mut trees =
-            Self { ports, wide: usize::from(wide) + 1, nodes: Vec::new(), values: Vec::new(), roots: Vec::new() };
-        let mut seen = vec![false; splits.len()];
-        for root in roots {
-            trees.tree(splits, *root, payloads, &mut seen)?;
-        }
-        Some(trees)
-    }
-
-    fn tree(&mut self, splits: &[Split], root: Side, payloads: &[f64], seen: &mut [bool]) -> Option<()> {
-        let leaf_word = u16::try_from(self.wide - 1).ok()?;
-        let start = self.room(1)?;
-        let mut depth = 0;
-        let mut level = vec![(root, start)];
-        while !level.is_empty() {
-            let mut below = Vec::with_capacity(level.len());
-            for (side, place) in level {
-                let node = match side {
-                    Side::Leaf(leaf) => {
-                        self.values[place as usize] = *payloads.get(leaf)?;
-                        Node { rank: 0, word: leaf_word, left: place }
-                    }
-                    Side::Split(number) => {
-                        let split = splits.get(number)?;
-                        if std::mem::replace(seen.get_mut(number)?, true) {
-                            return None;
-                        }
-                        let left = self.room(2)?;
-                        below.extend([(split.left, left), (split.right, left + 1)]);
-                        let place = self.ports.binary_search_by_key(&split.feature, |port| port.column.feature).ok()?;
-                        let port = &self.ports[place];
-                        let rank = u16::try_from(port.column.place(split.threshold)).ok()?;
-                        Node { rank, word: port.words[usize::from(!split.nan_left)]?, left }
-                    }
-                };
-                self.nodes[place as usize] = node;
-            }
-            depth += u32::from(!below.is_empty());
-            level = below;
-        }
-        self.roots.push(Root { node: start, depth });
-        Some(())
-    }
-
-    fn room(&mut self, count: usize) -> Option<u32> {
-        let start = u32::try_from(self.nodes.len()).ok()?;
-        u32::try_from(self.nodes.len() + count).ok()?;
-        self.nodes.extend(std::iter::repeat_n(Node { rank: 0, word: 0, left: 0 }, count));
-        self.values.extend(std::iter::repeat_n(0.0, count));
-        Some(start)
+        let trees = plant(splits, roots, payloads, wide, |split| {
+            let place = ports.binary_search_by_key(&split.feature, |port| port.column.feature).ok()?;
+            let port = &ports[place];
+            let rank = u16::try_from(port.column.place(split.threshold)).ok()?;
+            Some((rank, port.words[usize::from(!split.nan_left)]?))
+        })?;
+        Some(Self { ports, wide: usize::from(wide) + 1, trees })
     }
 
     /// Whether the ranks of a row cost more than they save.
     pub(crate) fn is_dear(&self) -> bool {
-        let steps: u32 = self.ports.iter().map(|port| port.column.steps()).sum();
-        let visits: u64 = self.roots.iter().map(|root| u64::from(root.depth)).sum();
-        u64::from(steps) * 2 > visits
+        let steps: usize = self.ports.iter().map(|port| port.column.steps()).sum();
+        let visits: u64 = self.trees.roots.iter().map(|root| u64::from(root.depth)).sum();
+        steps as u64 * 2 > visits
     }
 
     /// The columns that it looks at.
@@ -154,24 +96,25 @@ impl Ranked {
     /// The payloads of each row's leaves, some trees at a time, in the trees' order for each row.
     pub(crate) fn each<T: Float>(&self, rows: &Rows<'_, T>, words: &mut [u32], mut take: impl FnMut(usize, &[f64])) {
         self.rank(rows, words);
-        let (nodes, wide) = (self.nodes.as_slice(), self.wide);
+        let Planted { nodes, payloads, roots } = &self.trees;
+        let wide = self.wide;
         if words.len() == wide {
-            let groups = self.roots.chunks_exact(TOGETHER);
+            let groups = roots.chunks_exact(TREES);
             let rest = groups.remainder();
             for roots in groups {
-                let mut at: [u32; TOGETHER] = std::array::from_fn(|walk| roots[walk].node);
+                let mut at: [u32; TREES] = std::array::from_fn(|walk| roots[walk].node);
                 let depth = roots.iter().map(|root| root.depth).max().unwrap_or(0);
                 walk(nodes, &mut at, depth, |_, word| words[usize::from(word)]);
-                take(0, &at.map(|at| self.values[at as usize]));
+                take(0, &at.map(|at| payloads.of(nodes, at)));
             }
             for root in rest {
                 let mut at = [root.node];
                 walk(nodes, &mut at, root.depth, |_, word| words[usize::from(word)]);
-                take(0, &[self.values[at[0] as usize]]);
+                take(0, &[payloads.of(nodes, at[0])]);
             }
             return;
         }
-        for root in &self.roots {
+        for root in roots {
             let groups = words.chunks_exact(TOGETHER * wide);
             let rest = groups.remainder();
             let mut row = 0;
@@ -179,13 +122,13 @@ impl Ranked {
                 let rows: [&[u32]; TOGETHER] = std::array::from_fn(|walk| &group[walk * wide..(walk + 1) * wide]);
                 let mut at = [root.node; TOGETHER];
                 walk(nodes, &mut at, root.depth, |walk, word| rows[walk][usize::from(word)]);
-                at.iter().enumerate().for_each(|(walk, &at)| take(row + walk, &[self.values[at as usize]]));
+                at.iter().enumerate().for_each(|(walk, &at)| take(row + walk, &[payloads.of(nodes, at)]));
                 row += TOGETHER;
             }
             for words in rest.chunks_exact(wide) {
                 let mut at = [root.node];
                 walk(nodes, &mut at, root.depth, |_, word| words[usize::from(word)]);
-                take(row, &[self.values[at[0] as usize]]);
+                take(row, &[payloads.of(nodes, at[0])]);
                 row += 1;
             }
         }

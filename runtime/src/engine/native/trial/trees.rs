@@ -11,6 +11,29 @@ enum Tree {
     Split { feature: usize, threshold: f64, mode: usize, missing: bool, sides: Box<[Tree; 2]> },
 }
 
+impl Tree {
+    /// The same splits with leaves of their own.
+    fn twin(&self, leaves: &mut usize) -> Self {
+        match self {
+            Self::Leaf(_) => {
+                *leaves += 1;
+                Self::Leaf(*leaves - 1)
+            }
+            Self::Split { feature, threshold, mode, missing, sides } => {
+                let sides = Box::new([sides[0].twin(leaves), sides[1].twin(leaves)]);
+                Self::Split { feature: *feature, threshold: *threshold, mode: *mode, missing: *missing, sides }
+            }
+        }
+    }
+
+    fn each_leaf(&self, take: &mut impl FnMut(usize)) {
+        match self {
+            Self::Leaf(leaf) => take(*leaf),
+            Self::Split { sides, .. } => sides.iter().for_each(|side| side.each_leaf(take)),
+        }
+    }
+}
+
 /// Numbers that rows hold too, so that ties occur.
 const THRESHOLDS: [f64; 8] = [0.0, -0.0, 1.0, 0.5, -1.0, 2.5, 3.0, 1e-40];
 
@@ -178,10 +201,29 @@ pub(crate) fn ensemble(maker: &mut Maker<'_>) {
     let height = maker.source.pick(&[1, 1, 2, 3, 8, 9, 19, 70]);
     let name = rows(maker, kind, [height, features]);
     let targets = maker.source.pick(&[1, 1, 1, 2, 3]);
+    // As a classifier is written: each tree once for each target, next to each other or one target after the other.
+    let twins = targets > 1 && maker.source.chance(50);
+    if twins {
+        let singles = trees.len();
+        for _ in 1..targets {
+            let more: Vec<Tree> = trees[..singles].iter().map(|tree| tree.twin(&mut leaves)).collect();
+            trees.extend(more);
+        }
+        if maker.source.chance(50) {
+            let mut numbered: Vec<(usize, Tree)> = trees.into_iter().enumerate().collect();
+            numbered.sort_by_key(|(number, _)| (number % singles, number / singles));
+            trees = numbered.into_iter().map(|(_, tree)| tree).collect();
+        }
+    }
     let aggregate = maker.source.pick(&[1, 1, 1, 0, 2, 3]);
     let post = if maker.source.chance(6) { 1 + maker.source.below(4) } else { 0 };
     let weights = weights(maker, leaves);
-    let ids: Vec<i64> = (0..leaves).map(|_| int(maker.source.below(targets))).collect();
+    let mut ids: Vec<i64> = (0..leaves).map(|_| int(maker.source.below(targets))).collect();
+    if twins && maker.source.chance(80) {
+        for (number, tree) in trees.iter().enumerate() {
+            tree.each_leaf(&mut |leaf| ids[leaf] = int(number % targets));
+        }
+    }
     let missing = maker.source.chance(60);
     if old {
         old_ensemble(maker, kind, &trees, (&name, height), (targets, &ids), (&weights, aggregate, post, missing));

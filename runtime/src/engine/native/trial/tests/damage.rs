@@ -35,6 +35,10 @@ fn models() -> Vec<Graph> {
         let golden: Json = serde_json::from_slice(&fs::read(folder.join("golden/cases.json")).unwrap()).unwrap();
         let bytes = fs::read(folder.join("model.onnx")).unwrap();
         let model = ModelProto::decode(&bytes[..]).unwrap();
+        // This engine refuses operators of onnxruntime's own, sound or damaged.
+        if model.opset_import.iter().any(|set| set.domain == "com.microsoft") {
+            continue;
+        }
         let graph = model.graph.unwrap();
         let opset = ["", "ai.onnx.ml"].map(|domain| {
             model

@@ -1,0 +1,1 @@
+2(in third quarter: Wollo plc renames unitBtext

@@ -1,0 +1,1 @@
+BprobabilitiesJç¢éÈ«(r?Á>“ÝH³ï?¸ûvmå2t?

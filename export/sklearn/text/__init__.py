@@ -1,0 +1,1 @@
+"""Models of text: words and their weights inside the graph."""

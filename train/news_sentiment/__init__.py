@@ -1,0 +1,1 @@
+"""Sentiment of news headlines: TF-IDF and logistic regression."""

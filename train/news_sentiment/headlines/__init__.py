@@ -1,0 +1,1 @@
+"""Headlines whose truth is known, and headlines from files."""
