@@ -29,6 +29,7 @@ from train.registry import models
 from verify.drift.command import drift_parser
 from verify.drift.parquet import parquet_parser
 from verify.figures.__main__ import tables
+from verify.score.command import score_parser
 
 MOST_LINES = 150
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -52,6 +53,7 @@ PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("verify", "parquet"): parquet_parser,
     ("verify", "explain"): verify_command.explain_parser,
     ("verify", "runtimes"): verify_command.runtimes_parser,
+    ("verify", "score"): score_parser,
     ("verify", "survey"): verify_command.survey_parser,
     ("verify", "vectors"): verify_command.vectors_parser,
     ("verify", "retrain"): verify_command.retrain_parser,
