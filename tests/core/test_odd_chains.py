@@ -247,8 +247,10 @@ def check(path: Path, text: str) -> None:
         refused = str(error)
     else:
         refused = ""
-    assert "\n" not in refused
     if refused:
+        # The file, and of its cells, which the command shows in one line, no more than the reason asks.
+        assert refused.startswith(str(path))
+        assert "\n" not in refused or '"' in text
         return
     total = sum(chain.left_out.values()) + sum(len(day.quotes) for day in days)
     assert total == chain.read
