@@ -1,6 +1,7 @@
 """Headlines written by hand in the manner of news agencies, labelled by whoever wrote them; no rule made them.
 
-Companies are invented. They were written before any model was asked about them, and nothing is fitted on them.
+Companies are invented. Nothing is fitted on them, but they are not untouched: whoever chose the events of the grammar
+knew them, and added events after a first result on them.
 """
 
 import numpy as np
