@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from verify.proof.cell_hunt import CellHunt
+from verify.proof.cells import Cells
 from verify.proof.leaf_hunt import FIRST_STARTS, MOST_STARTS, Hunt
 from verify.proof.missing_values import marks_of, missing_columns, with_fills
 from verify.proof.row_search import Search, influence_of
@@ -82,7 +84,16 @@ def witness_rows(
     )
     found.append(hunt.thresholds())
     found.append(hunt.marked())
-    return Witnesses(np.concatenate(found), np.concatenate([*missing, hunt.routes()]), standing)
+    missing.append(hunt.routes())
+    try:
+        cells = Cells(standing.group, hunt.boxes, hunt.possible, fills, start)
+    except ValueError:  # no isotonic calibration, or of something else than sums of leaves
+        pass
+    else:
+        last = CellHunt(hunt, cells)
+        found.append(last.rows((LEFT, RIGHT)))
+        missing.append(last.rows((MISSING,)))
+    return Witnesses(np.concatenate(found), np.concatenate(missing), standing)
 
 
 def _by_tree_alone(rows: Floats, turn: object) -> Bools:

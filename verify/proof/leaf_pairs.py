@@ -56,7 +56,7 @@ class LeafBoxes:
 
     def at_threshold(self, node: int, output: int, random: np.random.Generator, *, missing: Bools) -> Found:
         """Pairs for a row just below the threshold of `node` and one just above; `missing`: as in `at_missing`."""
-        feature, edge = int(self.tree.feature[node]), self._edge(node)
+        feature, edge = int(self.tree.feature[node]), self.edge(node)
         left, right = self._sides(node)
         left = left[(self.high[left, feature] == edge) & (self.low[left, feature] < edge)]
         right = right[(self.low[right, feature] == edge) & (self.high[right, feature] > edge)]
@@ -109,7 +109,7 @@ class LeafBoxes:
             tree.feature[at], tree.threshold[at], tree.missing_left[at], low[None], high[None], missing[None]
         )
 
-    def _edge(self, node: int) -> float:
+    def edge(self, node: int) -> float:
         """The largest number that the trees can see and that goes left."""
         left = self.tree.left[node]
         return float(self.high[self.first[left] : self.last[left], self.tree.feature[node]].max())

@@ -57,6 +57,11 @@ def _copy(estimator: Any, numbers: Iterator[int], turn: Turn) -> Any:
     return twin
 
 
+def turned_alone(estimator: Any, turn: Turn) -> Any:
+    """The same of the one estimator that the trees are of, asked for what they see."""
+    return _turned(copy.copy(estimator), estimator, turn)
+
+
 def _turned(twin: Any, estimator: Any, turn: Turn) -> Any:
     model = boosted_trees(estimator)
     if model is not None:

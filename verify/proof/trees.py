@@ -5,7 +5,7 @@ preprocessing, called as it is, and its own trees.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.sklearn.boosters.trees import BoostedTrees, seen_by_trees, walk
+from export.sklearn.estimators.registry import innermost
 from train.core.sklearn_answers import original_input
 from verify.proof.accepted_rows import accepted_answers
 from verify.proof.boosters import boosted_trees
@@ -68,6 +69,7 @@ class Group:
         single: whether what they see are float32 numbers.
         outputs: columns of `Tree.value` that the whole model's answers depend on.
         estimator: whose trees these are.
+        fold: of a calibration, whose estimator these trees are (in a pipeline, maybe); None anywhere else.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Group:
     single: bool
     outputs: tuple[int, ...]
     estimator: Any = None
+    fold: Any = None
 
 
 def tree_groups(estimator: Any, *, second_class_only: bool = False) -> tuple[Group, ...]:
@@ -98,7 +101,9 @@ def _groups(estimator: Any, before: Transform, name: str, *, second: bool) -> It
         second = second or len(estimator.classes_) == 2  # a binary calibration looks at the second class alone
         for number, fold in enumerate(folds):
             place = f"{name}fold {number} " if len(folds) > 1 else name
-            yield from _groups(fold.estimator, before, place, second=second)
+            own = innermost(fold.estimator)
+            for group in _groups(fold.estimator, before, place, second=second):
+                yield replace(group, fold=fold) if group.estimator is own else group
     elif hasattr(estimator, "named_estimators_"):
         for label, member in estimator.named_estimators_.items():
             yield from _groups(member, before, f"{name}{label} ", second=second)
