@@ -10,9 +10,9 @@ from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingCla
 
 from verify.compare.pair_probes import pair_probes
 from verify.comparison.parity import Tolerance
-from verify.proof import cells as cells_module
-from verify.proof.cells import Cells, Question
-from verify.proof.leaf_pairs import leaf_boxes
+from verify.proof.search import cells as cells_module
+from verify.proof.search.cells import Cells, Question
+from verify.proof.search.leaf_pairs import leaf_boxes
 from verify.proof.split_evidence import LEFT, MISSING, RIGHT, Standing
 from verify.proof.trees import tree_groups
 from verify.runtimes.original import sklearn_original

@@ -1,18 +1,18 @@
 """For every split of every tree, rows on both sides of it, one representable double apart, that it answers differently.
 
 First a row is brought to each split and moved to its two sides. Where the answers there are the same, and for every
-route of missing values, `verify.proof.leaf_pairs` says which leaves such rows must end in, or that there are none.
+route of missing values, `verify.proof.search.leaf_pairs` says which leaves such rows must end in, or that there are none.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from verify.proof.cell_hunt import CellHunt
-from verify.proof.cells import Cells
-from verify.proof.leaf_hunt import FIRST_STARTS, MOST_STARTS, Hunt
 from verify.proof.missing_values import marks_of, missing_columns, with_fills
 from verify.proof.row_search import Search, influence_of
+from verify.proof.search.cell_hunt import CellHunt
+from verify.proof.search.cells import Cells
+from verify.proof.search.leaf_hunt import FIRST_STARTS, MOST_STARTS, Hunt
 from verify.proof.split_boxes import targets_of
 from verify.proof.split_evidence import LEFT, MISSING, RIGHT, Judge, Standing
 from verify.proof.trees import Bools, Floats, Group, Indices, Visits

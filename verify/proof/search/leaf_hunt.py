@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from verify.proof.leaf_pairs import LeafBoxes, leaf_boxes
 from verify.proof.missing_values import Mark
 from verify.proof.row_search import Search, seen_by
+from verify.proof.search.leaf_pairs import LeafBoxes, leaf_boxes
 from verify.proof.split_boxes import Targets, join
 from verify.proof.split_evidence import LEFT, MISSING, RIGHT, Standing
 from verify.proof.trees import Bools, Floats, Indices

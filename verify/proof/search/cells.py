@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from verify.proof.leaf_pairs import LeafBoxes
 from verify.proof.rerouted_splits import Turn, turned_alone
+from verify.proof.search.leaf_pairs import LeafBoxes
 from verify.proof.split_boxes import Targets
 from verify.proof.split_evidence import LEFT, MISSING, RIGHT
 from verify.proof.trees import Bools, Floats, Group

@@ -6,9 +6,9 @@ from itertools import islice
 
 import numpy as np
 
-from verify.proof.cells import MOST_WORK, Box, Cells, Question
-from verify.proof.leaf_hunt import Hunt
 from verify.proof.row_search import Search
+from verify.proof.search.cells import MOST_WORK, Box, Cells, Question
+from verify.proof.search.leaf_hunt import Hunt
 from verify.proof.split_boxes import join
 from verify.proof.split_evidence import LEFT, MISSING, RIGHT
 from verify.proof.trees import Bools, Floats
