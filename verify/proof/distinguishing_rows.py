@@ -1,7 +1,8 @@
 """For every split of every tree, rows on both sides of it, one representable double apart, that it answers differently.
 
 First a row is brought to each split and moved to its two sides. Where the answers there are the same, and for every
-route of missing values, `verify.proof.search.leaf_pairs` says which leaves such rows must end in, or that there are none.
+route of missing values, `verify.proof.search.leaf_pairs` says which leaves such rows must end in, or that there are
+none; behind isotonic steps `verify.proof.search.cells` decides what is left.
 """
 
 from dataclasses import dataclass
