@@ -139,9 +139,9 @@ check: check-python | $(STAMPS)/cargo  ## Format, lint, types, import rules
 	@cargo clippy --manifest-path runtime/Cargo.toml --all-features --all-targets --release --locked -- -D warnings
 	@for lock in $(LOCKED); do cargo metadata --quiet --locked --format-version 1 --manifest-path $$lock >/dev/null || exit 1; done
 
-test-python: $(STAMPS)/venv-dev $(STAMPS)/binary  ## Python unit, property and end-to-end tests
+test-python: $(STAMPS)/venv-dev $(STAMPS)/binary  ## Python unit, property and end-to-end tests, two processes (JOBS=1)
 	@echo "== Python tests"
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n $(or $(JOBS),2) --dist loadfile
 
 test-rust: $(STAMPS)/venv | $(STAMPS)/cargo  ## Rust unit, property, doc and end-to-end tests
 	@echo "== Rust tests"
