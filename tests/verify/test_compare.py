@@ -29,7 +29,7 @@ from train.core.skops_files import load_skops, save_skops
 from verify.compare.compare_model import compare_pair
 from verify.compare.onnx_file import open_foreign
 from verify.comparison.causes import LEAF, MARGIN, ORDER, UNEXPLAINED
-from verify.figures.survey import CLASSIFIERS, _estimators, survey_one
+from verify.figures.survey import CLASSIFIERS, _estimators, fitted, survey_one
 from verify.proof.trees import tree_groups
 from verify.report.graph_trees import tree_operators
 from verify.runtimes.original import sklearn_original
@@ -322,3 +322,6 @@ def test_the_survey_fits_every_model_on_data_that_its_library_takes():
     assert "lightgbm, one against the rest" not in _estimators("breast_cancer")
     known = "lightgbm, one against the rest" in CLASSIFIERS
     assert ("lightgbm, one against the rest" in _estimators("iris")) == known
+    for name in _estimators("make_hastie_10_2"):
+        if name.startswith("xgboost"):  # the classes of this data are -1 and 1
+            assert len(fitted("make_hastie_10_2", name)[0].classes_) == 2

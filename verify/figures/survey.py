@@ -119,13 +119,21 @@ def survey(rows: int, *, show: bool = False) -> Iterator[Entry]:
         yield survey_one(data, name, rows=rows)
 
 
-def survey_one(data: str, name: str, *, rows: int) -> Entry:
-    """One model, fitted on float64 rows behind a StandardScaler."""
+def fitted(data: str, name: str) -> tuple[Any, Floats]:
+    """A model of the survey, fitted on float64 rows behind a StandardScaler, and those rows [row, column]."""
     X, y = DATA[data]()
     maker = (REGRESSORS if data in REGRESSION else CLASSIFIERS)[name]
-    estimator = make_pipeline(StandardScaler(), maker()).fit(np.asarray(X, dtype=np.float64), y)
+    if name.startswith("xgboost") and data not in REGRESSION:
+        y = np.unique(y, return_inverse=True)[1]  # it takes no other classes than 0, 1, ...
+    X = np.asarray(X, dtype=np.float64)
+    return make_pipeline(StandardScaler(), maker()).fit(X, y), X
+
+
+def survey_one(data: str, name: str, *, rows: int) -> Entry:
+    """One model of it, converted twice and compared."""
+    estimator, X = fitted(data, name)
     original = sklearn_original(estimator, name=name)
-    probes = pair_probes(original, np.asarray(X, dtype=np.float64))
+    probes = pair_probes(original, X)
     grade = ""
 
     def compiled() -> bytes:

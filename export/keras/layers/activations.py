@@ -162,10 +162,15 @@ def softmax(w: Writer, x: str, axis: int = -1) -> str:
     return w("Softmax", x, axis=axis)
 
 
+def without_nan(w: Writer, x: str) -> str:
+    """0 for NaN: which number is the largest beside one depends on the engine. What is computed from `x` stays NaN."""
+    return w("Where", w("IsNaN", x), 0.0, x)
+
+
 def log_softmax(w: Writer, x: str, axis: int = -1) -> str:
     """Logarithms of these shares."""
     along = w.to.ints(axis)
-    away = w("Sub", x, w("ReduceMax", x, along, keepdims=1))
+    away = w("Sub", x, w("ReduceMax", without_nan(w, x), along, keepdims=1))
     return w("Sub", away, w("Log", w("ReduceSum", w("Exp", away), along, keepdims=1)))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from export.keras.layers.activations import Writer, expm1
+from export.keras.layers.activations import Writer, expm1, without_nan
 from export.keras.layers.operators import reduced
 from export.keras.lowering import Lowering
 from export.keras.rules import is_tensor, operator, refuse
@@ -139,7 +139,7 @@ def logsumexp(to: Lowering, op: Any, result: Any, x: Any) -> str:
     """log(sum(exp(x))), the largest taken out first."""
     w, name = _float(to, op, result, x)
     axes = _axes(op, x, op.axis)
-    top = w("ReduceMax", name, to.ints(*axes), keepdims=1)
+    top = w("ReduceMax", without_nan(w, name), to.ints(*axes), keepdims=1)
     total = w("Log", w("ReduceSum", w("Exp", w("Sub", name, top)), to.ints(*axes), keepdims=1))
     found = w("Add", total, top)
     return found if op.keepdims else w("Squeeze", found, to.ints(*axes))

@@ -167,6 +167,7 @@ pub(crate) fn choose(call: &mut Call<'_>) -> Lowered {
     fn typed<T: Element>(call: &mut Call<'_>) -> Lowered {
         let (condition, kind) = (call.input(0)?, call.input(1)?.kind);
         let spread = Spread::of([&condition.shape, &call.input(1)?.shape, &call.input(2)?.shape])?;
+        let first_merges = first_merges(&condition.shape, &call.input(1)?.shape, &call.input(2)?.shape);
         let (condition, left, right) = (call.source::<bool>(0)?, call.source::<T>(1)?, call.source::<T>(2)?);
         one(call.builder.step(kind, spread.shape.clone(), move |out: &mut [T], scratch| {
             let (conditions, left, right) = (condition.get(scratch), left.get(scratch), right.get(scratch));
@@ -174,7 +175,6 @@ pub(crate) fn choose(call: &mut Call<'_>) -> Lowered {
                 return;
             }
             let [of_condition, of_left, of_right] = spread.strides;
-            let first_merges = of_condition != 0 || of_right != 0 || of_left == 0;
             for (out, start) in out.chunks_exact_mut(spread.run).zip(&spread.starts) {
                 let conditions = spread.part(conditions, *start, 0);
                 let (left, right) = (spread.part(left, *start, 1), spread.part(right, *start, 2));
@@ -193,4 +193,50 @@ pub(crate) fn choose(call: &mut Call<'_>) -> Lowered {
     }
     let kind = call.input(1)?.kind;
     each_kind!(kind, T => typed::<T>(call))
+}
+
+/// Whether a -0 of the first becomes 0 where `Where` merges what it has chosen from either; else one of the second does.
+///
+/// onnxruntime looks at one axis alone: the last that is not 1 in both, or the outermost of the one with fewer axes. Where
+/// the second is one number along it and the first is not, it asks what is not 0 of the second.
+fn first_merges(condition: &[usize], left: &[usize], right: &[usize]) -> bool {
+    let back = |shape: &[usize], place: usize| shape.iter().rev().nth(place).map_or(1, |&length| length);
+    let chosen = |shape: &[usize], place: usize| back(condition, place).max(back(shape, place));
+    let [first, second] = [left, right].map(|shape| shape.len().max(condition.len()));
+    let place = (0..first.min(second))
+        .find(|&place| chosen(left, place) != 1 || chosen(right, place) != 1)
+        .unwrap_or_else(|| first.min(second).saturating_sub(1));
+    chosen(left, place) == 1 || chosen(right, place) != 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_merges;
+
+    #[test]
+    fn a_minus_zero_that_where_chooses_is_lost_where_onnxruntime_loses_it() {
+        // What its 1.32 answers where the first, and where the second, is -0 everywhere and chosen.
+        let answers: [(&[usize], &[usize], &[usize], bool); 17] = [
+            (&[4], &[4], &[4], true),
+            (&[4], &[1], &[4], true),
+            (&[4], &[4], &[1], true),
+            (&[1], &[4], &[4], true),
+            (&[4], &[1], &[1], true),
+            (&[4, 1], &[1, 4], &[4, 4], true),
+            (&[4, 1], &[4, 1], &[1, 4], true),
+            (&[1], &[1, 3, 2, 1], &[1], true),
+            (&[1], &[6], &[1], false),
+            (&[1], &[1], &[6], true),
+            (&[1], &[1, 6, 1], &[1], true),
+            (&[], &[6], &[], false),
+            (&[1], &[3, 2], &[1], false),
+            (&[1, 1, 1], &[1, 6, 1], &[1, 1, 1], false),
+            (&[1, 1], &[6, 1], &[1], false),
+            (&[2, 1, 1], &[2, 3, 1], &[1], false),
+            (&[2, 1], &[1, 3], &[1], false),
+        ];
+        for (condition, left, right, expected) in answers {
+            assert_eq!(first_merges(condition, left, right), expected, "{condition:?} {left:?} {right:?}");
+        }
+    }
 }

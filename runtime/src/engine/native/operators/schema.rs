@@ -86,7 +86,8 @@ const ENCODER: &[&str] = &[
 ];
 const ARG: &[&str] = &["axis", "keepdims", "select_last_index"];
 const REDUCE: &[&str] = &["axes<18", "keepdims", "noop_with_empty_axes@18"];
-const RECURRENT: &[&str] = &["activations", "direction", "hidden_size", "layout@14"];
+const RECURRENT: &[&str] =
+    &["activation_alpha", "activation_beta", "activations", "direction", "hidden_size", "layout@14"];
 
 /// All of them, in order.
 const SCHEMAS: &[Schema] = &[
@@ -118,7 +119,15 @@ const SCHEMAS: &[Schema] = &[
         "GRU",
         (3, 6, 2),
         &["s", "s", "s", "s", "k", "s"],
-        &["activations", "direction", "hidden_size", "layout@14", "linear_before_reset"],
+        &[
+            "activation_alpha",
+            "activation_beta",
+            "activations",
+            "direction",
+            "hidden_size",
+            "layout@14",
+            "linear_before_reset",
+        ],
     ),
     schema("Gather", (2, 2, 1), &["x", "ik"], &["axis"]),
     schema("GatherElements", (2, 2, 1), &["x", "ik"], &["axis"]),
@@ -133,7 +142,15 @@ const SCHEMAS: &[Schema] = &[
         "LSTM",
         (3, 7, 3),
         &["s", "s", "s", "s", "k", "s"],
-        &["activations", "direction", "hidden_size", "input_forget", "layout@14"],
+        &[
+            "activation_alpha",
+            "activation_beta",
+            "activations",
+            "direction",
+            "hidden_size",
+            "input_forget",
+            "layout@14",
+        ],
     ),
     schema("Less", (2, 2, 1), &["sdi", "="], &[]),
     schema("LessOrEqual", (2, 2, 1), &["sdi", "="], &[]),

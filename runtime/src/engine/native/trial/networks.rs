@@ -57,13 +57,40 @@ pub(crate) fn recurrent(maker: &mut Maker<'_>) {
     ];
     if maker.source.chance(40) {
         let names: Vec<String> = (0..per_way * ways)
-            .map(|_| {
-                maker.source.pick(&["Sigmoid", "Tanh", "Relu", "Tanh", "Sigmoid", "Affine", "HardSigmoid"]).to_owned()
+            .map(|gate| {
+                let bounded: &[&str] = &["Sigmoid", "Tanh", "Softsign", "HardSigmoid", "ScaledTanh"];
+                let endless: &[&str] = &["Relu", "LeakyRelu", "Affine", "Tanh"];
+                // What multiplies the state has ends: else numbers grow until engines overflow one step apart.
+                maker.source.pick(if gate % per_way == 0 && per_way > 1 { bounded } else { endless }).to_owned()
             })
             .collect();
+        // A gate without an upper end lets rounding grow from step to step, one that has none at all the more.
+        let endless = names.iter().any(|name| matches!(name.as_str(), "Affine" | "LeakyRelu"));
+        bound = Bound::Share(if endless { 1e-3 } else { 1e-5 });
+        // Mostly all that they take, in their order; else too few, which is refused.
+        let taken: [fn(&str) -> Option<f32>; 2] = [
+            |name| match name {
+                "Affine" | "ScaledTanh" => Some(1.0),
+                "HardSigmoid" => Some(0.25),
+                "LeakyRelu" => Some(0.2),
+                _ => None,
+            },
+            |name| match name {
+                "Affine" => Some(0.0),
+                "ScaledTanh" => Some(1.0),
+                "HardSigmoid" => Some(0.5),
+                _ => None,
+            },
+        ];
+        if maker.source.chance(80) {
+            for (attribute, taken) in ["activation_alpha", "activation_beta"].into_iter().zip(taken) {
+                let numbers: Vec<f32> = names.iter().filter_map(|name| taken(name)).collect();
+                if !numbers.is_empty() {
+                    attributes.push((attribute, Given::Floats(numbers)));
+                }
+            }
+        }
         attributes.push(("activations", Given::Texts(names)));
-        // A gate without an upper end lets rounding grow from step to step.
-        bound = Bound::Share(1e-5);
     }
     if operator == "GRU" && maker.source.chance(60) {
         attributes.push(("linear_before_reset", Given::Int(maker.source.between(0, 1))));

@@ -14,20 +14,42 @@ use crate::engine::native::scratch::{Scratch, Source};
 use crate::engine::native::value::Spot;
 
 /// A function of a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Gate {
     Sigmoid,
     Tanh,
     Relu,
+    Softsign,
+    /// The slope below 0.
+    LeakyRelu(f32),
+    /// alpha x + beta.
+    Affine(f32, f32),
+    /// The same, between 0 and 1.
+    HardSigmoid(f32, f32),
 }
 
 impl Gate {
-    fn of(name: &str) -> Option<Self> {
-        Some(match name {
+    /// One by its name, which takes what it needs of the operator's alphas and betas.
+    fn of(
+        name: &str,
+        alphas: &mut impl Iterator<Item = f32>,
+        betas: &mut impl Iterator<Item = f32>,
+    ) -> Result<Self, String> {
+        // What ONNX and onnxruntime take for those left out is not the same everywhere.
+        let mut alpha = || alphas.next().ok_or_else(|| format!("activation '{name}' needs its activation_alpha"));
+        let mut beta = || betas.next().ok_or_else(|| format!("activation '{name}' needs its activation_beta"));
+        Ok(match name {
             "Sigmoid" => Self::Sigmoid,
             "Tanh" => Self::Tanh,
             "Relu" => Self::Relu,
-            _ => return None,
+            "Softsign" => Self::Softsign,
+            "LeakyRelu" => Self::LeakyRelu(alpha()?),
+            "Affine" => Self::Affine(alpha()?, beta()?),
+            "HardSigmoid" => Self::HardSigmoid(alpha()?, beta()?),
+            // How our compiler writes tanh where onnxruntime's own ends beyond 1.
+            "ScaledTanh" if (alpha()?, beta()?) == (1.0, 1.0) => Self::Tanh,
+            "ScaledTanh" => return Err("activation 'ScaledTanh' is known with 1 and 1 alone".to_owned()),
+            _ => return Err(format!("activation '{name}' is not known")),
         })
     }
 
@@ -41,7 +63,33 @@ impl Gate {
                     *value = value.greater(T::ZERO);
                 }
             }
+            Self::Softsign => {
+                for value in values {
+                    *value = value.div(T::ONE.add(value.abs()));
+                }
+            }
+            Self::LeakyRelu(slope) => {
+                let slope = T::of_f64(slope.into());
+                for value in values {
+                    *value = if *value < T::ZERO { slope.mul(*value) } else { *value };
+                }
+            }
+            Self::Affine(alpha, beta) => line(values, alpha, beta),
+            Self::HardSigmoid(alpha, beta) => {
+                line(values, alpha, beta);
+                for value in values {
+                    *value = value.greater(T::ZERO).lesser(T::ONE);
+                }
+            }
         }
+    }
+}
+
+#[inline(always)]
+fn line<T: Float>(values: &mut [T], alpha: f32, beta: f32) {
+    let (alpha, beta) = (T::of_f64(alpha.into()), T::of_f64(beta.into()));
+    for value in values {
+        *value = alpha.mul(*value).add(beta);
     }
 }
 
@@ -92,7 +140,15 @@ struct Sizes {
 }
 
 pub(crate) fn lstm(call: &mut Call<'_>) -> Lowered {
-    call.only(&["hidden_size", "direction", "activations", "layout", "input_forget"])?;
+    call.only(&[
+        "hidden_size",
+        "direction",
+        "activations",
+        "activation_alpha",
+        "activation_beta",
+        "layout",
+        "input_forget",
+    ])?;
     if call.int("input_forget", 0)? != 0 || call.optional(7).is_some() {
         return Err("with input_forget or peepholes is not known".to_owned());
     }
@@ -100,13 +156,21 @@ pub(crate) fn lstm(call: &mut Call<'_>) -> Lowered {
 }
 
 pub(crate) fn gru(call: &mut Call<'_>) -> Lowered {
-    call.only(&["hidden_size", "direction", "activations", "layout", "linear_before_reset"])?;
+    call.only(&[
+        "hidden_size",
+        "direction",
+        "activations",
+        "activation_alpha",
+        "activation_beta",
+        "layout",
+        "linear_before_reset",
+    ])?;
     let after = call.int("linear_before_reset", 0)? != 0;
     typed(call, Cell::Gru(after))
 }
 
 pub(crate) fn rnn(call: &mut Call<'_>) -> Lowered {
-    call.only(&["hidden_size", "direction", "activations", "layout"])?;
+    call.only(&["hidden_size", "direction", "activations", "activation_alpha", "activation_beta", "layout"])?;
     typed(call, Cell::Rnn)
 }
 
@@ -143,8 +207,14 @@ fn functions(call: &Call<'_>, cell: Cell, ways: usize) -> Result<Vec<Vec<Gate>>,
         Some(Attribute::Texts(names)) if names.len() == plain.len() * ways => names.clone(),
         Some(_) => return Err("has another number of activations".to_owned()),
     };
-    let gates = names.iter().map(|name| Gate::of(name).ok_or_else(|| format!("activation '{name}' is not known")));
-    Ok(gates.collect::<Result<Vec<_>, _>>()?.chunks(plain.len()).map(<[Gate]>::to_vec).collect())
+    let [mut alphas, mut betas] =
+        [call.floats_attribute("activation_alpha")?, call.floats_attribute("activation_beta")?]
+            .map(|numbers| numbers.unwrap_or_default().iter().copied());
+    let gates = names.iter().map(|name| Gate::of(name, &mut alphas, &mut betas)).collect::<Result<Vec<_>, _>>()?;
+    if alphas.next().is_some() || betas.next().is_some() {
+        return Err("has an activation_alpha or activation_beta that no activation takes".to_owned());
+    }
+    Ok(gates.chunks(plain.len()).map(<[Gate]>::to_vec).collect())
 }
 
 fn sizes_of(call: &Call<'_>) -> Result<Sizes, String> {
