@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_minus_zero_that_where_chooses_is_lost_where_onnxruntime_loses_it() {
         // What its 1.32 answers where the first, and where the second, is -0 everywhere and chosen.
-        let answers: [([&[usize]; 3], bool); 17] ]; 3], bool); 17] = [
+        let answers: [([&[usize]; 3], bool); 17] = [
             (&[4], &[4], &[4], true),
             (&[4], &[1], &[4], true),
             (&[4], &[4], &[1], true),
