@@ -47,7 +47,7 @@ MIGRATE = "migrate"
 # The values of `export.sklearn.graph_inputs`, which loads scikit-learn; a test holds them equal.
 LAYOUTS = ("table", "columns")
 NUMBER_TYPES = ("float64", "float32")
-VERSION_COMMANDS = ("list", "compare", "promote", "rollback", "prune", "sign", "keygen")
+VERSION_COMMANDS = ("list", "compare", "promote", "rollback", "prune", "sign", "repair", "keygen")
 """Of `export/versions/`; each has --help."""
 MORE_COMMANDS = {"check-signature": "export.versions.trust.command", "papers": "export.papers.command"}
 """Command -> the module whose `run` it is; each has --help."""

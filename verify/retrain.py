@@ -17,7 +17,8 @@ from export.compile_model import draft_of
 from export.papers.mlflow_run import log_version, require_mlflow
 from export.versions.finding import refused, table
 from export.versions.promotion import promote, require_signature
-from export.versions.signing import signer
+from export.versions.switch import Sign
+from export.versions.trust.chain import checked_signer, keys_of
 from train.config import load_config
 from train.core import cli
 from train.core.errors import PipelineError
@@ -121,7 +122,7 @@ def _run(name: str, job: Job, options: argparse.Namespace) -> int:
         "verify": _verify,
         "promote": _promote,
     }
-    require_signature(load_config(options.config), None if options.key is None else signer(options.key))
+    require_signature(load_config(options.config), _signer(options))
     if options.mlflow is not None:
         require_mlflow()  # before an hour of training, not after
     for stage in STAGES[len(job.done) :]:
@@ -136,6 +137,12 @@ def _run(name: str, job: Job, options: argparse.Namespace) -> int:
             _log(name, job, options, gate="passed" if code == cli.EXIT_GOOD else f"refused at {stage}")
             return code
     return cli.EXIT_GOOD
+
+
+def _signer(options: argparse.Namespace) -> Sign | None:
+    if options.key is None:
+        return None
+    return checked_signer(keys_of(load_config(options.config), options.config, options.key))
 
 
 def _log(name: str, job: Job, options: argparse.Namespace, *, gate: str) -> None:
@@ -186,7 +193,7 @@ def _promote(name: str, job: Job, options: argparse.Namespace) -> int:
         source=options.source / name,
         config=load_config(options.config),
         why=options.reason,
-        sign=None if options.key is None else signer(options.key),
+        sign=_signer(options),
     )
     if done.findings:
         cli.result(table(f"{name} {done.version}: the gate", done.findings))

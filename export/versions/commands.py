@@ -20,6 +20,7 @@ DESCRIPTIONS = {
     "rollback": "Put the version that was in use before back into use.",
     "prune": "Remove old versions; never the one in use, the one before it, or the candidate.",
     "sign": "Sign the version in use anew, for instance with a new key.",
+    "repair": "Bring back a current.json that is missing or broken, from the steps: it names the newest again.",
     "keygen": "Make a pair of keys to sign versions with.",
 }
 
@@ -41,9 +42,16 @@ def version_parser(command: str) -> argparse.ArgumentParser:
         parser.add_argument("--force", action="store_true", help="even if the gate refuses; needs --reason")
         parser.add_argument("--from", dest="source", type=Path, default=Path("build/models"), metavar="DIR")
         command_live(parser)
+    if command == "sign":
+        parser.add_argument(
+            "--first", action="store_true", help="sign what nobody signed before; needs --reason, and a proof of parity"
+        )
+    if command == "repair":
+        parser.add_argument("--step", type=_count, metavar="N", help="the step to name; default: the newest")
     if command in ("promote", "rollback", "sign"):
         parser.add_argument("--reason", default="", metavar="TEXT", help="kept in the history")
         parser.add_argument("--key", type=Path, metavar="PRIVATE.pem", help="sign the step with this key")
+    if command in ("promote", "rollback", "sign", "repair", "list"):
         parser.add_argument("--config", type=Path, metavar="FILE", help=f"default: {DEFAULT_CONFIG}")
     if command == "prune":
         parser.add_argument("--keep", type=_count, required=True, metavar="N", help="how many of the newest stay")
@@ -70,13 +78,16 @@ def run(command: str, arguments: Sequence[str]) -> int:
         "rollback": _rollback,
         "prune": _prune,
         "sign": _sign,
+        "repair": _repair,
         "keygen": _keygen,
     }
     return does[command](options)
 
 
 def _list(options: argparse.Namespace) -> int:
+    from export.artifact.version_folder import CURRENT, read_pointer
     from export.versions.listing import rows_of, table
+    from export.versions.steps import step_numbers
 
     if options.model is None:
         folders = [options.artifacts / name for name in models() if (options.artifacts / name).is_dir()]
@@ -84,12 +95,18 @@ def _list(options: argparse.Namespace) -> int:
         folders = [_folder(options)[0]]
     if not folders:
         raise PipelineError(f"{options.artifacts}: no models here; run `python -m export` first")
+    keys = _keys(options)
     every: list[dict[str, Any]] = []
     for folder in folders:
-        rows = rows_of(folder)
+        rows = rows_of(folder, keys)
         every += rows
         if not options.json:
             cli.result(table(folder.resolve().name, rows))
+        if read_pointer(folder, CURRENT) is None and step_numbers(folder):
+            cli.show(
+                f"warning: {folder / CURRENT}: is missing beside a step: the first promotion was broken off, or "
+                f"the file was removed; `python -m export repair {folder.resolve().name}` brings it back"
+            )
     if options.json:
         _print_json(every)
     return cli.EXIT_GOOD
@@ -151,7 +168,7 @@ def _rollback(options: argparse.Namespace) -> int:
     folder, _ = _folder(options)
     sign = _signer(options)
     require_signature(_config(options), sign)
-    step = roll_back(folder, why=options.reason, sign=sign, check=_check(options))
+    step = roll_back(folder, why=options.reason, sign=sign, check=None if sign is None else _check(options))
     cli.show(f"{folder}: {step.version} is in use again, {step.replaces} is not; step {step.number}")
     return cli.EXIT_GOOD
 
@@ -170,11 +187,35 @@ def _sign(options: argparse.Namespace) -> int:
 
     if options.key is None:
         raise PipelineError("--key PRIVATE.pem is missing; make one with `python -m export keygen`")
+    if options.first and not options.reason.strip():
+        raise PipelineError('--first needs --reason "...", which the history keeps')
     sign = _signer(options)
-    assert sign is not None
     folder, _ = _folder(options)
-    step = sign_again(folder, why=options.reason, sign=sign, check=_check(options))
+    step = sign_again(folder, why=options.reason, sign=sign, check=_first if options.first else _check(options))
     cli.show(f"{folder}: {step.version} is signed, step {step.number}")
+    return cli.EXIT_GOOD
+
+
+def _first(folder: Path, version: str, steps: Sequence[Any]) -> None:
+    """Nobody vouches for the version yet: say what is signed; without a proof of parity it is not."""
+    from export.artifact.manifest import read_manifest
+    from export.versions.proof import proof_of
+
+    proof = proof_of(folder / version, read_manifest(folder / version))
+    if isinstance(proof, str):
+        raise PipelineError(f"{folder / version}: {proof}; a first signature asks for its proof")
+    last = f"step {steps[-1].number}, {steps[-1].event} by {steps[-1].who}" if steps else "no step"
+    cli.show(f"{folder}: {version} ({last}) is signed for the first time, as it lies there")
+
+
+def _repair(options: argparse.Namespace) -> int:
+    from export.versions.switch import repair
+
+    folder, _ = _folder(options)
+    keys = _keys(options)
+    step, written = repair(folder, number=options.step, check=_check(options) if keys.policy == "require" else None)
+    what = "names" if written else "is sound, nothing to repair: it names"
+    cli.show(f"{folder / 'current.json'}: {what} {step.version}, step {step.number}")
     return cli.EXIT_GOOD
 
 
@@ -189,25 +230,28 @@ def _keygen(options: argparse.Namespace) -> int:
 def _signer(options: argparse.Namespace) -> Any:
     if options.key is None:
         return None
-    from export.versions.signing import signer
+    from export.versions.trust.chain import checked_signer
 
-    return signer(options.key)
+    return checked_signer(_keys(options))
 
 
 def _check(options: argparse.Namespace) -> Any:
-    """What is signed anew must be as it was signed before."""
-    if options.key is None:
-        return None
-    from export.versions.signing import require_as_signed
+    """What is signed anew must be as it was signed before, and so must the step that it follows."""
+    from export.versions.trust.chain import require_as_signed, require_signed_step
 
-    keys = [_root(options) / key for key in _config(options).trust.keys]
-    return lambda folder, version, steps: require_as_signed(folder, version, steps, keys=keys, private=options.key)
+    keys = _keys(options)
+
+    def check(folder: Path, version: str, steps: list[Any]) -> None:
+        require_signed_step(folder, steps, keys)
+        require_as_signed(folder, version, steps, keys)
+
+    return check
 
 
-def _root(options: argparse.Namespace) -> Path:
-    """The folder that the config's paths start from: the one that holds `config/`, else the file's own."""
-    folder = (options.config or DEFAULT_CONFIG).absolute().parent
-    return folder.parent if folder.name == "config" else folder
+def _keys(options: argparse.Namespace) -> Any:
+    from export.versions.trust.chain import keys_of
+
+    return keys_of(_config(options), options.config, getattr(options, "key", None))
 
 
 def _config(options: argparse.Namespace) -> Config:

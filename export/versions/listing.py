@@ -11,9 +11,9 @@ from export.artifact.manifest import Manifest, read_manifest
 from export.artifact.version_folder import CANDIDATE, CURRENT, read_pointer
 from export.versions.gate import contract_differences
 from export.versions.proof import proof_of
-from export.versions.signing import signer_of
 from export.versions.steps import Step, history, rollback_target
 from export.versions.switch import there, versions
+from export.versions.trust.chain import Keys, signer_of
 from train.core.errors import PipelineError
 
 SHOWN = 3
@@ -21,8 +21,10 @@ SHOWN = 3
 MARKS = {True: "+", False: "-", None: " "}
 
 
-def rows_of(model_folder: Path) -> list[dict[str, Any]]:
+def rows_of(model_folder: Path, keys: Keys) -> list[dict[str, Any]]:
     """What is known of each version of a model, the newest first; what is damaged says so in `problem`.
+
+    `signer` is the fingerprint that its newest signature quotes, `signer_problem` why it counts for nothing by `keys`.
 
     Raises:
         PipelineError: there is no such folder, or its pointers or history are damaged.
@@ -33,7 +35,7 @@ def rows_of(model_folder: Path) -> list[dict[str, Any]]:
     states = {before: "before", None: ""}
     states |= {candidate.version: "candidate"} if candidate else {}
     states |= {current.version: "in use"} if current else {}
-    found = [_row(model_folder, version, states.get(version, ""), steps) for version in versions(model_folder)]
+    found = [_row(model_folder, version, states.get(version, ""), steps, keys) for version in versions(model_folder)]
     for pointer in (current, candidate):
         if pointer is not None and all(row["version"] != pointer.version for row in found):
             problem = "its folder is not there"
@@ -41,15 +43,17 @@ def rows_of(model_folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _row(model_folder: Path, version: str, state: str, steps: Sequence[Step]) -> dict[str, Any]:
+def _row(model_folder: Path, version: str, state: str, steps: Sequence[Step], keys: Keys) -> dict[str, Any]:
     folder = model_folder / version
     made = datetime.fromtimestamp((folder / "manifest.json").stat().st_mtime, UTC) if _has_manifest(folder) else None
+    signed = signer_of(model_folder, version, steps, keys)
     row: dict[str, Any] = {
         "model": model_folder.resolve().name,
         "version": version,
         "date": made.isoformat(timespec="seconds") if made else None,
         "state": state,
-        "signer": signer_of(model_folder, version, steps),
+        "signer": signed and signed[0],
+        "signer_problem": (signed and signed[1]) or None,
         "history": [step.model_dump(mode="json") for step in steps if step.version == version],
     }
     try:
@@ -90,7 +94,7 @@ def table(model: str, rows: Sequence[dict[str, Any]]) -> Table:
             described(row["data"]),
             "\n".join(figures) or "-",
             row["parity"],
-            row["signer"] or "-",
+            f"{row['signer'] or '-'}{' (' + row['signer_problem'] + ')' if row['signer_problem'] else ''}",
             row["state"],
         )
     return shown

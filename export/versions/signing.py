@@ -5,10 +5,7 @@ file of the version and the step that puts it into use. So no version passes for
 newer one than it is: the step's number is signed, too.
 """
 
-import base64
-import json
 import os
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -121,48 +118,6 @@ def signer(key: Path) -> Sign:
     return sign
 
 
-def require_as_signed(
-    model_folder: Path, version: str, steps: Sequence[Step], *, keys: Sequence[Path], private: Path | None
-) -> None:
-    """Refuse a version that is not as its newest signature says: signing it anew would make good what was changed.
-
-    A version that was never signed is let pass.
-
-    Args:
-        model_folder: of the model.
-        version: whose files are looked at.
-        steps: the history.
-        keys: public keys that are trusted.
-        private: a private key whose public half is trusted, too.
-
-    Raises:
-        PipelineError: a file was changed, added or removed since, or none of the keys made the signature.
-    """
-    signatures = [signature_path(model_folder, step.number) for step in steps if step.version == version]
-    signatures = [path for path in signatures if path.is_file()]
-    if not signatures:
-        return
-    oms, whole, newest = library(), model_folder.resolve(), signatures[-1]
-    with scratch() as place:
-        halves = [public_half(path, place / f"{number}.pem") for number, path in enumerate(keys)]
-        if private is not None:
-            halves.append(public_half(private, place / "own.pem"))
-        reasons = [_verified(oms, whole, newest, half) for half in halves]
-    if None not in reasons:
-        said = f": {reasons[0]}" if len(reasons) == 1 else ""
-        raise PipelineError(
-            f"{newest}: none of the {len(reasons)} keys at hand (trust.keys, --key) says that {version} is as it was "
-            f"signed{said}; export the version anew, or name its key in trust.keys"
-        )
-    payload = json.loads(base64.b64decode(json.loads(read_bytes(newest))["dsseEnvelope"]["payload"]))
-    named = {one["name"] for one in payload["predicate"]["resources"]}
-    files = {path.relative_to(whole).as_posix() for path in (whole / version).rglob("*") if not path.is_dir()}
-    if payload["subject"][0]["name"] != whole.name or not files <= named:
-        raise PipelineError(
-            f"{newest}: does not sign {', '.join(sorted(files - named)[:3]) or whole.name}; it was added"
-        )
-
-
 def public_half(key: Path, to: Path) -> Path:
     """A key's public half as the library reads it: PEM alone, without a last day."""
     from cryptography.hazmat.primitives import serialization
@@ -180,29 +135,6 @@ def public_half(key: Path, to: Path) -> Path:
     spki = serialization.PublicFormat.SubjectPublicKeyInfo
     to.write_bytes(public.public_bytes(serialization.Encoding.PEM, spki))
     return to
-
-
-def _verified(oms: Any, model_folder: Path, signature: Path, key: Path) -> str | None:
-    """None where the library verifies the signature by this key, else what it says."""
-    try:
-        config = oms.verifying.Config().use_elliptic_key_verifier(public_key=key)
-        config.set_ignore_unsigned_files(True).verify(model_folder, signature)
-    except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the library raise
-        return " ".join(str(error).split())[:200] or type(error).__name__
-    return None
-
-
-def signer_of(model_folder: Path, version: str, steps: Sequence[Step]) -> str | None:
-    """The fingerprint that the newest signature of a version quotes, shortened; not checked here."""
-    for step in reversed([step for step in steps if step.version == version]):
-        path = signature_path(model_folder, step.number)
-        if path.is_file():
-            try:
-                hint = json.loads(read_bytes(path))["verificationMaterial"]["publicKey"]["hint"]
-                return str(hint)[:12]
-            except (ValueError, KeyError, TypeError):
-                return "unreadable"
-    return None
 
 
 def library() -> Any:

@@ -5,7 +5,9 @@ step that put it there. A step is written before `current.json` is replaced, so 
 reached: each names its predecessor by number and hash, and the history is the chain back from `current.json`.
 """
 
+import base64
 import getpass
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,27 +86,73 @@ def history(model_folder: Path) -> list[Step]:
     """The steps that led to the version in use, oldest first; [] where there is none.
 
     Raises:
-        PipelineError: the pointer and its step differ, or a step is missing or was changed.
+        PipelineError: the pointer and its step differ, a step is missing or was changed, or the pointer is missing
+            though steps have followed each other.
     """
     pointer = read_pointer(model_folder, CURRENT)
     if pointer is None or pointer.step is None:
+        _require_no_history(model_folder)
         return []
-    chain = [read_step(model_folder, pointer.step)]
-    if chain[0].version != pointer.version:
+    chain = chain_back(model_folder, pointer.step)
+    if chain[-1].version != pointer.version:
         raise PipelineError(
             f"{model_folder / CURRENT}: names version {pointer.version}, but step {pointer.step} put "
-            f"{chain[0].version} into use; one of them was changed"
+            f"{chain[-1].version} into use; one of them was changed"
         )
-    while (number := chain[-1].previous) is not None:
+    return chain
+
+
+def chain_back(model_folder: Path, number: int) -> list[Step]:
+    """The steps that led to step `number`, oldest first.
+
+    Each holds the hash of the one before it; the last is held against its signature, if it has one (by whom, only keys
+    can tell).
+
+    Raises:
+        PipelineError: one is missing or was changed.
+    """
+    chain = [read_step(model_folder, number)]
+    _require_as_in_signature(model_folder, number)
+    while (previous := chain[-1].previous) is not None:
         later = chain[-1]
-        if number >= later.number:
+        if previous >= later.number:
             raise PipelineError(
-                f"{step_path(model_folder, later.number)}: field 'previous': {number} is no earlier step"
+                f"{step_path(model_folder, later.number)}: field 'previous': {previous} is no earlier step"
             )
-        if sha256_hex(read_bytes(step_path(model_folder, number))) != later.previous_sha256:
-            raise PipelineError(f"{step_path(model_folder, number)}: was changed after step {later.number} was written")
-        chain.append(read_step(model_folder, number))
+        path = step_path(model_folder, previous)
+        if path.is_file() and sha256_hex(read_bytes(path)) != later.previous_sha256:
+            raise PipelineError(f"{path}: was changed after step {later.number} was written")
+        chain.append(read_step(model_folder, previous))
     return chain[::-1]
+
+
+def step_numbers(model_folder: Path) -> list[int]:
+    """Of the files in `steps/`, the newest first; some may never have been reached."""
+    names = (model_folder / STEPS).glob("[0-9]*.json")
+    return sorted((int(path.stem) for path in names if path.stem.isdigit()), reverse=True)
+
+
+def _require_no_history(model_folder: Path) -> None:
+    """The first promotion alone may have written a step and no pointer to it: a crash between the two."""
+    for number in step_numbers(model_folder):
+        if read_step(model_folder, number).previous is not None:
+            raise PipelineError(
+                f"{model_folder / CURRENT}: is missing or names no step, beside {step_path(model_folder, number)}: "
+                f"it was removed or replaced; `python -m export repair {model_folder.resolve().name}` brings it back"
+            )
+
+
+def _require_as_in_signature(model_folder: Path, number: int) -> None:
+    path, signature = step_path(model_folder, number), signature_path(model_folder, number)
+    if not signature.is_file():
+        return
+    try:
+        payload = json.loads(base64.b64decode(read_json(signature)["dsseEnvelope"]["payload"], validate=True))
+        named = {one["name"]: one["digest"] for one in payload["predicate"]["resources"]}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PipelineError(f"{signature}: no signature of a version: {type(error).__name__}: {error}") from error
+    if named.get(f"{STEPS}/{path.name}") != sha256_hex(read_bytes(path)):
+        raise PipelineError(f"{path}: was changed after it was signed, or {signature.name} is of another")
 
 
 def rollback_target(steps: list[Step]) -> str | None:
@@ -127,12 +175,11 @@ def next_step(model_folder: Path, event: Event, version: str, *, why: str, **mor
     """The step after the newest file in `steps/`, whoever wrote it, as a successor of the one in use."""
     pointer = read_pointer(model_folder, CURRENT)
     previous = None if pointer is None else pointer.step
-    numbers = [int(path.stem) for path in (model_folder / STEPS).glob("[0-9]*.json") if path.stem.isdigit()]
     if len(why) > _LONGEST_REASON:
         raise PipelineError(f"--reason: {len(why)} characters; say it in {_LONGEST_REASON}")
     return Step(
         model=model_folder.resolve().name,
-        number=max([*numbers, previous or 0]) + 1,
+        number=max([*step_numbers(model_folder), previous or 0]) + 1,
         event=event,
         version=version,
         replaces=None if pointer is None else pointer.version,

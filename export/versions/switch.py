@@ -8,7 +8,7 @@ from typing import Any
 
 from export.artifact.manifest import read_manifest
 from export.artifact.version_folder import CANDIDATE, CURRENT, changing, read_pointer, set_version
-from export.versions.steps import Event, Step, history, next_step, rollback_target, write_step
+from export.versions.steps import Event, Step, chain_back, history, next_step, rollback_target, step_numbers, write_step
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors, sync_folder
 
@@ -67,14 +67,15 @@ def roll_back(model_folder: Path, *, why: str, sign: Sign | None = None, check: 
         PipelineError: there was none, or its folder is gone or damaged; what is in use stays.
     """
     with changing(there(model_folder)):
-        target = rollback_target(history(model_folder))
+        steps = history(model_folder)
+        target = rollback_target(steps)
         if target is None:
             raise PipelineError(f"{model_folder}: no version was in use before this one; there is no way back")
         if not (model_folder / target).is_dir():
             raise PipelineError(f"{model_folder / target}: the version before is not there any more")
         read_manifest(model_folder / target)
         if check is not None:
-            check(model_folder, target, history(model_folder))
+            check(model_folder, target, steps)
         step = put_into_use(model_folder, target, event="rollback", why=why, sign=sign)
         if step is None:
             raise PipelineError(f"{model_folder}: {target} is in use already")
@@ -98,6 +99,42 @@ def sign_again(model_folder: Path, *, why: str, sign: Sign, check: Check | None 
         step = put_into_use(model_folder, current.version, event="sign", why=why, sign=sign)
         assert step is not None
         return step
+
+
+def repair(model_folder: Path, *, number: int | None, check: Check | None = None) -> tuple[Step, bool]:
+    """Bring a pointer to the version in use back that is missing, broken or names another: from the steps.
+
+    Args:
+        model_folder: of the model.
+        number: of the step that it is to name; None means the newest.
+        check: who must have signed it.
+
+    Returns:
+        The step, and whether anything had to be written.
+
+    Raises:
+        PipelineError: there is no step, its chain or its version is damaged, or `check` refuses.
+    """
+    with changing(there(model_folder)):
+        numbers = step_numbers(model_folder)
+        if not numbers:
+            raise PipelineError(f"{model_folder}: no step is there to repair from; promote a version")
+        if number is not None and number not in numbers:
+            raise PipelineError(f"--step {number}: there are {', '.join(map(str, numbers[:5]))}, the newest first")
+        try:
+            if number is None and (sound := history(model_folder)):
+                return sound[-1], False
+        except PipelineError:
+            pass
+        steps = chain_back(model_folder, numbers[0] if number is None else number)
+        newest = steps[-1]
+        if not (model_folder / newest.version).is_dir():
+            raise PipelineError(f"{model_folder / newest.version}: is not there any more; name an earlier --step")
+        read_manifest(model_folder / newest.version)
+        if check is not None:
+            check(model_folder, newest.version, steps)
+        set_version(model_folder, CURRENT, newest.version, step=newest.number)
+        return newest, True
 
 
 def prune(model_folder: Path, *, keep: int) -> list[str]:

@@ -16,9 +16,10 @@ from export.artifact.manifest import read_manifest
 from export.artifact.version_folder import CURRENT, changing, read_pointer
 from export.versions.promotion import promote
 from export.versions.proof import PARITY_FILE, proof_of
-from export.versions.signing import keygen, require_as_signed, signer
+from export.versions.signing import keygen, signer
 from export.versions.steps import history, signature_path
 from export.versions.switch import prune, put_into_use, roll_back, sign_again
+from export.versions.trust.chain import Keys, require_as_signed
 from tests.support.crash import Faults, disk_full, in_child, killed
 from tests.support.versions import Versions, build_versions
 from train.config import config_type
@@ -113,7 +114,7 @@ def test_a_fault_at_every_single_change_leaves_the_old_version_or_the_new_one(
         assert outcomes[-1] in ("good", after), (number, outcomes)
         last = history(house.folder)[-1]
         if last.event == "sign":
-            require_as_signed(house.folder, last.version, [last], keys=[house.root / "public.pem"], private=None)
+            require_as_signed(house.folder, last.version, [last], Keys(trusted=(house.root / "public.pem",)))
             assert signature_path(house.folder, last.number).is_file()
         # The next one to come finds a sound house, and nothing half written is left.
         use(house, "better")

@@ -1,5 +1,6 @@
 """Keys and signatures as a user makes them; what the real library and the Rust binary say to them."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from export.versions.signing import keygen
-from export.versions.trust.folder import _last_day
+from export.versions.trust.folder import last_day
 from tests.support.places import ROOT
 from tests.support.verified import Ended
 from tests.support.versions import Versions, build_versions, run_export
@@ -212,7 +213,7 @@ def test_another_keys_version_is_signed_anew_only_where_that_key_is_trusted(
         "--config",
     )
     assert export(*call, config(house, [keys / "next.pub.pem"])).code == 2
-    assert export(*call, config(house, [keys / "weekly.pub.pem"])).code == 0
+    assert export(*call, config(house, [keys / "weekly.pub.pem", keys / "next.pub.pem"])).code == 0
 
 
 def test_where_signatures_are_required_nothing_comes_into_use_without(
@@ -248,4 +249,146 @@ def test_a_last_day_that_is_spelled_otherwise_is_refused_by_both(line: str, tmp_
     keygen(private, public)
     public.write_text(f"{line}\n{public.read_text()}")
     with pytest.raises(PipelineError, match="above the key"):
-        _last_day(public)
+        last_day(public)
+
+
+def planted(house: Versions, name: str) -> str:
+    """What somebody does who can write the folder and has no key: a step, unsigned, that puts a version into use."""
+    pointer = json.loads((house.folder / "current.json").read_text())
+    number, version = pointer["step"] + 1, house.version[name]
+    before = (house.folder / "steps" / f"{number - 1:08}.json").read_bytes()
+    fields = {"number": number, "event": "promote", "version": version, "replaces": pointer["version"]}
+    fields |= {"previous": number - 1, "previous_sha256": hashlib.sha256(before).hexdigest()}
+    (house.folder / "steps" / f"{number:08}.json").write_text(json.dumps(json.loads(before) | fields))
+    (house.folder / "current.json").write_text(json.dumps({"version": version, "step": number}))
+    return version
+
+
+def test_no_command_signs_what_was_planted_without_a_key(house: Versions, keys: Path, export: Call) -> None:
+    required = config(house, [keys / "weekly.pub.pem"])
+    signed = ("--config", required, "--key", keys / "private" / "weekly.pem")
+    place = (SIGNAL_CLASSIFIER, "--artifacts", house.artifacts, *signed)
+    promote(house, export, "good", *signed)
+    planted(house, "weak")
+    assert served(required).returncode == 2
+    for command in ("sign", "rollback"):
+        done = export(command, *place)
+        assert done.code == 2
+        assert "00000002.json: nobody signed it, though step 1 is signed" in done.err
+    assert not (house.folder / "steps" / "00000003.json").exists()
+    # A good one over it is the way on; back to what was planted leads nothing.
+    assert promote(house, export, "good", *signed).code == 0
+    assert served(required).returncode == 0
+    done = export("rollback", *place)
+    assert done.code == 2
+    assert "was never signed; promote it by its name" in done.err
+    assert house.name_in_use() == "good"
+
+
+def test_a_first_signature_is_asked_for_by_name_with_a_reason_and_a_proof(
+    house: Versions, keys: Path, export: Call
+) -> None:
+    call = ("sign", SIGNAL_CLASSIFIER, "--artifacts", house.artifacts, "--key", keys / "private" / "weekly.pem")
+    promote(house, export, "good")
+    assert "nobody signed it: promote of" in export(*call).err
+    assert "--reason" in export(*call, "--first").err
+    proof = house.folder / house.version["good"] / "parity.json"
+    kept = proof.read_bytes()
+    proof.unlink()
+    assert export(*call, "--first", "--reason", "signing begins").code == 2
+    proof.write_bytes(kept)
+    assert export(*call, "--first", "--reason", "signing begins").code == 0
+    assert served(config(house, [keys / "weekly.pub.pem"])).returncode == 0
+
+
+def test_a_key_whose_signature_no_engine_takes_signs_nothing(house: Versions, keys: Path, export: Call) -> None:
+    weekly, following = keys / "weekly.pub.pem", keys / "next.pub.pem"
+    place = (SIGNAL_CLASSIFIER, "--artifacts", house.artifacts, "--reason", "x", "--key")
+    promote(house, export, "weak", "--key", keys / "private" / "weekly.pem")
+    promote(house, export, "good", "--key", keys / "private" / "weekly.pem")
+    ended = keys / "ended.pub.pem"
+    ended.write_text(f"not-after: 2020-01-01\n{following.read_text()}")
+    for keys_of, revoked, said in (
+        ([weekly, following], [following], "is revoked"),
+        ([weekly, ended], [], "expired on 2020-01-01"),
+        ([weekly], [], "not in trust.keys"),
+    ):
+        asked = ("--config", config(house, keys_of, revoked=revoked))
+        for command in ("sign", "rollback", "promote"):
+            done = export(command, *place, keys / "private" / "next.pem", *asked)
+            assert done.code == 2
+            assert said in done.err
+    # What a revoked key signed is no more signed, also for the next key.
+    asked = ("--config", config(house, [weekly, following], revoked=[weekly]))
+    done = export("rollback", *place, keys / "private" / "next.pem", *asked)
+    assert done.code == 2
+    assert "signed by a revoked key" in done.err
+    assert len(list((house.folder / "steps").glob("*.json"))) == 2
+
+
+def test_the_newest_step_too_is_held_against_its_signature(house: Versions, keys: Path, export: Call) -> None:
+    signed = ("--key", keys / "private" / "weekly.pem")
+    promote(house, export, "weak", *signed)
+    promote(house, export, "good", *signed)
+    step = house.folder / "steps" / "00000002.json"
+    step.write_text(step.read_text().replace('"who": "', '"who": "not '))
+    weak = house.version["weak"]
+    for command in (("list",), ("rollback", *signed), ("sign", *signed), ("promote", weak, *signed), ("repair",)):
+        done = export(command[0], SIGNAL_CLASSIFIER, *command[1:], "--artifacts", house.artifacts)
+        assert done.code == 2, command
+        assert "00000002.json: was changed after it was signed" in done.err
+
+
+def test_a_list_says_which_signatures_count(house: Versions, keys: Path, export: Call) -> None:
+    place = ("list", SIGNAL_CLASSIFIER, "--artifacts", house.artifacts, "--json")
+    promote(house, export, "weak", "--key", keys / "private" / "weekly.pem")
+    promote(house, export, "good", "--key", keys / "private" / "next.pem")
+
+    def problems(file: Path) -> dict[str, str | None]:
+        rows = json.loads(export(*place, "--config", file).out)
+        names = {version: name for name, version in house.version.items()}
+        return {names[row["version"]]: row["signer_problem"] for row in rows}
+
+    both = [keys / "weekly.pub.pem", keys / "next.pub.pem"]
+    assert problems(config(house, both)) == {"weak": None, "good": None}
+    assert "not trusted" in (problems(config(house, both[1:]))["weak"] or "")
+    assert "revoked" in (problems(config(house, both, revoked=both[:1]))["weak"] or "")
+    assert "names no key" in (problems(config(house, []))["good"] or "")
+    (house.folder / house.version["weak"] / "model_card.md").write_text("# the best of all")
+    assert "was changed" in (problems(config(house, both))["weak"] or "")
+
+
+@pytest.mark.parametrize("broken", ["missing", "{}", '{"version": "000000000000", "step": 2}'])
+def test_a_pointer_is_brought_back_from_signed_steps_and_never_taken_for_a_first_promotion(
+    house: Versions, keys: Path, export: Call, broken: str
+) -> None:
+    required = config(house, [keys / "weekly.pub.pem"])
+    signed = ("--key", keys / "private" / "weekly.pem", "--config", required)
+    place = (SIGNAL_CLASSIFIER, "--artifacts", house.artifacts)
+    promote(house, export, "weak", *signed)
+    promote(house, export, "good", *signed)
+    pointer = house.folder / "current.json"
+    sound = pointer.read_bytes()
+    pointer.unlink() if broken == "missing" else pointer.write_text(broken)
+    for command in (
+        ("list",),
+        ("promote", house.version["weak"], *signed),
+        ("rollback", *signed),
+        ("prune", "--keep", 0),
+    ):
+        done = export(command[0], SIGNAL_CLASSIFIER, *command[1:], "--artifacts", house.artifacts)
+        assert done.code == 2, command
+        assert "current.json" in done.err
+    assert export("repair", *place, "--config", required).code == 0
+    assert pointer.read_bytes() == sound
+    again = export("repair", *place, "--config", required)
+    assert "nothing to repair" in again.out + again.err
+    assert served(required).returncode == 0
+    pointer.unlink()
+    (house.folder / "steps" / "00000002.sig").unlink()
+    done = export("repair", *place, "--config", required)
+    assert done.code == 2
+    assert "nobody signed it" in done.err
+    assert export("repair", *place, "--config", required, "--step", "7").code == 2
+    assert export("repair", *place, "--config", required, "--step", "1").code == 0
+    assert house.name_in_use() == "weak"

@@ -13,8 +13,8 @@ from pyarrow import compute
 from export.artifact.manifest import GRAPH_FILE, MANIFEST_FILE, TensorEntry, read_manifest
 from export.artifact.version_folder import CURRENT, version_folder
 from export.onnx_session import open_session
-from export.versions.signing import require_as_signed
 from export.versions.steps import history, signature_path
+from export.versions.trust.chain import Keys, require_as_signed
 from train.core.errors import PipelineError
 from train.core.files import read_bytes
 from verify.score.parts import BadInputError
@@ -129,7 +129,7 @@ def _require_signed(folder: Path, keys: Sequence[Path]) -> None:
     steps = history(model)
     if not any(step.version == version and signature_path(model, step.number).is_file() for step in steps):
         raise PipelineError(f"{folder}: is not signed, and --key asks for a signature; sign it or leave --key out")
-    require_as_signed(model, version, steps, keys=keys, private=None)
+    require_as_signed(model, version, steps, Keys(trusted=tuple(keys)))
 
 
 def _answer_fields(tensors: Sequence[TensorEntry]) -> list[pa.Field]:

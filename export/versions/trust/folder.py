@@ -36,6 +36,19 @@ def check_folder(
             added; or the extra `sign` is not installed.
     """
     signing = library()
+    statement, key = signed_by(signature, keys=keys, revoked=revoked)
+    with scratch() as made:
+        half = public_half(key, made / "signer.pem")
+        _require_files(signing, (model, signature), half, statement, ignore_unsigned=ignore_unsigned)
+    return statement, key
+
+
+def signed_by(signature: Path, *, keys: Sequence[Path], revoked: Sequence[Path] = ()) -> tuple[Statement, Path]:
+    """What a signature file says, and the key that made it; whether the files are so is not looked at.
+
+    Raises:
+        PipelineError: as `check_folder`, but for the files.
+    """
     bundle, statement = read_bundle(str(signature), read_bytes(signature))
     with scratch() as made:
         barred = [(key, public_half(key, made / f"revoked{number}.pem")) for number, key in enumerate(revoked)]
@@ -45,16 +58,16 @@ def check_folder(
         quoted = _quoted(bundle, trusted)
         if not quoted:
             hint = (bundle.material.public_key.hint or "")[:12]
-            raise PipelineError(f"{signature}: signed by a key that is not trusted ({hint!r}); name it with --key")
-        signers = [(key, half) for key, half in quoted if _made_by(bundle, half)]
-        if not signers:
-            raise PipelineError(f"{signature}: the signature does not fit what it signs; sign anew")
-        key, half = signers[0]
-        last = _last_day(key)
-        if last is not None and datetime.now(UTC).date() > last:
-            raise PipelineError(f"{signature}: signed by {key}, which expired on {last}")
-        _require_files(signing, (model, signature), half, statement, ignore_unsigned=ignore_unsigned)
-    return statement, key
+            raise PipelineError(
+                f"{signature}: signed by a key that is not trusted ({hint!r}); name it with --key, or in trust.keys"
+            )
+        signers = [key for key, half in quoted if _made_by(bundle, half)]
+    if not signers:
+        raise PipelineError(f"{signature}: the signature does not fit what it signs; sign anew")
+    ends = [last_day(key) for key in signers]
+    if all(last is not None and datetime.now(UTC).date() > last for last in ends):
+        raise PipelineError(f"{signature}: signed by {signers[0]}, which expired on {ends[0]}")
+    return statement, signers[0]
 
 
 def _quoted(bundle: Bundle, keys: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
@@ -82,7 +95,7 @@ def _made_by(bundle: Bundle, half: Path) -> bool:
     return True
 
 
-def _last_day(key: Path) -> date | None:
+def last_day(key: Path) -> date | None:
     """Of the text above the PEM; what is not understood is refused, or a misspelled last day would never come."""
     text = read_bytes(key).split(b"-----BEGIN")[0].decode(errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
