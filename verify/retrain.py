@@ -61,9 +61,10 @@ def run_retrain(options: argparse.Namespace) -> int:
 def _retrain(name: str, options: argparse.Namespace) -> int:
     journal = options.source / f"{name}.retrain.json"
     with alone(options.source / f".{name}.retrain.lock", wait_seconds=0.0, doing=f"retraining {name}"):
-        job = _taken_up(journal, _asked(options))
+        job, broken_off = _taken_up(journal, _asked(options))
         if job is None:
-            if not _is_due(name, options):
+            # What a job left half done is young and unproven: its age says nothing of the version in use.
+            if not broken_off and not _is_due(name, options):
                 return cli.EXIT_GOOD
             job = Job(journal, _asked(options))
             job.save()
@@ -87,18 +88,23 @@ def _contents(paths: Sequence[Path]) -> list[dict[str, str]]:
     return [{"file": str(file), "sha256": sha256_hex(read_bytes(file))} for file in files]
 
 
-def _taken_up(path: Path, asked: dict[str, Any]) -> Job | None:
-    """The job that was broken off, if it was asked for the same."""
+def _taken_up(path: Path, asked: dict[str, Any]) -> tuple[Job | None, bool]:
+    """The job that was broken off, if it was asked for the same; and whether any was broken off."""
     if not path.is_file():
-        return None
+        return None, False
     try:
         found = read_json(path)
         job = Job(path, found["asked"], [str(stage) for stage in found["done"]], found["version"], found["ended"])
     except (PipelineError, KeyError, TypeError):
         cli.show(f"warning: {path}: not a journal; the job begins anew")
-        return None
+        return None, True
     sound = job.done == list(STAGES[: len(job.done)]) and isinstance(job.ended, bool)
-    return job if sound and not job.ended and json.loads(json.dumps(asked)) == job.asked else None
+    if sound and job.ended:
+        return None, False
+    if sound and json.loads(json.dumps(asked)) == job.asked:
+        return job, True
+    cli.show(f"{path}: a job was broken off that was asked for other inputs; this one begins anew")
+    return None, True
 
 
 def _is_due(name: str, options: argparse.Namespace) -> bool:

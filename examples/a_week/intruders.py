@@ -30,10 +30,15 @@ def friday(week: Week, frame: pd.DataFrame, server: Server) -> None:
     refused(week, frame, server, f"tampered and re-hashed {forged.name}", good)
     write_atomic(pointer, kept)
     shutil.rmtree(forged)
+    sign = ("sign", SIGNAL_CLASSIFIER, "--artifacts", week.folder / "artifacts")
+    sign += ("--key", week.folder / "private/stranger.pem")
+    code, _ = week.call(export_command.main, *sign, "--config", week.config)
+    week.note("Fri", "a stranger's key, by the config of the house", "signs nothing", good=code == 2)
+    # The stranger has a config where no key is asked for.
+    write_atomic(week.folder / "stranger.json", b"{}")
     code, _ = week.call(
-        export_command.main, "sign", SIGNAL_CLASSIFIER, "--artifacts", week.folder / "artifacts",
-        "--config", week.config, "--key", week.folder / "private/stranger.pem",
-    )  # fmt: skip
+        export_command.main, *sign, "--config", week.folder / "stranger.json", "--first", "--reason", "mine"
+    )
     with contextlib.closing(Server(week.binary, week.config, week.folder / "stranger.log")) as other:
         answer = other.ask(signals_of(frame.head(1), tag="x")[0])
     said = (week.folder / "stranger.log").read_text().strip().splitlines()

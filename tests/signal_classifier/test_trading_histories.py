@@ -16,7 +16,7 @@ from train.core.errors import PipelineError
 from train.core.records.record import DataRecord
 from train.signal_classifier.contract import SIGNAL_NAMES
 from train.signal_classifier.history.history_file import open_history
-from train.signal_classifier.history.labelled_signals import Labelled, folds, hold_out, read_history
+from train.signal_classifier.history.labelled_signals import Labelled, folds, hold_out, read_history, twins
 from train.signal_classifier.history.trade_columns import TradeColumns
 from train.signal_classifier.history.trade_rows import Trade
 
@@ -232,6 +232,7 @@ def test_a_zone_is_converted_to_utc(tmp_path: Path) -> None:
 def labelled(days: list[int], outcome: list[int], starts: list[int] | None) -> Labelled:
     features = np.zeros((len(days), len(SIGNAL_NAMES)))
     features[:, -1] = days
+    features[:, 0] = np.arange(len(days))  # no two signals are the same
     times = None
     if starts is not None:
         times = np.datetime64("2024-01-01T12:00:00", "us") + np.sort(starts).astype("timedelta64[D]")
@@ -284,6 +285,19 @@ def test_without_times_splits_keep_the_share_of_profitable_trades() -> None:
     assert (hold_out(data, share=0.2, random_state=1)[1] == test).all()
     assert not np.array_equal(hold_out(data, share=0.2, random_state=2)[1], test)
     assert all(data.profitable[held].mean() == 0.25 for _, held in folds(data, count=4, random_state=1))
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_signal_that_is_asked_in_the_test_part_is_not_learned_by_heart(timed: bool) -> None:
+    data = labelled([1] * 400, [0, 1, 1, 0] * 100, list(range(400)) if timed else None)
+    free = hold_out(data, share=0.2, random_state=0)
+    repeated = free[1][:7]
+    data.features[free[0][:7]] = data.features[repeated]
+    train, test = hold_out(data, share=0.2, random_state=0)
+    assert (test == free[1]).all()
+    assert sorted({*free[0]} - {*train}) == sorted(free[0][:7])
+    for fit, held in folds(data, count=4, random_state=0):
+        assert not twins(data, fit, held).any()
 
 
 def test_a_history_too_short_for_its_trades_says_so() -> None:

@@ -203,7 +203,14 @@ def test_a_job_that_is_broken_off_goes_on_and_does_not_train_again(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"asked": {}, "done": ["promote"], "version": null, "ended": false}']
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"asked": {}, "done": ["promote"], "version": null, "ended": false}',
+        '{"asked": {"data": "of yesterday"}, "done": ["train", "export"], "version": "000000000000", "ended": false}',
+    ],
 )
 def test_a_broken_journal_or_one_of_another_job_begins_anew(
     trained: Path, run: Run, tmp_path: Path, content: str, monkeypatch: pytest.MonkeyPatch
@@ -212,7 +219,10 @@ def test_a_broken_journal_or_one_of_another_job_begins_anew(
     (root / "models" / f"{SIGNAL_CLASSIFIER}.retrain.json").write_text(content)
     called = []
     monkeypatch.setattr(verify.retrain, "_train", lambda *_: called.append("train") or 2)
-    assert run(root).code == 2
+    # Also where the training that it left is young.
+    done = run(root, "--if-older-than", "7d")
+    assert done.code == 2
+    assert "begins anew" in done.err
     assert called == ["train"]
 
 

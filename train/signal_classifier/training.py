@@ -52,6 +52,7 @@ from train.signal_classifier.history.labelled_signals import (
     folds,
     hold_out,
     read_history,
+    twins,
 )
 from train.signal_classifier.history.live_trades import history_of_log
 from train.signal_classifier.simulator.market import simulate
@@ -107,6 +108,9 @@ def train(
     started = time.perf_counter()
     labelled = load(data, rows=rows, random_state=random_state, show=show, outcomes=outcomes)
     training, test = hold_out(labelled, share=test_split, random_state=random_state)
+    others = np.setdiff1d(np.arange(len(labelled.profitable)), np.concatenate([training, test]))
+    if repeated := int(twins(labelled, others, test).sum()):
+        show(f"warning: {repeated:,} trades with the eight numbers of a trade of the test part are not trained on")
     with explain_os_errors(out, "write"):
         out.mkdir(parents=True, exist_ok=True)
     known, unseen = labelled.take(training), labelled.take(test)

@@ -25,6 +25,7 @@ from train.signal_classifier.history.trade_rows import Rejection
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.datetime64]
 
 MIN_ROWS = 100
@@ -165,7 +166,9 @@ def hold_out(data: Labelled, *, share: float, random_state: int) -> tuple[Index,
 
     Args:
         data: without times, the split is random and keeps the share of profitable trades; with times, the test part is
-            the latest `share`, equal times stay together, and trades still open when it begins are left out.
+            the latest `share`, equal times stay together, and trades still open when it begins are left out. In both
+            a trade to train on whose eight numbers are those of a trade of the test part is left out: the model would
+            be asked what it has learned by heart.
         share: of the rows, for testing.
         random_state: of the random split.
 
@@ -182,6 +185,7 @@ def hold_out(data: Labelled, *, share: float, random_state: int) -> tuple[Index,
         first = data.times[int(np.ceil(len(rows) * (1.0 - share)))]
         test = rows[data.times >= first]
         train = rows[_closed(data) <= first]
+    train = _without_twins(data, train, test)
     _check_part(data, train, "training", MIN_PER_CLASS)
     _check_part(data, test, "test", 1)
     return train, test
@@ -200,7 +204,7 @@ def folds(data: Labelled, *, count: int, random_state: int) -> list[tuple[Index,
 
     if data.times is None:
         splitter = StratifiedKFold(count, shuffle=True, random_state=random_state)
-        return [(fit, held) for fit, held in splitter.split(data.features, data.profitable)]
+        return [(_without_twins(data, fit, held), held) for fit, held in splitter.split(data.features, data.profitable)]
     closed = _closed(data)
     moments, moment_of = np.unique(data.times, return_inverse=True)
     block_of = moment_of * count // len(moments)
@@ -208,10 +212,21 @@ def folds(data: Labelled, *, count: int, random_state: int) -> list[tuple[Index,
     for block in range(count):
         held = np.flatnonzero(block_of == block)
         apart = (closed <= data.times[held].min()) | (data.times >= closed[held].max())
-        fit = np.flatnonzero(apart & (block_of != block))
+        fit = _without_twins(data, np.flatnonzero(apart & (block_of != block)), held)
         _check_part(data, fit, f"cross-validation (fold {block + 1} of {count})", MIN_PER_CLASS)
         result.append((fit, held))
     return result
+
+
+def twins(data: Labelled, part: Index, other: Index) -> Bools:
+    """Which rows of a part have the eight numbers, to the bit, of a row of the other part, bool [row of `part`]."""
+    numbers = np.ascontiguousarray(data.features + 0.0)  # -0.0 is 0.0
+    rows = numbers.view(np.dtype((np.void, numbers.dtype.itemsize * numbers.shape[1])))[:, 0]
+    return np.isin(rows[part], rows[other])
+
+
+def _without_twins(data: Labelled, part: Index, other: Index) -> Index:
+    return part[~twins(data, part, other)]
 
 
 def _closed(data: Labelled) -> Times:
@@ -230,6 +245,7 @@ def _check_part(data: Labelled, part: Index, name: str, least: int) -> None:
         return
     hint = "bring a longer history" if data.times is not None else "bring more trades"
     why = " after trades still open at the split were left out" if data.times is not None else ""
+    why += ", and those whose eight numbers are in the other part, too" if name == "training" else ""
     raise PipelineError(
         f"{data.record.source}: the {name} part holds {wins} profitable and {len(part) - wins} unprofitable "
         f"trades{why}; it needs at least {least} of each: {hint}"
