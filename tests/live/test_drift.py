@@ -243,7 +243,10 @@ def test_what_cannot_be_told_is_exit_2(house, call, tmp_path):
     other = write_log(
         tmp_path / "other.ndjson", [one | {"model": "churn"} for one in signal_lines(signals(9), [0.5] * 9, None)]
     )
-    assert call(other).code == 2
+    done = call(other)
+    assert done.code == 2
+    assert "9 lines skipped: of the model 'churn'; the first: " in done.err
+    assert "--model FOLDER" in done.err
     done = call(other, "--model", SIGNAL_CLASSIFIER)
     assert done.code == 2
     assert "of the model 'churn'" in done.err
@@ -251,7 +254,39 @@ def test_what_cannot_be_told_is_exit_2(house, call, tmp_path):
     log = log_of(house, tmp_path / "live.ndjson", signals(ROWS))
     assert call(log, "--model", SIGNAL_CLASSIFIER, "--version", "0123456789ab").code == 2
     assert call(log, "--psi", "x").code == 2
-    assert call(log, "--from", "2030-01-01").code == 2
+    done = call(log, "--from", "2030-01-01")
+    assert done.code == 2
+    assert f"from 2030-01-01 to the end: {ROWS} are of 2026-" in done.err
+
+
+def _each(change):
+    lines = signal_lines(signals(300), [0.5] * 300, "0123456789ab")
+    for line in lines:
+        change(line)
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (_each(lambda line: line.update(log=2)), "300 lines skipped: of format '2', not 1; the first: "),
+        (["{\n"] * 300, "300 lines skipped: broken; the first: "),
+        (
+            _each(lambda line: line["inputs"].update(vega="much")),
+            "can be used: 300 lines skipped: broken: input 'vega'",
+        ),
+        (_each(lambda line: line["inputs"].pop("vega")), "300 lines skipped: of another contract"),
+        (_each(lambda line: line.update(seq="1")), "300 lines skipped: broken: field 'seq'"),
+        (_each(lambda line: line["inputs"].update(vega="much") if line["seq"] > 9 else None), "; 290 lines skipped: "),
+        ([{"log": 1, "time": "2026-01-02T00:00:00Z", "run": "a", "event": "start"}], "it is empty, or says only"),
+        ([], "it is empty"),
+    ],
+)
+def test_a_log_without_a_usable_answer_says_how_many_were_looked_at_and_why_not(call, tmp_path, lines, said):
+    done = call(write_log(tmp_path / "live.ndjson", lines))
+    assert done.code == 2
+    assert said in done.err
+    assert "live.ndjson" in done.err
 
 
 def test_thresholds_come_from_the_config_and_the_command_line(house, call, tmp_path):

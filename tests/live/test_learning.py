@@ -71,6 +71,29 @@ def test_when_a_trade_was_closed_is_taken_over(tmp_path):
     assert (found.closes - found.times == np.timedelta64(1, "h")).all()
 
 
+def test_a_log_goes_with_a_history_of_more_columns_and_messages_name_the_users_files(tmp_path):
+    X = signals(ROWS, seed=3)
+    won = outcomes(X, seed=4)
+    lines = signal_lines(X, np.full(ROWS, 0.5), "0123456789ab")
+    log = write_log(tmp_path / "live.ndjson", lines)
+    came = write_outcomes(tmp_path / "closed.csv", won, rows=range(0, ROWS, 2))
+    table = tmp_path / "trades.csv"
+    rows = [
+        ",".join(["AAPL", lines[i]["time"], *(repr(float(v)) for v in X[i]), "3.5" if won[i] else "-2", str(won[i])])
+        for i in range(1, ROWS, 2)
+    ]
+    header = ",".join(["symbol", "timestamp", *SIGNAL_NAMES, "pnl", "is_profitable"])
+    table.write_text("\n".join([header, *rows, ""]))
+    both, _ = loaded([table, log], [came])
+    assert len(both.features) == ROWS
+    assert both.record.source == "history: live.ndjson with closed.csv, trades.csv"
+    table.write_text("\n".join([header.replace("timestamp", "when"), *rows, ""]))
+    with pytest.raises(PipelineError) as refused:
+        loaded([table, log], [came])
+    assert "trades.csv: no column 'timestamp', which live.ndjson with closed.csv has" in str(refused.value)
+    assert "dollarbill-" not in str(refused.value)
+
+
 def test_a_log_without_outcomes_and_outcomes_without_a_log_are_refused(tmp_path):
     log = write_log(tmp_path / "live.ndjson", signal_lines(signals(9), np.full(9, 0.5), None))
     with pytest.raises(PipelineError, match="name what came of them with --outcomes"):

@@ -205,17 +205,58 @@ def test_a_constant_column_is_refused(tmp_path: Path, column: str) -> None:
         read_history([edited(tmp_path, constant)], now=NOW)
 
 
-def test_two_files_make_one_history_and_must_agree_on_columns(tmp_path: Path) -> None:
+def test_two_files_make_one_history_and_must_agree_on_having_times(tmp_path: Path) -> None:
     lines = HISTORY.read_text().splitlines()
     first, second, other = tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "c.csv"
     first.write_text("\n".join(lines[:121]))
     second.write_text("\n".join([lines[0], *lines[121:]]))
-    other.write_text("\n".join(without("symbol")(lines)))
+    other.write_text("\n".join(without("timestamp")(lines)))
     both = read_history([second, first], now=NOW)
     assert (both.features == read_history([HISTORY], now=NOW).features).all()
     assert both.record.source == "history: b.csv, a.csv"
-    with pytest.raises(PipelineError, match=r"c.csv: must have the same columns as .*a.csv"):
-        read_history([first, other], now=NOW)
+    for files in ([first, other], [other, first]):
+        with pytest.raises(PipelineError, match=r"c.csv: no column 'timestamp', which .*a.csv has"):
+            read_history(files, now=NOW)
+
+
+def test_files_of_one_history_may_have_columns_that_others_lack(tmp_path: Path) -> None:
+    lines = HISTORY.read_text().splitlines()
+    whole = read_history([HISTORY], now=NOW)
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("\n".join(lines[:121]))
+    rest = [lines[0], *lines[121:]]
+    labels = [
+        line + ("," + str(int(float(line.split(",")[-1]) > 0)) if at else ",is_profitable")
+        for at, line in enumerate(rest)
+    ]
+    for made in (without("symbol")(rest), without("pnl")(labels)):
+        second.write_text("\n".join(made))
+        both = read_history([second, first], now=NOW)
+        assert (both.features == whole.features).all()
+        assert (both.profitable == whole.profitable).all()
+    # The same trades in both files are found, though one file does not say whose they are.
+    second.write_text("\n".join(without("symbol")(lines)))
+    again = read_history([HISTORY, second], now=NOW)
+    assert len(again.rejected) == len(whole.features)
+    assert all(row.field == "duplicate" for row in again.rejected)
+
+
+def test_a_trade_that_does_not_say_when_it_closed_ends_by_expiry(tmp_path: Path) -> None:
+    lines = HISTORY.read_text().splitlines()
+    at = lines[0].split(",").index("timestamp")
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    closing = [",".join([line, line.split(",")[at]]) for line in lines[1:121]]
+    first.write_text("\n".join([lines[0] + ",closed", *closing]))
+    second.write_text("\n".join([lines[0], *lines[121:]]))
+    both = read_history([first, second], now=NOW)
+    assert both.closes is not None
+    assert both.times is not None
+    assert int((~np.isnat(both.closes)).sum()) == 120
+    # A trade that closes at once is known at once; one that does not say so is not, and is not learned from.
+    now_known = Labelled(both.features, both.profitable, both.record, both.times, both.times)
+    least = Labelled(both.features, both.profitable, both.record, both.times)
+    sizes = [len(hold_out(one, share=0.2, random_state=0)[0]) for one in (least, both, now_known)]
+    assert sizes[0] <= sizes[1] < sizes[2]
 
 
 def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:

@@ -172,9 +172,13 @@ def _history(data: Sequence[Path], outcomes: Sequence[Path], show: Show) -> Labe
         show(line)
     with scratch() as folder:
         # Read as strictly as any other history.
-        made = folder / f"{logs[0].name} with outcomes.csv"
+        made = folder / f"{logs[0].name} with {outcomes[0].name}"
         made.write_bytes(content)
-        return read_history([made, *(path for path in data if path not in logs)])
+        try:
+            return read_history([made, *(path for path in data if path not in logs)])
+        except PipelineError as error:
+            # Nobody else knows the folder, and it is gone by now.
+            raise PipelineError(str(error).replace(f"{folder}/", "")) from error
 
 
 def fit(known: Labelled, *, estimator: EstimatorName, random_state: int, cv_folds: int, show: Show = _silent) -> Fitted:

@@ -15,7 +15,7 @@ from train.core.config_sections import Drift as Thresholds
 from train.core.errors import PipelineError
 from train.core.files import json_bytes, write_atomic
 from train.core.records.live_log import LiveLog, in_order
-from train.core.records.live_rows import LiveReader, LiveRow
+from train.core.records.live_rows import OTHERS, LiveReader, LiveRow, NoAnswersError
 from train.core.records.live_window import answered_by
 from train.model import Model
 from train.registry import models
@@ -23,7 +23,6 @@ from verify.drift.facts import FORMAT, Drift, DriftReport
 from verify.drift.measure import Measurement, logged_names, names_moved, wrong_kind
 from verify.drift.quality import quality_of
 
-NOTHING = "holds no answer of"
 PART = 5000
 """Answers that are looked at together."""
 OPTIONS = ("psi", "ks", "outside", "novelty", "fallback", "calibration")
@@ -78,10 +77,18 @@ def run_drift(options: argparse.Namespace) -> int:
     config = default_config() if options.config is None else load_config(options.config)
     given = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
     thresholds = config.drift.model_copy(update=given)
-    found = [_one(name, options, thresholds) for name in _asked(options)]
-    drifts = [drift for drift in found if drift is not None]
+    drifts, none = [], None
+    for name in _asked(options):
+        try:
+            drift = _one(name, options, thresholds)
+        except NoAnswersError as error:
+            if options.model is not None or error.own:
+                raise
+            none = error
+            continue
+        drifts += [] if drift is None else [drift]
     if not drifts:
-        raise PipelineError(f"{', '.join(map(str, options.logs))}: {NOTHING} {', '.join(models())}")
+        raise PipelineError(_nothing(options, none))
     report = DriftReport(format=FORMAT, thresholds=thresholds.model_dump(), models=drifts)
     for drift in drifts:
         _show(drift)
@@ -109,8 +116,23 @@ def _asked(options: argparse.Namespace) -> list[str]:
     return list(models())
 
 
+def _nothing(options: argparse.Namespace, none: NoAnswersError | None) -> str:
+    """Why a log says nothing of any model of this house, and what to do."""
+    logs = f"{', '.join(map(str, options.logs))}:"
+    if none is None:
+        return f"{logs} no model has a version in use in {options.artifacts}; name the folder with --artifacts"
+    said = "; ".join(none.skipped.report()) or "it is empty, or says only when it began and ended"
+    others = any(reason.startswith(OTHERS) for reason in none.skipped.lines)
+    hint = "; for a model of your own, name its folder: --model FOLDER" if others else ""
+    return f"{logs} holds no answer of {', '.join(models())}: {said}{hint}"
+
+
 def _one(name: str, options: argparse.Namespace, thresholds: Thresholds) -> Drift | None:
-    """One model's drift; None where the log holds nothing of it, and it was not asked for by name."""
+    """One model's drift; None where it has no version in use, and it was not asked for by name.
+
+    Raises:
+        NoAnswersError: the log holds nothing of it.
+    """
     model = models().get(name)
     folder = options.artifacts / name if model is not None else Path(name)
     version = version_folder(folder, CURRENT) if options.version is None else folder / options.version
@@ -120,14 +142,8 @@ def _one(name: str, options: argparse.Namespace, thresholds: Thresholds) -> Drif
         raise PipelineError(f"{folder}: holds no version {options.version or 'in use'}")
     manifest = read_manifest(version)
     columns = logged_names(manifest, by_column=model is not None)
-    try:
-        return _drift(
-            LiveReader(options.logs, model=manifest.model, columns=columns), model, version, options, thresholds
-        )
-    except PipelineError as error:
-        if options.model is None and NOTHING in str(error) and "contract" not in str(error):
-            return None
-        raise
+    reader = LiveReader(options.logs, model=manifest.model, columns=columns)
+    return _drift(reader, model, version, options, thresholds)
 
 
 def _drift(
@@ -145,12 +161,21 @@ def _drift(
             kept += answered_by(part, version.name).rows
     log = LiveLog(reader.model, reader.paths, tuple(in_order(kept)), reader.skipped)
     if not found.rows:
-        first, last = options.first or dt.date.min, options.last or dt.date.max
-        raise PipelineError(f"{', '.join(map(str, log.paths[:3]))}: no answer of {log.model} from {first} to {last}")
+        raise PipelineError(_unused(log, options))
     quality = None
     if options.outcomes is not None and model is not None:
         quality = quality_of(model, log, version.name, options.outcomes, allowed=thresholds.calibration)
     return found.drift(log, quality)
+
+
+def _unused(log: LiveLog, options: argparse.Namespace) -> str:
+    """Why none of the answers that a log holds of a model can be looked at."""
+    days = f" from {options.first or 'the beginning'} to {options.last or 'the end'}"
+    asked = days if options.first or options.last else ""
+    said = log.skipped.report()
+    if other := log.skipped.other_days:
+        said.insert(0, f"{other.total():,} are of {min(other)} to {max(other)}")
+    return f"{', '.join(map(str, log.paths[:3]))}: no answer of {log.model} can be used{asked}: {'; '.join(said)}"
 
 
 def _parts(reader: LiveReader, options: argparse.Namespace, wrong: Callable[[LiveRow], str]) -> Iterator[LiveLog]:
@@ -163,6 +188,7 @@ def _parts(reader: LiveReader, options: argparse.Namespace, wrong: Callable[[Liv
         reader.skipped.clock_back += earlier is not None and earlier.seq < row.seq and row.time < earlier.time
         before[row.run] = row
         if not first <= row.time.date() <= last:
+            reader.skipped.other_days[row.time.date()] += 1
             continue
         if why := wrong(row):
             reader.skipped.add(f"broken: {why}", f"answer {row.id}")

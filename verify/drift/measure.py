@@ -159,6 +159,7 @@ class Measurement:
             raise PipelineError(
                 f"{', '.join(map(str, log.paths[:3]))}: {self.rows:,} answers of {log.model}; fewer than "
                 f"{self._thresholds.least_rows:,} say nothing (drift.least_rows)"
+                + "".join(f"; {line}" for line in log.skipped.report())
             )
         asked = {name: one for name, one in self._inputs.items() if name in self._asked}
         answered = {name: one for name, one in self._answers.items() if one.training is not None}

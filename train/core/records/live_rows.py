@@ -5,7 +5,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,18 @@ from train.core.errors import PipelineError
 from train.core.records.live_files import log_files, log_lines
 
 FORMAT = 1
+OTHERS = "of the model"
+"""How the reason of a skipped line begins that answers for somebody else."""
 _BITS = 10
 """Of a number that stand in one word of a `_Numbers`."""
+
+
+class NoAnswersError(PipelineError):
+    """None of a log's lines is an answer of the model; `own`: some are meant to be."""
+
+    def __init__(self, text: str, skipped: "Skipped", *, own: bool) -> None:
+        super().__init__(text)
+        self.skipped, self.own = skipped, own
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,10 @@ class Skipped:
     lost: int = 0
     gaps: int = 0
     clock_back: int = 0
+    other_days: Counter[date] = field(default_factory=Counter)
+    """Answers of days that were not asked for."""
+    events: int = 0
+    """Lines in which the log speaks of itself."""
 
     def add(self, reason: str, where: str) -> None:
         """A line that is left out."""
@@ -117,6 +131,7 @@ class LiveReader:
         self.named, self.model = tuple(paths), model
         self.paths = tuple(dict.fromkeys(file for path in paths for file in log_files(path)))
         self.skipped = Skipped()
+        self._own = False
         self._columns = None if columns is None else set(columns)
         self._losses: dict[str, tuple[int, int]] = {}
         self._numbers: dict[str, _Numbers] = defaultdict(_Numbers)
@@ -126,7 +141,8 @@ class LiveReader:
         """Each answer once, as it stands in the files.
 
         Raises:
-            PipelineError: a file cannot be read or unpacked, or none of its lines is an answer of the model.
+            PipelineError: a file cannot be read or unpacked.
+            NoAnswersError: none of the lines is an answer of the model.
         """
         found = 0
         for file in self.paths:
@@ -144,8 +160,15 @@ class LiveReader:
         self.skipped.gaps = sum(given.gaps for given in self._numbers.values())
         self.skipped.dropped, self.skipped.lost = (sum(counts[i] for counts in self._losses.values()) for i in (0, 1))
         if not found:
-            said = "; ".join(self.skipped.report()) or "it is empty"
-            raise PipelineError(f"{', '.join(map(str, self.named))}: holds no answer of {self.model}: {said}")
+            said = "; ".join(self.skipped.report()) or self._empty()
+            text = f"{', '.join(map(str, self.named))}: holds no answer of {self.model}: {said}"
+            raise NoAnswersError(text, self.skipped, own=self._own)
+
+    def _empty(self) -> str:
+        """What a log holds that holds no line to skip."""
+        return (
+            f"its {self.skipped.events:,} lines say when it began and ended" if self.skipped.events else "it is empty"
+        )
 
     def _row(self, line: bytes | dict[str, Any], where: str) -> LiveRow | None:
         """The answer of a line that holds one of the model; all else is counted."""
@@ -156,6 +179,7 @@ class LiveReader:
             return None
         run = fields.get("run")
         if "event" in fields:
+            self.skipped.events += 1
             dropped, lost = fields.get("dropped"), fields.get("lost")
             if isinstance(dropped, int) and isinstance(lost, int):
                 before = self._losses.get(str(run), (0, 0))
@@ -164,8 +188,9 @@ class LiveReader:
         if _is_count(fields.get("seq")) and isinstance(run, str):
             self._numbers[run].add(fields["seq"])
         if fields.get("model") != self.model:
-            self.skipped.add(f"of the model {str(fields.get('model'))[:64]!r}", where)
+            self.skipped.add(f"{OTHERS} {str(fields.get('model'))[:64]!r}", where)
             return None
+        self._own = True
         row = row_of(fields)
         if isinstance(row, str):
             self.skipped.add(f"broken: {row}", where)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from train.core.errors import PipelineError
 from train.core.files import sha256_hex
 from train.core.records.record import DataRecord
-from train.signal_classifier.contract import HISTORY_OPTIONAL, SIGNAL_FEATURES, SIGNAL_NAMES
+from train.signal_classifier.contract import SIGNAL_FEATURES, SIGNAL_NAMES
 from train.signal_classifier.history.history_file import open_history
 from train.signal_classifier.history.plausible_trades import check_history
 from train.signal_classifier.history.trade_columns import NO_TIME, TradeColumns
@@ -32,6 +32,7 @@ MIN_ROWS = 100
 MIN_PER_CLASS = 20
 
 _NAMED = 5  # rejected rows shown one by one
+TIME = "timestamp"
 _EXPIRY = SIGNAL_NAMES.index("days_to_expiry")
 
 
@@ -40,7 +41,7 @@ class Labelled:
     """Labelled signals.
 
     `features` float64 [row, feature] in contract order, `profitable` int64 [row] (0/1), `times` datetime64[us] [row],
-    UTC, ascending, or None; `closes` alike, when each outcome was known, None: by expiry.
+    UTC, ascending, or None; `closes` alike, when each outcome was known, None or NaT: by expiry.
     `notes` are lines worth showing; `rejected` the rows left out.
     """
 
@@ -85,17 +86,22 @@ def read_history(paths: Sequence[Path], *, now: datetime | None = None) -> Label
     of two equal signals (same features, timestamp and symbol): it would put one trade on both sides of a split.
 
     Args:
-        paths: files with the same columns; all of them with a timestamp or none.
+        paths: files of any columns; all of them with a timestamp or none. A trade without `closed` ends by expiry;
+            symbols tell trades apart where all files have them.
         now: the present (aware); later timestamps are refused. A timestamp without a zone is taken as UTC.
 
     Raises:
-        PipelineError: as `open_history` and `HistoryFile.trades`; files with different columns; most rows rejected;
+        PipelineError: as `open_history` and `HistoryFile.trades`; only some files with a timestamp; most rows rejected;
             or as `check_learnable`.
     """
     files = [open_history(path) for path in paths]
     for other in files[1:]:
-        if other.used != files[0].used:
-            raise PipelineError(f"{other.path}: must have the same columns as {files[0].path}; convert one of them")
+        if (TIME in other.used) != (TIME in files[0].used):
+            lacks, has = (other, files[0]) if TIME in files[0].used else (files[0], other)
+            raise PipelineError(
+                f"{lacks.path}: no column {TIME!r}, which {has.path} has: all files of one history have it or none; "
+                "add it, or train on one of them"
+            )
     trades = TradeColumns(files)
     trades.read(now or datetime.now(UTC))
     name = ", ".join(str(path) for path in paths)
@@ -137,7 +143,7 @@ def _labelled(trades: TradeColumns) -> Labelled:
     times: Times | None = None
     closes: Times | None = None
     dates: tuple[str | None, str | None] = (None, None)
-    if "timestamp" in files[0].used:
+    if TIME in files[0].used:
         order = order[np.argsort(trades.column("time")[order], kind="stable")]
         times = trades.column("time")[order].view("datetime64[us]")
         dates = (str(times[0])[:10], str(times[-1])[:10]) if len(times) else dates
@@ -145,10 +151,10 @@ def _labelled(trades: TradeColumns) -> Labelled:
         if shared:
             notes.append(f"{shared} trades share the timestamp of an earlier one; no split will part them")
         closed = trades.column("closed")[order]
-        if len(closed) and not (closed == NO_TIME).any():
+        if (closed != NO_TIME).any():
             closes = closed.view("datetime64[us]")
     else:
-        notes.append(f"no column {HISTORY_OPTIONAL[0]!r}: trades are split at random, which is optimistic")
+        notes.append(f"no column {TIME!r}: trades are split at random, which is optimistic")
     digest = files[0].sha256 if len(files) == 1 else sha256_hex("".join(file.sha256 for file in files).encode())
     record = DataRecord(
         source="history: " + ", ".join(file.path.name for file in files),
@@ -233,10 +239,9 @@ def _closed(data: Labelled) -> Times:
     """When each outcome was certain: when the trade was closed, else at the end of the day of expiry."""
     if data.times is None:
         raise PipelineError("splits by time need times")
-    if data.closes is not None:
-        return data.closes
     days = data.features[:, _EXPIRY].astype(np.int64) + 1
-    return np.asarray(data.times.astype("datetime64[D]") + days.astype("timedelta64[D]"), dtype="datetime64[us]")
+    expiry = np.asarray(data.times.astype("datetime64[D]") + days.astype("timedelta64[D]"), dtype="datetime64[us]")
+    return expiry if data.closes is None else np.where(np.isnat(data.closes), expiry, data.closes)
 
 
 def _check_part(data: Labelled, part: Index, name: str, least: int) -> None:

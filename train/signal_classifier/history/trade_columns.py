@@ -36,6 +36,10 @@ class TradeColumns:
     )
     _symbols: dict[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """A trade of a file without symbols may be any symbol's: none is told by it then."""
+        self._told = all("symbol" in file.used for file in self.files)
+
     def read(self, now: datetime) -> None:
         """Read all files; the second of two equal signals (features, time, symbol) is a rejected row.
 
@@ -55,7 +59,7 @@ class TradeColumns:
         """Append a trade of the file of that number."""
         self._features.extend(trade.features)
         self._pnl.append(np.nan if trade.pnl is None else trade.pnl)
-        symbol = self._symbols.setdefault(trade.symbol, len(self._symbols))
+        symbol = self._symbols.setdefault(trade.symbol if self._told else "", len(self._symbols))
         whole = (
             _microseconds(trade.time),
             _microseconds(trade.closed),

@@ -131,6 +131,12 @@ impl Writer<'_> {
             return;
         }
         self.lines.push(b'\n');
+        if length > 0 && self.lines.len() as u64 > self.settings.max_bytes {
+            // A file takes a batch whole: none is larger than a file may be.
+            let line = self.lines.split_off(length);
+            self.write();
+            self.lines = line;
+        }
         self.rows += 1;
     }
 
