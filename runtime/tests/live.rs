@@ -300,13 +300,14 @@ fn csv(rows: usize) -> String {
     text
 }
 
-/// However many rows wait at once: with one kept file of 0.05 MiB the disk holds 0.1 MiB.
+/// However many rows wait at once: with one kept file of 50 KiB the disk holds 100 KiB.
 #[test]
 fn closed_files_are_bounded() {
-    for (max_mb, files) in [(0.25, 2), (0.05, 1), (0.01, 3)] {
+    for (kib, files) in [(256_u32, 2), (50, 1), (11, 3)] {
         let house = House::new();
         house.configure(|config| {
-            config["runtime"] = json!({"log": {"path": "log/live.ndjson", "max_mb": max_mb, "files": files}});
+            config["runtime"] =
+                json!({"log": {"path": "log/live.ndjson", "max_mb": f64::from(kib) / 1024.0, "files": files}});
         });
         house.write("signals.csv", csv(5000));
         house.run(&["classify-batch", "signals.csv", "-o", "out.csv"]).good();
@@ -314,8 +315,7 @@ fn closed_files_are_bounded() {
         let sizes: Vec<_> = entries.iter().map(|entry| entry.metadata().unwrap().len()).collect();
         let logs = entries.iter().filter(|entry| entry.file_name().to_string_lossy().ends_with("ndjson")).count();
         assert_eq!(logs, files + 1);
-        let most = (max_mb * f64::from(1 << 20)) as u64;
-        assert!(sizes.iter().all(|size| *size <= most), "{max_mb}: {sizes:?}");
+        assert!(sizes.iter().all(|size| *size <= u64::from(kib) << 10), "{kib}: {sizes:?}");
         assert_eq!(check(&house.path("log/live.ndjson")).unwrap().broken, 0);
     }
 }
