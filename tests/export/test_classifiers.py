@@ -31,6 +31,9 @@ from export.sklearn.compile import compile_sklearn, is_bit_exact
 from export.sklearn.graded.measured import compile_graded
 from tests.support.compiled import adversarial, answer, compiled, run, same_bits
 from train.core.errors import PipelineError
+from verify.compare.compare_model import compare_pair
+from verify.compare.onnx_file import open_foreign
+from verify.runtimes.original import sklearn_original
 
 TWO = datasets.make_classification(600, 6, n_informative=4, flip_y=0.1, random_state=0)
 THREE = datasets.load_iris(return_X_y=True)
@@ -239,6 +242,8 @@ def test_boosting_from_a_linear_model_is_measured_since_the_original_computes_it
         assert grade.kind == "measured"
         assert 1e-9 < grade.absolute < 1e-3
         np.testing.assert_allclose(run(model, X)[:, 0], estimator.predict(X), rtol=grade.relative)
+        content = open_foreign(model.SerializeToString())
+        assert compare_pair(sklearn_original(estimator, name="boosting"), content, base=X, rows=500).in_parity
 
 
 REFUSED = {

@@ -29,7 +29,8 @@ from train.core.skops_files import load_skops, save_skops
 from verify.compare.compare_model import compare_pair
 from verify.compare.onnx_file import open_foreign
 from verify.comparison.causes import LEAF, MARGIN, ORDER, UNEXPLAINED
-from verify.figures.survey import CLASSIFIERS, _estimators, fitted, survey_one
+from verify.figures.specimens.many_kinds import MANY_KINDS
+from verify.figures.survey import CLASSIFIERS, DATA, OF_ONE, REGRESSORS, _estimators, fitted, survey_one
 from verify.proof.trees import tree_groups
 from verify.report.graph_trees import tree_operators
 from verify.runtimes.original import sklearn_original
@@ -316,6 +317,16 @@ def test_the_survey_finds_our_side_exact_and_the_stock_side_not():
     assert entry.proof.thresholds.undecided == entry.proof.routes.undecided == 0
     assert entry.stock.probe_visible > 0
     assert json.dumps(entry.stock.causes)
+
+
+def test_one_model_of_each_kind_stands_in_the_survey_once():
+    assert {data for data, _ in MANY_KINDS.values()} <= {*DATA, *OF_ONE}
+    assert not {*MANY_KINDS} & {*CLASSIFIERS, *REGRESSORS}
+    for name in ("forest of several targets", "marks beside values, forest", "fixed threshold"):
+        entry = survey_one(MANY_KINDS[name][0], name, rows=200)
+        assert entry.grade.startswith("exact")
+        assert entry.ours.refused == ""
+        assert entry.ours.random_mismatched == entry.ours.probe_mismatched == entry.ours.labels == 0
 
 
 def test_the_survey_fits_every_model_on_data_that_its_library_takes():

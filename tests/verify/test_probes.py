@@ -14,11 +14,20 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
     VotingClassifier,
 )
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MinMaxScaler,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -264,8 +273,9 @@ def test_splits_between_equal_leaves_are_counted_as_unable_to_change_an_answer()
     [
         CalibratedClassifierCV(forest(n_estimators=8), method="isotonic", ensemble=False),
         make_pipeline(SimpleImputer(add_indicator=True), forest(n_estimators=8)),
+        StackingClassifier([("forest", forest()), ("line", LogisticRegression())], cv=2),
     ],
-    ids=["isotonic forest", "marks"],
+    ids=["isotonic forest", "marks", "a stack that sees one of two probabilities"],
 )
 def test_hardly_a_split_is_left_undecided(model):
     rows = HOLES if "Imputer" in repr(model) else X
@@ -274,6 +284,29 @@ def test_hardly_a_split_is_left_undecided(model):
     assert proof.splits > 100
     assert proof.thresholds.undecided <= 0.01 * proof.splits
     assert proof.routes.undecided <= 0.01 * proof.splits
+
+
+def test_codes_of_an_encoder_are_reached_though_no_number_lies_between_them():
+    """Of halving between two categories nothing comes: each value that rows have is tried."""
+    rng = np.random.default_rng(0)
+    rows = rng.choice([-7.5, 0.1, 3.0, 11.0, 400.0, 1e6], (500, 5))
+    labels = (rows[:, 0] > 2) ^ (rows[:, 1] == 0.1) ^ (rng.random(500) < 0.1)
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    model = make_pipeline(encoder, forest(max_depth=None)).fit(rows, labels)
+    proof = pair_probes(sklearn_original(model, name="codes"), rows).proof
+    assert proof.visited == proof.splits > 100
+    assert proof.thresholds.undecided <= 0.02 * proof.splits
+
+
+def test_columns_that_must_not_be_missing_beside_some_that_may():
+    """Rows that the preprocessing refuses are proposed nowhere, and no route is looked for behind them."""
+    columns = ColumnTransformer([("scaled", StandardScaler(), [0, 1]), ("bins", KBinsDiscretizer(4), [2, 3])])
+    model = make_pipeline(columns, forest()).fit(X, y)
+    proof = pair_probes(sklearn_original(model, name="columns"), X).proof
+    behind = sum(int((tree.tree_.feature >= 2).sum()) for tree in model[-1].estimators_)
+    assert proof.routes.undecided == 0
+    assert proof.routes.cannot_change >= behind > 0
+    assert proof.routes.told_apart > 0
 
 
 def test_a_row_that_tells_a_split_apart_must_stand_on_its_edge_where_a_column_is_computed():

@@ -36,6 +36,7 @@ from verify.compare.compare_model import FamilyResult, compare_pair
 from verify.compare.onnx_file import open_foreign
 from verify.compare.pair_probes import pair_probes
 from verify.figures.specimens.boosters import boosters
+from verify.figures.specimens.many_kinds import MANY_KINDS
 from verify.figures.stock_boosters import register_onnxmltools
 from verify.proof.probes import Probes
 from verify.proof.split_evidence import SplitProof
@@ -63,6 +64,11 @@ DATA: dict[str, Callable[[], tuple[Floats, Any]]] = {
     "diabetes": lambda: datasets.load_diabetes(return_X_y=True),
     "make_friedman1": lambda: datasets.make_friedman1(2000, random_state=0),
 }
+OF_ONE: dict[str, Callable[[], tuple[Floats, Any]]] = {
+    "linnerud": lambda: datasets.load_linnerud(return_X_y=True),
+    "make_multilabel_classification": lambda: datasets.make_multilabel_classification(500, random_state=0),
+}
+"""Data of several targets, for models of `MANY_KINDS` alone."""
 REGRESSION = ("diabetes", "make_friedman1")
 CLASSIFIERS: dict[str, Callable[[], Any]] = {
     "random forest": lambda: RandomForestClassifier(50, max_depth=10, random_state=0),
@@ -115,13 +121,20 @@ class Entry:
 def survey(rows: int, *, show: bool = False) -> Iterator[Entry]:
     """Fit, convert twice and compare every model of the survey; `rows`: random rows a model."""
     pairs = [(data, name) for data in DATA for name in _estimators(data)]
+    pairs += [(data, name) for name, (data, _) in MANY_KINDS.items()]
     for data, name in track(pairs, "survey", console=cli.console, transient=True, disable=not show):
         yield survey_one(data, name, rows=rows)
 
 
 def fitted(data: str, name: str) -> tuple[Any, Floats]:
-    """A model of the survey, fitted on float64 rows behind a StandardScaler, and those rows [row, column]."""
-    X, y = DATA[data]()
+    """A model of the survey, fitted, and the float64 rows [row, column] that it is fitted on.
+
+    One of `MANY_KINDS` is a whole pipeline; every other stands behind a StandardScaler.
+    """
+    X, y = (DATA | OF_ONE)[data]()
+    if name in MANY_KINDS:
+        X = np.asarray(X, dtype=np.float64)
+        return MANY_KINDS[name][1]().fit(X, y), X
     maker = (REGRESSORS if data in REGRESSION else CLASSIFIERS)[name]
     if name.startswith("xgboost") and data not in REGRESSION:
         y = np.unique(y, return_inverse=True)[1]  # it takes no other classes than 0, 1, ...

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verify.proof.missing_values import marks_of, missing_columns, with_fills
-from verify.proof.row_search import Search, influence_of
+from verify.proof.missing_values import columns_with_holes, marks_of, missing_columns, with_fills
+from verify.proof.row_search import Search, coded_columns, influence_of
 from verify.proof.search.cell_hunt import CellHunt
 from verify.proof.search.cells import Cells
 from verify.proof.search.leaf_hunt import FIRST_STARTS, MOST_STARTS, Hunt
@@ -69,6 +69,7 @@ def witness_rows(
     random = np.random.default_rng(seed)
     influence = influence_of(group.transform, start, random)
     computed = np.array([len(raw) > 1 for raw in influence])
+    coded = coded_columns(group.transform, start, influence)
     patterns, fills = missing_columns(group.transform, start[:1], influence)
     marks = marks_of(group.transform, start[:1], influence, patterns) if takes_missing else ()
     standing = Standing(number, with_fills(group, influence, fills), judge or _by_tree_alone, computed)
@@ -77,11 +78,12 @@ def witness_rows(
     if len(looked_at) > MOST_SPLITS:
         looked_at[:] = False
         looked_at[np.random.default_rng((seed, number)).choice(len(looked_at), MOST_SPLITS, replace=False)] = True
-    found, missing = _visit(group, start, influence, standing, random, looked_at, takes_missing=takes_missing)
+    holes = columns_with_holes(patterns & takes_missing, start.shape[1])
+    found, missing = _visit(group, start, influence, standing, random, looked_at, holes=holes, coded=coded)
     if not told:
         return Witnesses(np.concatenate(found), found[0], standing)
     hunt = Hunt(
-        standing, np.concatenate([start, *found]), influence, patterns & takes_missing, marks, looked_at, random
+        standing, np.concatenate([start, *found]), influence, patterns & takes_missing, marks, coded, looked_at, random
     )
     found.append(hunt.thresholds())
     found.append(hunt.marked())
@@ -110,9 +112,13 @@ def _visit(
     random: np.random.Generator,
     looked_at: Bools,
     *,
-    takes_missing: bool,
+    holes: Bools,
+    coded: Bools,
 ) -> tuple[list[Floats], list[Floats]]:
-    """Rows that leave every split by both sides; and those without a value that tell a route apart in passing."""
+    """Rows that leave every split by both sides; and those without a value that tell a route apart in passing.
+
+    `holes` says which raw columns may be without a value, `coded` is of `coded_columns`.
+    """
     targets = targets_of(group, len(influence))
     visits, found, missing = Visits((group,)), [np.empty((0, start.shape[1]))], [np.empty((0, start.shape[1]))]
     left_over = np.flatnonzero(looked_at)
@@ -121,17 +127,17 @@ def _visit(
             break
         # Rows already found stand near the splits that are still missing.
         known = random.permutation(np.concatenate([start, *found]))[: MOST_STARTS if attempt else FIRST_STARTS]
-        search = Search(group.transform, targets.only(left_over), known, influence, random)
+        search = Search(group.transform, targets.only(left_over), known, influence, holes, coded, random)
         edges = search.edges(search.reach(), choice=attempt)
         found.append(edges.rows)
         standing.offer(edges.left, left_over[edges.which], LEFT)
         standing.offer(edges.right, left_over[edges.which], RIGHT)
-        if takes_missing:
-            empty = np.where(edges.left == edges.right, edges.left, np.nan)
-            missing.append(empty[standing.offer(empty, left_over[edges.which], MISSING)])
+        empty = np.where(edges.left == edges.right, edges.left, np.nan)
+        taken = ~np.isnan(empty[:, ~holes]).any(axis=1)
+        missing.append(empty[taken][standing.offer(empty[taken], left_over[edges.which[taken]], MISSING)])
         if attempt >= EDGES_ALONE:  # no row at the edge stays in the box: one row on each side of it, then
             both = targets.only(left_over).children()
-            found.append(Search(group.transform, both, known, influence, random).reach())
+            found.append(Search(group.transform, both, known, influence, holes, coded, random).reach())
             visits.add(found[-2])
         visits.add(found[-1])
         left_over = np.flatnonzero(~visits.both_ways()[0] & looked_at)

@@ -18,7 +18,8 @@ def missing_columns(transform: Transform, row: Floats, influence: list[Indices])
 
     Returns:
         bool [raw column + 1, column seen], for each raw column alone and then for all together; and what is put into
-        each column seen when its only raw column is missing, float64 [column seen], NaN where nothing is.
+        each column seen when its only raw column is missing, float64 [column seen], NaN where nothing is. Raw columns
+        that must not be missing leave none without a value.
     """
     width = row.shape[1]
     rows = np.repeat(row, width + 1, axis=0)
@@ -30,11 +31,22 @@ def missing_columns(transform: Transform, row: Floats, influence: list[Indices])
     except ValueError:  # this preprocessing takes no missing values
         return np.zeros((1, len(influence)), dtype=bool), fills
     patterns: Bools = np.isnan(seen)
+    moved = np.array([np.isin(np.arange(width), raw) for raw in influence]).T
+    # Of a row that the preprocessing refuses the trees see nothing at all, not even what other raw columns make.
+    refused = patterns.all(axis=1) & np.append(~moved.all(axis=1), False)
+    refused[width] = refused.any()
+    patterns[refused] = False
     for column, raw in enumerate(influence):
-        if len(raw) == 1 and not patterns[raw[0], column]:
+        if len(raw) == 1 and not patterns[raw[0], column] and not refused[raw[0]]:
             fills[column] = seen[raw[0], column]
-            patterns[[raw[0], width], column] = True
+            patterns[raw[0], column] = True
+            patterns[width, column] = not refused[width]
     return patterns, fills
+
+
+def columns_with_holes(patterns: Bools, width: int) -> Bools:
+    """Raw columns that leave a column seen without a value, bool [raw column]; `patterns` of `missing_columns`."""
+    return np.asarray(patterns[:width].any(axis=1)) if len(patterns) > width else np.zeros(width, dtype=bool)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,10 @@ The model is a black box here: rows go through scikit-learn's own preprocessing,
 split. So the search shares nothing with the compiler, and works behind engineered columns as behind a scaler.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +20,12 @@ from verify.proof.trees import Bools, Floats, Indices, Transform
 ROUNDS = 25
 HALVINGS = 64
 LEVELS = 24
+PARTINGS, FEW_ROWS = 4, 1 << 14
+"""Halvings at once, where that makes no more rows than so many."""
+FEW_VALUES = 64
+"""Of a raw column: of so few each is tried, for they may be all that a step such as an encoder knows."""
+AT_ONCE = 1 << 16
+"""Rows that are sent through the preprocessing together: a call alone may take as long as thousands of rows."""
 LARGEST_SEEN = float(np.finfo(np.float32).max)
 """Beyond it no finite number of float32 lies; CatBoost sends missing values there."""
 
@@ -60,6 +69,26 @@ def influence_of(transform: Transform, start: Floats, random: np.random.Generato
     return [np.flatnonzero(moves[:, seen]) for seen in range(before.shape[1])]
 
 
+def coded_columns(transform: Transform, start: Floats, influence: list[Indices]) -> Bools:
+    """Columns seen in which any number but a few known ones is the same, as codes of categories are: bool [column].
+
+    Nothing lies between two codes: no halving comes to the edge of a split there.
+    """
+    coded = np.zeros(len(influence), dtype=bool)
+    for raw in {int(raw[0]) for raw in influence if len(raw) == 1}:
+        known = _few_values(start[:, raw])
+        if not len(known):
+            continue
+        others = np.linspace(known[0] - 1.0, known[-1] + 1.0, 2 * FEW_VALUES)
+        others = others[~np.isin(others, known)]
+        trial = np.repeat(start[:1], len(others), axis=0)
+        trial[:, raw] = others
+        seen = seen_by(transform, trial)
+        constant = ((seen == seen[0]) | np.isnan(seen)).all(axis=0)
+        coded |= constant & np.array([list(by) == [raw] for by in influence])
+    return coded
+
+
 @dataclass
 class _Bracket:
     """Rows, one raw column of each, and two values of it that put the column seen at or below `edge`, and above."""
@@ -78,6 +107,14 @@ class _Bracket:
         seen = seen_by(self.transform, trial)
         return seen[np.arange(len(trial)), self.feature[which]]
 
+    def seen_at(self, levels: list[Floats]) -> Iterator[tuple[Floats, Floats]]:
+        """Each of the values, float64 [row], with the column seen there."""
+        count = max(1, AT_ONCE // max(1, len(self.rows)))
+        for first in range(0, len(levels), count):
+            some = levels[first : first + count]
+            every = np.tile(np.arange(len(self.rows)), len(some))
+            yield from zip(some, self.seen(np.concatenate(some), every).reshape(len(some), -1), strict=True)
+
     def only(self, which: Indices) -> "_Bracket":
         """The rows `which`."""
         return _Bracket(
@@ -91,29 +128,50 @@ class _Bracket:
         )
 
     @property
-    def closed(self) -> bool:
-        """Whether no double lies between any two values."""
+    def open(self) -> Bools:
+        """Whether a double lies between the two values, bool [row]."""
         middle = middle_double(self.left, self.right)
-        return bool(((middle == self.left) | (middle == self.right)).all())
+        return np.asarray((middle != self.left) & (middle != self.right))
 
-    def halve(self, which: Indices | slice = slice(None)) -> tuple[Floats, Floats]:
-        """Keep the half in which the edge lies; gives the middle and what is seen there."""
-        middle = middle_double(self.left[which], self.right[which])
-        seen = self.seen(middle, which)
-        goes_left = seen <= self.edge[which]
-        self.left[which] = np.where(goes_left, middle, self.left[which])
-        self.right[which] = np.where(goes_left, self.right[which], middle)
-        return middle, seen
+    def narrow(self, which: Indices) -> list[tuple[Floats, Floats]]:
+        """Keep a part of rows' brackets in which the edge lies: a half, of few rows a sixteenth.
+
+        Gives the values at which they were parted, float64 [row], with the column seen there.
+        """
+        between = [self.left[which], self.right[which]]
+        for _ in range(PARTINGS if len(which) * 2**PARTINGS <= FEW_ROWS else 1):
+            middles = [middle_double(one, other) for one, other in pairwise(between)]
+            between = [value for pair in zip(between, [*middles, between[-1]], strict=True) for value in pair][:-1]
+        every = np.tile(which, len(between) - 2)
+        seen = self.seen(np.concatenate(between[1:-1]), every).reshape(-1, len(which))
+        # The first part that has its beginning on the left and its end on the right.
+        at = np.argmax(np.vstack([~(seen <= self.edge[which]), np.ones(len(which), dtype=bool)]), axis=0)
+        values = np.array(between)
+        self.left[which] = values[at, np.arange(len(which))]
+        self.right[which] = values[at + 1, np.arange(len(which))]
+        return list(zip(between[1:-1], seen, strict=True))
 
 
 @dataclass(frozen=True)
 class Search:
-    """A search for rows: `start` are rows to begin with, `influence` says which raw columns move which column seen."""
+    """A search for rows.
+
+    Attributes:
+        transform: raw rows -> what the trees see.
+        targets: boxes to reach.
+        start: rows to begin with, float64 [row, column].
+        influence: for each column seen, the raw columns that move it.
+        holes: raw columns that may be without a value, bool [column].
+        coded: see `coded_columns`.
+        random: of every choice.
+    """
 
     transform: Transform
     targets: Targets
     start: Floats
     influence: list[Indices]
+    holes: Bools
+    coded: Bools
     random: np.random.Generator
 
     def reach(self) -> Floats:
@@ -144,21 +202,23 @@ class Search:
         # A box without numbers can only be entered by a missing value.
         nothing = (low >= np.minimum(high, LARGEST_SEEN)) | (high <= -LARGEST_SEEN)
         by_missing = self.targets.missing[todo, feature] & nothing
-        rows[todo[by_missing], raw[by_missing]] = np.nan
+        empty = by_missing & self.holes[raw]
+        rows[todo[empty], raw[empty]] = np.nan
         todo, feature, raw, low, high = (a[~by_missing] for a in (todo, feature, raw, low, high))
         edge = np.where(np.isfinite(low), low, high)
-        bracket, usable = self._bracket(rows[todo], raw, feature, edge)
-        todo, low, high = todo[usable], low[usable], high[usable]
-        # Just inside the box, when only one side is bounded; else wherever halving first lands in it.
-        value = np.where(np.isfinite(low), bracket.right, bracket.left)
-        seen = bracket.seen(value)
-        good = (seen > low) & (seen <= high)
+        inside = np.full(len(todo), np.nan)
+        bracket, usable = self._bracket(rows[todo], raw, feature, edge, box=(low, high, inside))
+        todo, low, high, inside = todo[usable], low[usable], high[usable], inside[usable]
+        good = np.isfinite(inside)
+        # Else wherever halving first lands in it.
+        value = np.where(good, inside, np.where(np.isfinite(low), bracket.right, bracket.left))
         for _ in range(HALVINGS):
-            still = np.flatnonzero(~good)
+            still = np.flatnonzero(~good & bracket.open)
             if not len(still):
                 break
-            value[still], seen = bracket.halve(still)
-            good[still] = (seen > low[still]) & (seen <= high[still])
+            for found, seen in bracket.narrow(still):
+                here = (seen > low[still]) & (seen <= high[still]) & ~good[still]
+                value[still[here]], good[still[here]] = found[here], True
         rows[todo[good]] = put(bracket.rows, bracket.raw, value)[good]
 
     def edges(self, rows: Floats, *, choice: int) -> Edges:
@@ -168,33 +228,55 @@ class Search:
         able = np.flatnonzero([len(c) for c in columns])
         raw = np.array([columns[i][choice % len(columns[i])] for i in able], dtype=np.int64)
         bracket, usable = self._bracket(rows[able], raw, feature[able], self.targets.threshold[able])
+        coded = self.coded[bracket.feature]
         for _ in range(HALVINGS):
-            if bracket.closed:
+            still = np.flatnonzero(bracket.open & ~coded)
+            if not len(still):
                 break
-            bracket.halve()
+            bracket.narrow(still)
         left, right = bracket.left, bracket.right
         outwards = np.where(left < right, -np.inf, np.inf)
         values = (left, right, np.nextafter(left, outwards), np.nextafter(right, -outwards))
         made = [put(bracket.rows, bracket.raw, value) for value in values]
         return Edges(able[usable], made[0], made[1], np.concatenate(made[2:]))
 
-    def _bracket(self, rows: Floats, raw: Indices, feature: Indices, edge: Floats) -> tuple[_Bracket, Indices]:
-        """Values of the raw column on both sides of the edge, the nearest known; and which rows have both."""
+    def _bracket(
+        self,
+        rows: Floats,
+        raw: Indices,
+        feature: Indices,
+        edge: Floats,
+        *,
+        box: tuple[Floats, Floats, Floats] | None = None,
+    ) -> tuple[_Bracket, Indices]:
+        """Values of the raw column on both sides of the edge, the nearest known; and which rows have both.
+
+        Of a box, `low` < seen <= `high`, the third array takes the nearest known values in it, NaN where none is known.
+        """
         own = rows[np.arange(len(rows)), raw]
         bracket = _Bracket(
             self.transform, rows, raw, feature, edge, np.full(len(rows), np.nan), np.full(len(rows), np.nan)
         )
-        for level in (rows.T[raw, np.arange(len(rows))], *(level[raw] for level in self._levels())):
-            seen = bracket.seen(level)
-            for side, here in ((bracket.left, seen <= edge), (bracket.right, seen > edge)):
-                # Values near the row's own disturb the other columns least.
-                nearer = here & ~(np.abs(side - own) <= np.abs(level - own))
-                side[nearer] = level[nearer]
+        coded, gaps = self.coded[feature], np.full((2, len(rows)), np.nan)
+        for level, seen in bracket.seen_at([own, *(level[raw] for level in self._levels)]):
+            for side, gap, here in ((bracket.left, gaps[0], seen <= edge), (bracket.right, gaps[1], seen > edge)):
+                # Values near the row's own disturb the other columns least; of codes the next one stands at the edge.
+                far = np.where(coded, np.abs(seen - edge), np.abs(level - own))
+                nearer = here & ~(gap <= far)
+                side[nearer], gap[nearer] = level[nearer], far[nearer]
+            if box is not None:
+                low, high, inside = box
+                nearer = (seen > low) & (seen <= high) & ~(np.abs(inside - own) <= np.abs(level - own))
+                inside[nearer] = level[nearer]
         usable = np.flatnonzero(np.isfinite(bracket.left) & np.isfinite(bracket.right))
         return bracket.only(usable), usable
 
+    @cached_property
     def _levels(self) -> list[Floats]:
-        """Values worth a try, for each raw column: spread over the starts, their negatives, zero, and far outside."""
+        """Values worth a try, for each raw column: spread over the starts, their negatives, zero, and far outside.
+
+        Of a column that has few values all are: what an encoder does not know lies between them.
+        """
         known = self.start[np.isfinite(self.start).all(axis=1)]
         low, high = known.min(axis=0), known.max(axis=0)
         levels = list(np.quantile(known, np.linspace(0, 1, LEVELS), axis=0))
@@ -202,6 +284,9 @@ class Search:
         levels += [np.full_like(low, -LARGEST_SEEN), np.full_like(low, LARGEST_SEEN)]
         for factor in (1.0, 1024.0):
             levels += [low - factor * (high - low + 1), high + factor * (high - low + 1)]
+        few = [_few_values(column) for column in known.T]
+        for number in range(max(map(len, few), default=0)):
+            levels.append(np.array([values[number % len(values)] if len(values) else 0.0 for values in few]))
         return levels
 
     def _pick(self, feature: Indices) -> Indices:
@@ -210,6 +295,14 @@ class Search:
         columns = [self.influence[f] for f in feature]
         picked = [int(c[int(chance * len(c))]) if len(c) else 0 for c, chance in zip(columns, chances, strict=True)]
         return np.array(picked, dtype=np.int64)
+
+
+def _few_values(column: Floats) -> Floats:
+    """What most rows have of a column, where this is little; else nothing."""
+    values, counts = np.unique(column, return_counts=True)
+    again = counts > 1
+    most = counts[again].sum() * 2 > len(column)
+    return values[again] if most and again.sum() <= FEW_VALUES else values[:0]
 
 
 def put(rows: Floats, column: Indices, value: npt.ArrayLike) -> Floats:

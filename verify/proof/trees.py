@@ -105,6 +105,8 @@ def _groups(estimator: Any, before: Transform, name: str, *, second: bool) -> It
             for group in _groups(fold.estimator, before, place, second=second):
                 yield replace(group, fold=fold) if group.estimator is own else group
     elif hasattr(estimator, "named_estimators_"):
+        # Of two classes a stack sees the probability of the second alone.
+        second = second or (hasattr(estimator, "final_estimator_") and len(getattr(estimator, "classes_", ())) == 2)
         for label, member in estimator.named_estimators_.items():
             yield from _groups(member, before, f"{name}{label} ", second=second)
     elif (model := boosted_trees(estimator)) is not None:

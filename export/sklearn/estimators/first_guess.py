@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 from sklearn import dummy, ensemble, svm, tree
 from sklearn.base import is_classifier
 
@@ -69,7 +70,8 @@ def started(estimator: Any, trees: Sequence[Tree], scope: ColumnScope) -> str:
 def _first_guess(estimator: Any, scope: ColumnScope) -> str:
     guess = estimator.init_
     single = scope.replaced([operation("single", x) for x in scope.columns])
-    if not _takes_doubles(guess):
+    in_doubles = _takes_doubles(guess)
+    if not in_doubles:
         only_measured(
             estimator,
             f"its init, a {type(guess).__name__}, computes in float32, as boosting hands it float32 rows",
@@ -77,7 +79,12 @@ def _first_guess(estimator: Any, scope: ColumnScope) -> str:
         )
         guess = _widened(guess)
     if not is_classifier(estimator):
-        return lower_value(guess, single)
+        value = lower_value(guess, single)
+        if in_doubles:
+            return value
+        # What it adds up is a float32, too: infinite beyond its range.
+        rounded = scope.builder.node("Cast", value, to=TensorProto.FLOAT)
+        return scope.builder.node("Cast", rounded, to=TensorProto.DOUBLE)
     graph = lower_classifier(guess, single)
     if not np.array_equal(innermost(guess).classes_, np.arange(graph.n_classes)):
         raise refuse(estimator, "its init has not seen every class", supported="one that has")

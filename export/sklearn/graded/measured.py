@@ -34,7 +34,9 @@ LARGEST_BOUND = 1e-3
 """Of 1 + the size of an answer; what is farther off is no rounding."""
 EXTREMES = (1e4, -1e5, 1e6, 2.0**24, -(2.0**24) - 1.0, 1e9, -(2.0**53), 1e15, -1e15, 1e-300, 5e-324)
 EXTREME_ROWS = 60
-LIMITS = (0.0, 1e6, 1e4, 1e3, 1e2)
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+"""In every column at once: a part that computes in float32 is infinite, or no number, before its answer is."""
+LIMITS = (0.0, 1e30, 1e6, 1e4, 1e3, 1e2)
 """Sizes of numbers up to which a grade may hold; 0 for any."""
 MOST_ELSEWHERE = 0.01
 """Share of rows that may be in another leaf where a measured part was asked for in front of trees."""
@@ -129,9 +131,10 @@ def _measured(
         if largest <= LARGEST_BOUND:
             break
     if not largest <= LARGEST_BOUND:
+        off = f"is {largest:.3g} from the original" if np.isfinite(largest) else "has NaN, or a label, that it has not"
         raise PipelineError(
-            f"{type(estimator).__name__}: the graph with {'; '.join(found.parts)} by skl2onnx is {largest:.3g} "
-            "from the original, which is no rounding: it is not written; use parts with an exact form"
+            f"{type(estimator).__name__}: the graph with {'; '.join(found.parts)} by skl2onnx {off}, "
+            "which is no rounding: it is not written; use parts with an exact form"
         )
     # Rows next to a steep step are too few to be met by chance: there the error of the score times the slope counts.
     bound = max(MARGIN * largest, closeness(estimator), min(found.error, LARGEST_BOUND))
@@ -145,18 +148,22 @@ def _measured(
 
 
 def _extreme(rows: Floats) -> Floats:
-    """Rows of which one number is one of `EXTREMES`."""
+    """Rows of which one number is one of `EXTREMES`, and two of `LARGEST_FLOAT32` alone."""
     random = np.random.default_rng(SEED)
     made = np.repeat(rows[:EXTREME_ROWS], len(EXTREMES), axis=0)
     made[np.arange(len(made)), random.integers(rows.shape[1], size=len(made))] = np.resize(EXTREMES, len(made))
-    return made
+    return np.concatenate(
+        [made, np.full((1, rows.shape[1]), LARGEST_FLOAT32), np.full((1, rows.shape[1]), -LARGEST_FLOAT32)]
+    )
 
 
 def _differences(estimator: Any, model: onnx.ModelProto, rows: Floats | None) -> tuple[Floats, Floats]:
-    """The largest number of each row, and its largest |graph - original| / (1 + |original|); infinite for a label.
+    """The largest number of each row, and its largest |graph - original| / (1 + |original|).
+
+    It is infinite for another label, and for NaN where the original has none or the other way round.
 
     Raises:
-        PipelineError: NaN is not the original's; or the graph does not run.
+        PipelineError: the graph does not run, or gives another number of columns.
     """
     kind = type(estimator).__name__
     columns = table_of(estimator, input_width(estimator))
@@ -174,13 +181,12 @@ def _differences(estimator: Any, model: onnx.ModelProto, rows: Floats | None) ->
             found, named = graph_answers(session, columns, asked)
         except Exception as error:  # onnxruntime's own exception types have no common public base
             raise PipelineError(f"{kind}: the graph with skl2onnx's parts does not run: {short(error)}") from error
-        if found.shape != expected.shape or not np.array_equal(np.isnan(found), np.isnan(expected)):
-            raise PipelineError(
-                f"{kind}: the graph by skl2onnx has NaN or columns where the original has none: refused"
-            )
+        if found.shape != expected.shape:
+            raise PipelineError(f"{kind}: the graph by skl2onnx has columns where the original has none: refused")
         with np.errstate(invalid="ignore"):
             apart = np.where(found == expected, 0.0, np.abs(found - expected) / (1.0 + np.abs(expected)))
         far = np.nan_to_num(apart, nan=0.0).max(axis=1, initial=0.0)
+        far[(np.isnan(found) != np.isnan(expected)).any(axis=1)] = np.inf
         far[_flipped(estimator, asked, expected, found, far, named)] = np.inf
         sizes.append(np.nan_to_num(np.abs(asked), nan=0.0).max(axis=1, initial=0.0))
         parts.append(far)

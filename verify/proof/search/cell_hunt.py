@@ -79,7 +79,9 @@ class CellHunt:
         hunt = self.hunt
         known = hunt.random.permutation(hunt.start)[:STARTS]
         targets = join([self.cells.targets(question, box) for box in boxes])
-        search = Search(hunt.standing.group.transform, targets, known, hunt.influence, hunt.random)
+        search = Search(
+            hunt.standing.group.transform, targets, known, hunt.influence, hunt.holes, hunt.coded, hunt.random
+        )
         rows, splits = search.reach(), np.full(len(boxes), split)
         if question.where == MISSING:
             return rows[hunt.standing.offer(rows, splits, MISSING)]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from verify.proof.missing_values import Mark
+from verify.proof.missing_values import Mark, columns_with_holes
 from verify.proof.row_search import Search, seen_by
 from verify.proof.search.leaf_pairs import LeafBoxes, leaf_boxes
 from verify.proof.split_boxes import Targets, join
@@ -59,6 +59,7 @@ class Hunt:
         influence: for each column seen, the raw columns that move it.
         patterns: see `missing_columns`; all False where the model takes no missing values.
         marks: see `marks_of`.
+        coded: see `coded_columns`.
         looked_at: splits that are looked into at all, bool [split].
         random: of every choice.
     """
@@ -68,6 +69,7 @@ class Hunt:
     influence: list[Indices]
     patterns: Bools
     marks: tuple[Mark, ...]
+    coded: Bools
     looked_at: Bools
     random: np.random.Generator
 
@@ -77,6 +79,11 @@ class Hunt:
         self.possible = np.asarray(self.patterns.any(axis=0))
         self._by_column = {mark.column: mark for mark in self.marks}
         self._unmarked: dict[tuple[int, int], LeafBoxes] = {}
+
+    @cached_property
+    def holes(self) -> Bools:
+        """Raw columns that may be without a value, bool [raw column]."""
+        return columns_with_holes(self.patterns, self.start.shape[1])
 
     @cached_property
     def moves(self) -> Bools:
@@ -177,6 +184,8 @@ class Hunt:
                     join([self._target(one, attempt) for one in part]),
                     known[: MOST_STARTS if attempt else FIRST_STARTS],
                     self.influence,
+                    self.holes,
+                    self.coded,
                     self.random,
                 )
                 rows.append(self._offer(search, part, attempt))
