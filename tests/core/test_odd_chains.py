@@ -62,7 +62,7 @@ def changed(at: int, **cells: object) -> str:
         (changed(3, type="X"), "row 5: column type: must be Call or Put, found 'X'"),
         (changed(3, strike="ten"), "row 5: column strike: must be a number, found 'ten'"),
         (changed(3, bid="1.2.3"), "row 5: column bid: must be a number"),
-        (changed(3, expiration="soon"), "row 5: column expiration: must be YYYY-MM-DD"),
+        (changed(3, expiration="soon"), "row 5: column expiration: must be a date"),
         (changed(3, expiration="16/02/2024"), "another format"),
         (changed(3, quote_date=""), "1 quotes have no day"),
         (changed(3, underlying="QQQ"), "2 symbols in one file: SPY, QQQ; name one with --symbol"),

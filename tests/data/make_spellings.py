@@ -208,11 +208,12 @@ def with_expiry(*, factor: float = 1.0) -> list[Record]:
     return rows
 
 
-def with_price(*, power: float = 1.0) -> list[Record]:
-    """The price of each option beside its implied volatility to a power."""
+def with_price(*, power: float = 1.0, factor: float = 1.0) -> list[Record]:
+    """The price of each option, whose volatility is multiplied, beside its implied volatility to a power."""
     rows = base()
     for row in rows:
         strike, years, iv = (float(row[name]) for name in ("Strike", "TimeToExpiry", "ImpliedVol"))
+        iv *= factor
         deviation = iv * math.sqrt(years)
         d = math.log(1000 / strike) / deviation + deviation / 2
         normal = statistics.NormalDist().cdf
@@ -222,17 +223,24 @@ def with_price(*, power: float = 1.0) -> list[Record]:
     return rows
 
 
+def seconds(day: dt.date, hour: int) -> int:
+    """Since 1970 to an hour by UTC."""
+    return int(dt.datetime(day.year, day.month, day.day, hour, tzinfo=dt.UTC).timestamp())
+
+
 def with_three_expiries(year: float) -> list[Record]:
     """Times to expiry as 21, 63 and 126 days of such a year."""
     rows = [row | {"TimeToExpiry": f"{days / year:.6f}"} for row in base()[::2] for days in (21, 61, 126)]
     return [row | {"ImpliedVol": f"{float(row['ImpliedVol']) + at / 10_000:.4f}"} for at, row in enumerate(rows)]
 
 
-def with_expiries(count: int = 7, *, unit: Callable[[float, int], float] = lambda years, _: years) -> list[Record]:
-    """Weekdays of four listed expiries, a spot that moves by 2 % a day, and times as `unit` writes them."""
+def with_expiries(
+    count: int = 7, *, unit: Callable[[float, int], float] = lambda years, _: years, move: float = 0.01
+) -> list[Record]:
+    """Weekdays of four listed expiries, a spot that moves by twice `move` a day, and times as `unit` writes them."""
     rows, day = [], dt.date(2024, 3, 4)
     for number in range(count):
-        spot = 1000 * (1.01 if number % 2 else 0.99)
+        spot = 1000 * (1 + move if number % 2 else 1 - move)
         for expiry in (25, 60, 120, 300):
             years = (expiry - (day - dt.date(2024, 3, 4)).days) / 365
             for strike in (900, 950, 1000, 1050, 1100):
@@ -314,16 +322,32 @@ def spelled() -> Iterator[tuple[str, bytes]]:
         ("compact", "%Y%m%d"),
         ("year_first", "%Y/%m/%d"),
         ("month_first", "%m/%d/%Y"),
+        ("month_first_short", "%m/%d/%y"),
+        ("day_first_short", "%d/%m/%y"),
+        ("words", "%b %d, %Y"),
+        ("words_of_day", "%A %B %d %Y 16:00"),
+        ("name_short", "%d-%b-%y"),
+        ("name_bare", "%d%b%y"),
+        ("afternoon", "%m/%d/%Y 4:00 PM ET"),
+        ("compact_time", "%Y%m%d 16:00:00"),
+        ("compact_float", "%Y%m%d.0"),
         ("day_first", "%d/%m/%Y"),
         ("dots", "%d.%m.%Y"),
         ("name", "%d-Mar-%Y"),
     ):
         yield f"date_{name}.csv", table(dated(lambda day, form=form: day.strftime(form)))
     yield "date_serial.csv", table(dated(lambda day: str((day - dt.date(1899, 12, 30)).days)))
+    yield "date_serial_part.csv", table(dated(lambda day: f"{(day - dt.date(1899, 12, 30)).days}.6458"))
+    yield "date_seconds.csv", table(dated(lambda day: f"{seconds(day, 20)}.0"))
+    yield "date_milliseconds.csv", table(dated(lambda day: f"{seconds(day, 0)}000"))
+    yield "newest_first.csv", table([row for day in DAYS[::-1] for row in base() if row["Date"] == day])
 
 
 def odd() -> Iterator[tuple[str, bytes]]:
     """Read, and said how, or left out, and said what."""
+    words = iter(("many", "-5", "12%", "1e999"))
+    first = lambda row: row["Date"] == DAYS[2] and row["OptionType"] == "Put"  # noqa: E731
+    yield "volume_words.csv", table(changed(lambda row: row.update(Volume=next(words, row["Volume"])), only=first))
     for name, iv in (
         ("zero", "0"),
         ("nan", "NaN"),
@@ -356,7 +380,6 @@ def odd() -> Iterator[tuple[str, bytes]]:
     yield "time_tenfold.csv", table(changed(put("TimeToExpiry", lambda t: f"{t * 10:g}")))
     yield "iv_beside_others.csv", table([row | {"bid_iv": "0.2", "AskIV": "0.3", "iv_rank": "44"} for row in base()])
     yield "iv_over_root_of_time.csv", table(with_terms(-0.5))
-    yield "iv_variance.csv", table(changed(put("ImpliedVol", lambda v: f"{v * v:.6f}")))
     yield (
         "last_day_two_snapshots.csv",
         table(
@@ -439,6 +462,9 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
     yield "refused_time_by_252.csv", table(with_expiries(unit=lambda years, _: years * 365 / 252))
     yield "refused_time_by_4.csv", table(with_expiries(unit=lambda years, _: years / 4))
     squares = [row | {"ImpliedVol": f"{float(row['ImpliedVol']) ** 2:.6f}"} for row in with_expiries(20)]
+    yield "refused_iv_variance.csv", table(changed(put("ImpliedVol", lambda v: f"{v * v:.6f}")))
+    yield "refused_iv_low.csv", table(changed(put("ImpliedVol", lambda v: f"{v * 0.3:.6f}")))
+    yield "refused_vix_of_two.csv", vix_file("^VXN")
     yield "refused_variance_against_spot.csv", table(squares)
     both = [{**row, "bid_iv": row["ImpliedVol"], "ask_iv": row["ImpliedVol"]} for row in base()]
     only = [{name: row[name] for name in row if name != "ImpliedVol"} for row in both]
@@ -517,6 +543,21 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
         table(changed(put("ImpliedVol", lambda v: f"{v * 100:.2f}%"), only=lambda row: row["OptionType"] == "Put")),
     )
     yield (
+        "refused_date_short_doubt.csv",
+        table(
+            changed(
+                lambda row: row.update(
+                    Date=f"1{DAYS.index(row['Date']) % 2}/0{1 + DAYS.index(row['Date'])}/1{DAYS.index(row['Date']) % 2}"
+                )
+            )
+        ),
+    )
+    yield "refused_date_seconds_of_evening.csv", table(dated(lambda day: str(seconds(day, 2))))
+    yield "refused_date_month.csv", table(dated(lambda day: day.strftime("%b %Y")))
+    back_and_forth = [row for day in (*DAYS[2::-1], *DAYS[3:]) for row in base() if row["Date"] == day]
+    yield "refused_newest_then_oldest.csv", table(back_and_forth)
+    yield "refused_volume_words.csv", table(changed(lambda row: row.update(Volume="many")))
+    yield (
         "refused_date_both_orders.csv",
         table([row | {"Date": "03/25/2024" if row["Date"] == LAST else "25/03/2024"} for row in base()]),
     )
@@ -529,10 +570,26 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
     yield "refused_open_quote.csv", table(base()) + b'2024-03-20,"ABC,100,0.25,0.3,1.0,Call,1\n'
 
 
+def vix_file(last: str = "^VIX") -> bytes:
+    """Levels under the three lines of header that yfinance writes."""
+    levels = "".join(f"{day},{14 + at}.5,{15 + at},{14 + at},{14 + at},0\n" for at, day in enumerate(DAYS))
+    header = f"Price,Close,High,Low,Open,Volume\nTicker,^VIX,^VIX,^VIX,^VIX,{last}\nDate,,,,,\n"
+    return (header + levels).encode()
+
+
+def readable() -> Iterator[tuple[str, bytes]]:
+    """Other days than those of the others, read without a doubt."""
+    yield "vix_yfinance.csv", vix_file()
+    yield "iv_low_by_price.csv", table(with_price(factor=0.3))
+    calm = [row | {"ImpliedVol": f"{float(row['ImpliedVol']) * 0.3:.6f}"} for row in with_expiries(20, move=0.002)]
+    yield "iv_low_by_spot.csv", table(calm)
+
+
 def files() -> Iterator[tuple[str, bytes]]:
     """All of them."""
     yield from spelled()
     yield from in_parquet()
     yield "packed_window.csv.zst", zstd_window(table(base()), 12)
+    yield from readable()
     yield from odd()
     yield from doubtful()

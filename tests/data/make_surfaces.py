@@ -198,11 +198,11 @@ def broken_files() -> Iterator[tuple[str, bytes]]:
         dated("2024-03-05,ABC,95,0.25,0.3,1.05,Call,1\n2024-03-05,ABC,105,0.25,0.3,0.95,Put,1"),
     )
     yield "surface_option_type.csv", dated("2024-03-05,ABC,100,0.25,0.3,1.0,Straddle,1")
-    yield "surface_volume_negative.csv", dated("2024-03-05,ABC,100,0.25,0.3,1.0,Call,-1")
     yield "surface_date_mixed.csv", dated("03/05/2024,ABC,100,0.25,0.3,1.0,Call,1")
     yield "surface_date_text.csv", dated("yesterday,ABC,100,0.25,0.3,1.0,Call,1")
     yield "surface_date_calendar.csv", dated("2024-02-30,ABC,100,0.25,0.3,1.0,Call,1")
-    yield "surface_date_order.csv", dated("2024-03-01,ABC,100,0.25,0.3,1.0,Call,1")
+    later = "2024-03-05,ABC,100,0.25,0.3,1.0,Call,1\n"
+    yield "surface_date_order.csv", dated(f"{later}2024-03-01,ABC,100,0.25,0.3,1.0,Call,1")
     yield "surface_date_1969.csv", f"{HEADER}\n1969-12-31,ABC,95,0.25,0.31,0.95,Put,10\n".encode()
     yield "surface_date_future.csv", dated("2999-03-01,ABC,100,0.25,0.3,1.0,Call,1")
     yield "surface_two_symbols.csv", dated("2024-03-05,XYZ,100,0.25,0.3,1.0,Call,1")

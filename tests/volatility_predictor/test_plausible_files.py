@@ -17,6 +17,7 @@ from train.core.tables.dates import classify
 from train.volatility_predictor.store.history import HistoryStore
 from train.volatility_predictor.store.known_days import days_of_file
 from train.volatility_predictor.store.observe import Reading
+from train.volatility_predictor.store.short_forecast import newest_window
 from train.volatility_predictor.surfaces.file_name import symbol_of
 from train.volatility_predictor.surfaces.plausible.quotes import exponential
 from train.volatility_predictor.surfaces.surface_days import read_days
@@ -41,6 +42,26 @@ def test_what_could_be_read_in_two_ways_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, _ in make_spellings.odd()])
 def test_what_is_odd_is_read_and_said(name: str) -> None:
     assert EXPECTED[f"spellings/{name}"]["notes"], name
+
+
+@pytest.mark.parametrize("name", [name for name, _ in make_spellings.readable()])
+def test_what_tells_enough_of_itself_is_read(name: str) -> None:
+    found = read_days(SPELLINGS / name)
+    assert len(found.dates) >= 7
+    assert not any("variance" in note for note in found.notes)
+
+
+def test_a_file_newest_first_gives_the_days_oldest_first() -> None:
+    assert read_days(SPELLINGS / "newest_first.csv").dates == read_days(SPELLINGS / "base.csv").dates
+
+
+def test_days_that_are_too_few_because_most_were_left_out_say_why(tmp_path: Path) -> None:
+    rows = [row for row in make_spellings.base() if row["Date"] == make_spellings.DAYS[0]]
+    path = tmp_path / "abc.csv"
+    path.write_bytes(make_spellings.table([row | {"Date": day} for day in make_spellings.DAYS for row in rows]))
+    known = days_of_file(path, store=tmp_path / "none.sqlite")
+    with pytest.raises(PipelineError, match="found 1; left out: 6 days: a copy of the day before, the first is 2024"):
+        newest_window(known, window_days=60, minimum_days=10)
 
 
 def test_what_was_refused_can_be_accepted_and_is_noted() -> None:

@@ -13,7 +13,6 @@ pub(super) const UNKNOWN_DAY: i32 = -1;
 pub(super) const NEW_YORK_HOURS: i64 = -5;
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 const MISSING: [&str; 9] = ["", "nan", "na", "n/a", "null", "none", "-", "nat", "<na>"];
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// The date of a count of days.
 pub(super) fn date_of(number: i32) -> Date {
@@ -56,8 +55,6 @@ impl Days {
         } else if let Some(seconds) = epoch(clean) {
             let shifted = seconds? + 3600 * self.hours;
             day = i32::try_from(shifted.div_euclid(86400)).unwrap_or(UNKNOWN_DAY);
-        } else if let Some(words) = in_words(clean) {
-            day = number_of(words?);
         } else {
             let zones = [" EST", " EDT", " ET"];
             let clean = zones.iter().find_map(|zone| clean.strip_suffix(zone)).unwrap_or(clean).trim_end();
@@ -78,9 +75,10 @@ impl Days {
         for (text, clean) in std::mem::take(&mut self.plain) {
             let day = self.column.read(&clean);
             let mut number = number_of(day.ok_or_else(|| format!("'{}' is not a day of the calendar", few(&text)))?);
-            let zulu = self.utc || clean.ends_with('Z') || clean.ends_with("+00:00") || clean.ends_with("UTC");
+            let zulu =
+                self.utc || clean.ends_with('Z') || ["+00:00", "UTC", "GMT"].iter().any(|zone| clean.ends_with(zone));
             let hour = clean.find(':').and_then(|at| clean.get(at.checked_sub(2)?..at)?.parse::<i64>().ok());
-            if zulu && hour.is_some_and(|hour| hour + self.hours < 0) {
+            if zulu && !clean.contains("PM") && hour.is_some_and(|hour| hour + self.hours < 0) {
                 number -= 1;
             }
             self.texts.insert(text, number);
@@ -108,24 +106,6 @@ fn epoch(text: &str) -> Option<Result<i64, String>> {
     let fits =
         scales.iter().map(|scale| number / scale).find(|seconds| (100_000_000..10_000_000_000).contains(seconds));
     Some(fits.ok_or_else(|| format!("'{}' is no time since 1970", few(text))))
-}
-
-/// "Fri Feb 16 2024" and "January 5, 2024"; an error: the calendar has no such day.
-fn in_words(text: &str) -> Option<Result<Date, String>> {
-    let words: Vec<&str> = text.split(' ').map(|word| word.trim_end_matches(',')).collect();
-    let [.., month, day, year] = words.as_slice() else { return None };
-    let name = month.get(..3)?.to_ascii_lowercase();
-    let known = words.len() <= 4
-        && month.bytes().all(|byte| byte.is_ascii_alphabetic())
-        && year.len() == 4
-        && (1..=2).contains(&day.len());
-    if !known {
-        return None;
-    }
-    let (year, day) = (year.parse::<i16>().ok()?, day.parse::<i8>().ok()?);
-    let month = MONTHS.iter().position(|one| *one == name).and_then(|at| i8::try_from(at + 1).ok());
-    let date = month.and_then(|month| Date::new(year, month, day).ok()).filter(|date| date.year() > 0);
-    Some(date.ok_or_else(|| format!("'{}' is not a day of the calendar", few(text))))
 }
 
 /// At most 40 characters of what was found.

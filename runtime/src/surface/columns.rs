@@ -11,12 +11,15 @@ use std::path::Path;
 use csv::StringRecord;
 
 use crate::error::Error;
+use crate::surface::name::says_volatility;
 
 /// How the refusal of another kind of file begins.
 pub(crate) const NOT_A_SURFACE: &str = "row 1: not the header of a surface file";
 const HEADERS: &str = "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume (with or without a leading \
                        Date), date,strike,implied_vol,volume,moneyness, or date,close";
 const INDEX_NAMES: [&str; 5] = ["date", "close", "open", "high", "low"];
+/// What a price file has besides; an index has it only where the file's name says volatility.
+const PRICE_NAMES: [&str; 5] = ["adj close", "adj_close", "volume", "dividends", "stock splits"];
 /// Names that tell neither expiry nor symbol nor type.
 const HARMLESS: &str = "index id level0 openinterest oi delta gamma vega theta rho last lastprice lastsale exchange currency \
                         note notes comment change changepct bidsize asksize source quality count vol open high low close";
@@ -217,7 +220,7 @@ pub(crate) fn read_header(path: &Path, header: &StringRecord) -> Result<Shape, E
              read implied_vol (of bid and ask: their middle; calls and puts: a row each)"
         )));
     }
-    if let Some((date, level)) = index(&names) {
+    if let Some((date, level)) = index(path, &names) {
         return Ok(Shape { kind_of_file: Kind::Index, names, date: Some(date), iv: Some(level), ..Shape::default() });
     }
     Err(refuse(unknown(&header.iter().collect::<Vec<_>>().join(","))))
@@ -355,10 +358,11 @@ fn is_other_iv(name: &str) -> bool {
 }
 
 /// Date and level of an index history, which has nothing else but open, high and low.
-fn index(names: &[String]) -> Option<(usize, usize)> {
+fn index(path: &Path, names: &[String]) -> Option<(usize, usize)> {
     let at = |wanted: &str| names.iter().position(|name| name == wanted);
     let known: Vec<&str> = names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-    let only = known.iter().all(|name| INDEX_NAMES.contains(name));
+    let volatility = says_volatility(path);
+    let only = known.iter().all(|name| INDEX_NAMES.contains(name) || (volatility && PRICE_NAMES.contains(name)));
     if let (Some(date), Some(close), true) = (at("date"), at("close"), only) {
         return Some((date, close));
     }

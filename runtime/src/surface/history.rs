@@ -12,7 +12,7 @@ use crate::surface::columns::{Kind, Shape, Unit};
 use crate::surface::day::{N_DAILY, SurfaceDay};
 use crate::surface::features::{CALL, NO_VOLUME, PUT, Quote, daily_features};
 use crate::surface::name::symbol_of;
-use crate::surface::plausible::judgement::Judgement;
+use crate::surface::plausible::judgement::{Judgement, rows_left_out};
 use crate::surface::plausible::quotes::{Mark, mark, not_observed};
 use crate::surface::quotes::{OptionKind, SurfaceQuote};
 use crate::surface::reader::SurfaceFile;
@@ -112,10 +112,15 @@ pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>
         previous: Vec::new(),
     };
     let mut today: Vec<Row> = Vec::new();
+    let mut newer = Newer { path, days: Vec::new(), rows: 0 };
     while let Some(row) = rows.next_row()? {
         if today.first().is_some_and(|first| first.date != row.date) {
-            days.add(&mut today)?;
-            today.clear();
+            if rows.newest_first() {
+                newer.hold(&mut today)?;
+            } else {
+                days.add(&mut today)?;
+                today.clear();
+            }
         }
         if today.len() >= MOST_ROWS {
             let reason = format!("row {}: more than {MOST_ROWS} rows of one day; is the date missing?", row.line);
@@ -124,7 +129,10 @@ pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>
         today.push(row);
     }
     if !today.is_empty() {
-        days.add(&mut today)?;
+        newer.days.push(today);
+    }
+    for mut day in newer.days.into_iter().rev() {
+        days.add(&mut day)?;
     }
     let symbol = match (rows.symbol(), &reading.symbol) {
         (Some(symbol), _) => symbol.to_owned(),
@@ -133,6 +141,28 @@ pub(crate) fn read_history_on(path: &Path, reading: &Reading, date: Option<Date>
     };
     let (shape, not_compared) = (file.shape(), file.no_expiries.as_deref());
     days.history(&symbol, (rows.left_out(), not_compared), shape, reading.accept)
+}
+
+/// Days of a file with the newest first, held until it is read: what a day is depends on those before it.
+struct Newer<'a> {
+    path: &'a Path,
+    days: Vec<Vec<Row>>,
+    rows: usize,
+}
+
+impl Newer<'_> {
+    fn hold(&mut self, day: &mut Vec<Row>) -> Result<(), Error> {
+        self.rows += day.len();
+        if self.rows > MOST_ROWS {
+            let line = day.last().map_or(0, |row| row.line);
+            let reason = format!(
+                "row {line}: more than {MOST_ROWS} rows with the newest day first; sort the rows by date, oldest first"
+            );
+            return Err(Error::Surface { path: self.path.to_path_buf(), reason });
+        }
+        self.days.push(std::mem::take(day));
+        Ok(())
+    }
 }
 
 /// The surface days of a chain, judged as those of a surface file are.
@@ -148,6 +178,9 @@ fn of_chain(path: &Path, chain: &Chain, calendar: Calendar, accept: bool) -> Res
         previous: Vec::new(),
     };
     for day in &chain.days {
+        if day.quotes.iter().any(|quote| quote.middle.is_finite()) {
+            days.judgement.inverted();
+        }
         let row = |(at, quote): (usize, SurfaceQuote)| Row {
             date: Some(day.date),
             quote: Quote {
@@ -219,7 +252,8 @@ impl Days<'_> {
         accept: bool,
     ) -> Result<SurfaceHistory, Error> {
         if self.kept.is_empty() {
-            let reason = self.judgement.commonest_reason();
+            let rows = rows_left_out(left_out).into_iter().next().filter(|_| self.dropped.is_empty());
+            let reason = rows.unwrap_or_else(|| self.judgement.commonest_reason());
             let cause = if self.dropped.is_empty() { String::new() } else { self.judgement.commonest_cause() };
             let reason = format!("{NO_USABLE_DAY}: {reason}{cause}");
             return Err(Error::Surface { path: self.path.to_path_buf(), reason });

@@ -14,6 +14,7 @@ const LENGTH: usize = 10;
 /// Of a file whose name gives none.
 pub(crate) const UNKNOWN_SYMBOL: &str = "UNKNOWN";
 
+const VOLATILITY: [&str; 9] = ["vix", "vol", "vxn", "vxd", "rvx", "ovx", "gvz", "index", "implied"];
 /// Words of file names that are no symbols.
 const GENERIC: [&str; 44] = [
     "vol",
@@ -162,4 +163,14 @@ fn is_date(text: &[u8]) -> bool {
             .iter()
             .enumerate()
             .all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() })
+}
+
+/// Whether the name of an index file says that it holds volatility.
+pub(crate) fn says_volatility(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().to_ascii_lowercase().replace("volume", " "))
+        .unwrap_or_default();
+    let word = |part: &str| part == "iv";
+    VOLATILITY.iter().any(|word| name.contains(word)) || name.split(|c: char| !c.is_ascii_lowercase()).any(word)
 }

@@ -18,6 +18,7 @@ const EXPIRED: &str = "of an expiry that has passed";
 const NO_LEVEL: &str = "without a level";
 const LOW_IV: &str = "with an implied volatility of 0.01 or less";
 const HIGH_IV: &str = "with an implied volatility of 5 (500 %) or more";
+const NO_SUCH_VOLUME: &str = "with a volume that is no number or negative";
 
 /// How many rows were of no use, and the first of them, by reason.
 pub(super) type LeftOut = BTreeMap<&'static str, (usize, u64)>;
@@ -52,6 +53,8 @@ pub(super) struct Rows<'a> {
     line: u64,
     date_text: String,
     date: Option<Date>,
+    /// What the second day says; `None` before.
+    newest_first: Option<bool>,
     symbol: Option<String>,
     limit: Date,
     /// Of columns that may stand in percent: whether they do, and the first row that says so.
@@ -72,6 +75,7 @@ impl<'a> Rows<'a> {
             line: 1,
             date_text: String::new(),
             date: None,
+            newest_first: None,
             symbol: None,
             limit: latest_day(),
             spelled: BTreeMap::new(),
@@ -82,6 +86,11 @@ impl<'a> Rows<'a> {
     /// The symbol in the rows read so far.
     pub(super) fn symbol(&self) -> Option<&str> {
         self.symbol.as_deref()
+    }
+
+    /// Whether the second day that was read is older than the first.
+    pub(super) fn newest_first(&self) -> bool {
+        self.newest_first.unwrap_or(false)
     }
 
     /// The rows so far that were of no use.
@@ -141,7 +150,7 @@ impl<'a> Rows<'a> {
         let iv = self.iv(record)?;
         let moneyness = self.moneyness(record, strike)?;
         let kind = shape.kind.map_or(Ok(UNKNOWN), |at| self.read_kind(record[at].trim()))?;
-        let volume = self.volume(record)?;
+        let Some(volume) = self.volume(record) else { return Ok(None) };
         let other = self.other(record, date);
         Ok(Some(Row { date, quote: Quote { tenor, strike, kind, iv, volume, moneyness }, line, other }))
     }
@@ -181,8 +190,12 @@ impl<'a> Rows<'a> {
         if date < FIRST_DAY {
             return Err(error(format!("'{text}' lies before {FIRST_DAY}")));
         }
-        if let Some(before) = self.date.filter(|before| date < *before) {
-            return Err(error(format!("'{text}' comes after {before}; sort the rows by date, oldest first")));
+        if let Some(before) = self.date.filter(|before| date != *before) {
+            let older = date < before;
+            if older != self.newest_first.unwrap_or(older) {
+                return Err(error(format!("'{text}' comes after {before}; sort the rows by date, oldest first")));
+            }
+            self.newest_first = Some(older);
         }
         text.clone_into(&mut self.date_text);
         self.date = Some(date);
@@ -247,14 +260,15 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn volume(&mut self, record: &StringRecord) -> Result<f64, Error> {
-        let at = self.file.shape.volume;
-        let Some(volume) = self.number(record, at, None)? else { return Ok(NO_VOLUME) };
-        if volume < 0.0 {
-            let text = at.map(|at| record[at].trim()).unwrap_or_default();
-            return Err(self.error(at, &format!("must not be negative, found {text}")));
+    /// `None` where it is no number or negative: the row is left out, not the file.
+    fn volume(&mut self, record: &StringRecord) -> Option<f64> {
+        let found = self.file.shape.volume.and_then(|at| read_number(record[at].trim(), self.file.comma[at]));
+        let Some((volume, percent)) = found else { return Some(NO_VOLUME) };
+        if percent || !(0.0..f64::INFINITY).contains(&volume) {
+            self.count(NO_SUCH_VOLUME);
+            return None;
         }
-        Ok(volume)
+        Some(volume)
     }
 
     fn positive(&mut self, record: &StringRecord, at: Option<usize>) -> Result<f64, Error> {

@@ -8,7 +8,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from train.core.cells import MISSING, read_number
-from train.core.chains.columns import MONTHS
 from train.core.errors import PipelineError
 from train.core.tables.dates import DateColumn
 
@@ -17,7 +16,6 @@ EPOCH = dt.date(1970, 1, 1)
 UNKNOWN_DAY = -1
 NEW_YORK_HOURS = -5
 """New York's clock without summer time: no session crosses its midnight."""
-_WORDS = re.compile(r"(?:[A-Z][a-z]{2,8},? )?([A-Z][a-z]{2,8}) ([0-9]{1,2}),? ([0-9]{4})", re.ASCII)
 _EPOCH = re.compile(r"[0-9]{9,19}(?:\.0*)?", re.ASCII)
 _TIME = re.compile(r"[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?")
 
@@ -68,7 +66,7 @@ class Days:
         clean = text.strip()
         if clean.lower() in MISSING:
             return
-        if _EPOCH.fullmatch(clean) or _WORDS.fullmatch(clean):
+        if _EPOCH.fullmatch(clean):
             self._texts[text] = self._at_once(clean, line)
             return
         clean = re.sub(r"(?i)\s*(EST|EDT|ET)$", "", clean)
@@ -88,8 +86,8 @@ class Days:
                 )
             number = (day - EPOCH).days
             time = _TIME.search(clean)
-            zulu = self._utc or clean.endswith(("Z", "+00:00", "UTC"))
-            if time and self.hours and zulu and int(time[1]) + self.hours < 0:
+            zulu = self._utc or clean.endswith(("Z", "+00:00", "UTC", "GMT"))
+            if time and self.hours and zulu and "PM" not in clean and int(time[1]) + self.hours < 0:
                 number -= 1
             self._texts[text] = number
 
@@ -98,12 +96,6 @@ class Days:
         return self._texts[text]
 
     def _at_once(self, text: str, line: int) -> int:
-        if words := _WORDS.fullmatch(text):
-            month = words[1][:3].lower()
-            try:
-                return (dt.date(int(words[3]), MONTHS.index(month) + 1, int(words[2])) - EPOCH).days
-            except ValueError:
-                raise PipelineError(f"{self._where.format(line)}: '{text}' is not a day of the calendar") from None
         number = int(text.split(".")[0])
         for power in (0, 3, 6, 9):
             seconds = number / 10**power

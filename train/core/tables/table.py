@@ -60,6 +60,14 @@ class Table:
         if self._packing == PARQUET:
             yield from parquet_records(self.path)
             return
+        records = self._plain_records()
+        first = next(records, None)
+        if first is None:
+            return
+        yield from _one_header(first, records)
+        yield from records
+
+    def _plain_records(self) -> Iterator[tuple[int, list[str]]]:
         skip = self._skip
         reader = csv.reader(self._lines(), delimiter=self.delimiter)
         header = True
@@ -107,3 +115,23 @@ class Table:
         if len(line) >= LONGEST_LINE:
             raise PipelineError(f"{self.path}: not a CSV file: a line is longer than {LONGEST_LINE} characters")
         check_size(self.path, total, self._size if self._packing else 0)
+
+
+def _one_header(
+    first: tuple[int, list[str]], records: Iterator[tuple[int, list[str]]]
+) -> Iterator[tuple[int, list[str]]]:
+    """The header, and what was read to find it: yfinance writes three lines (Price, Ticker, Date) for one."""
+    if first[1][0].strip().lower() != "price":
+        yield first
+        return
+    ahead = [first]
+    for record in records:
+        ahead.append(record)
+        if len(ahead) == 3:
+            break
+    if len(ahead) == 3:
+        (line, names), (_, tickers), (_, last) = ahead
+        of_one = tickers[0].strip().lower() == "ticker" and len({ticker.strip() for ticker in tickers[1:]}) == 1
+        if of_one and last[0].strip().lower() in ("date", "datetime") and not any(cell.strip() for cell in last[1:]):
+            ahead = [(line, [last[0], *names[1:]])]
+    yield from ahead

@@ -6,6 +6,7 @@ midnight no trading session crosses; a day that is no trading day then counts as
 """
 
 import datetime as dt
+import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -37,6 +38,7 @@ LOOKED_AT = 10
 """The newest days whose gaps and jumps are worth a warning."""
 
 _Days = dict[dt.date, Floats]
+_DAYS_LEFT_OUT = re.compile("left out: [0-9]+ days?: ")
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def days_of_file(
         date = found.dates[0]
     elif found.dates[0] is not None:
         _no_date_wanted(path, date)
-        todo = "a file with more days is needed"
+        todo = f"{_left_out(found)}a file with more days is needed"
         known = _known(symbol, _dated(found), str(path), todo, _dropped_last(found), accept)
         return replace(known, notes=found.notes)
     days = _stored(store, symbol)
@@ -210,6 +212,11 @@ def _dropped_last(found: SurfaceHistory) -> list[str]:
         return []
     more = f" and {len(late) - 3} more" if len(late) > 3 else ""
     return [f"the forecast rests on {newest}: the days after it were left out: {'; '.join(late[:3])}{more}"]
+
+
+def _left_out(found: SurfaceHistory) -> str:
+    """Why most of the days that were left out are not known, the first part of what to do about it."""
+    return next((f"{note}; " for note in found.notes if _DAYS_LEFT_OUT.match(note)), "")
 
 
 def _jumps(kept: list[tuple[dt.date, Floats]], place: str, accept: bool) -> list[str]:

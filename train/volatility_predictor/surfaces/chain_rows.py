@@ -24,10 +24,13 @@ class ChainFile:
         self.shape = Shape(SNAPSHOT, ("implied volatility",), iv=0)
         self.left_out: dict[str, tuple[int, int]] = {}
         self.not_compared: list[str] = []
+        self.inverted = False
+        """Whether the volatilities of the days that were read come from prices."""
 
     def days(self) -> Iterator[tuple[dt.date, list[Row]]]:
         """Day and rows, oldest first."""
         for day in self.chain.days():
+            self.inverted |= bool(day.quotes["middle"].notna().any())
             yield day.date, _rows(self.chain.symbol, day)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.core.errors import PipelineError
+from train.volatility_predictor.surfaces.file_name import says_volatility
 
 NOT_A_SURFACE = "row 1: not the header of a surface file"
 """How the refusal of another kind of file begins."""
@@ -18,6 +19,8 @@ _HEADERS = (
     "date,strike,implied_vol,volume,moneyness, or date,close"
 )
 _INDEX_ALSO = ("open", "high", "low")
+_OF_PRICES = ("adj close", "adj_close", "volume", "dividends", "stock splits")
+"""What a price file has besides; an index has it only where the file's name says volatility."""
 _EXACT = {
     "date": "date",
     "symbol": "symbol",
@@ -156,7 +159,7 @@ def read_header(path: Path, header: list[str]) -> Shape:
             f"{path}: row 1: column '{others[0]}' is one of several implied volatilities, and none is the quote's own; "
             "call the one to read implied_vol (of bid and ask: their middle; calls and puts: a row each)"
         )
-    index = _index(names)
+    index = _index(path, names)
     if index is not None:
         return Shape(INDEX, names, date=index[0], iv=index[1])
     found = ",".join(header)
@@ -249,10 +252,11 @@ def _is_other_iv(name: str) -> bool:
     return "iv" in parts or "ivol" in parts or "impliedvol" in letters or letters in _OTHER_IVS
 
 
-def _index(names: tuple[str, ...]) -> tuple[int, int] | None:
+def _index(path: Path, names: tuple[str, ...]) -> tuple[int, int] | None:
     """Date and level of an index history, which has nothing else but open, high and low."""
     known = [name for name in names if name]
-    if "date" in known and "close" in known and set(known) <= {"date", "close", *_INDEX_ALSO}:
+    also = _INDEX_ALSO + (_OF_PRICES if says_volatility(path) else ())
+    if "date" in known and "close" in known and set(known) <= {"date", "close", *also}:
         return names.index("date"), names.index("close")
     # As the Federal Reserve's database writes it: observation_date,VIXCLS.
     level = [name for name in known if name.startswith("vix") or name.endswith("vixcls")]

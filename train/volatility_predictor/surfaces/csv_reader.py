@@ -52,6 +52,8 @@ class SurfaceFile:
         self.path = path
         self.left_out: dict[str, tuple[int, int]] = {}
         self.not_compared: list[str] = []
+        self.inverted = False
+        self._reader: RowReader | None = None
         self._table = Table(path)
         records = self._table.records()
         self._line, header = next(records)
@@ -67,7 +69,7 @@ class SurfaceFile:
         """The rows of the file, or of the symbol asked for."""
         self.left_out = {}
         settled = Settled(self._dates, None if self._no_expiries else self._expiries, self._comma)
-        reader = RowReader(self.path, self.shape, settled, self.left_out)
+        reader = self._reader = RowReader(self.path, self.shape, settled, self.left_out)
         records = self._table.records()
         next(records, None)
         at, only = self.shape.symbol, self._symbol if len(self._symbols) > 1 else None
@@ -79,6 +81,11 @@ class SurfaceFile:
                 row = reader.row(line, record)
                 if row is not None:
                     yield row
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether the second day that was read is older than the first."""
+        return self._reader is not None and bool(self._reader.newest_first)
 
     def _look_through(self, records: Iterator[tuple[int, list[str]]]) -> None:
         shape, by_comma = self.shape, self._table.delimiter == ","

@@ -19,6 +19,7 @@ _GENERIC = frozenset(
     for word in line.split()
 )
 """Words of file names that are no symbols."""
+_VOLATILITY = re.compile(r"(?i)vix|vol(?!ume)|vxn|vxd|rvx|ovx|gvz|index|(?<![a-z])iv(?![a-z])|implied")
 _ENDS = re.compile(r"(?i)(\.(csv|gz|zst|parquet|txt|tsv))+$")
 _NO_SYMBOL = re.compile(r"(?i)[0-9]{8}|(19|20)[0-9]{2}(q[1-4])?|\([0-9]+\)|[0-9]{1,3}[dwmy]", re.ASCII)
 _CLASS = re.compile(r"^[^.]+\.[A-Za-z]{1,3}$", re.ASCII)
@@ -88,3 +89,8 @@ def checked_symbol(symbol: str) -> str:
 def name_in_file(symbol: str) -> str:
     """What a symbol is called in the name of a file: in lower case, a hyphen for the slash that would be a folder."""
     return symbol.lower().replace("/", "-")
+
+
+def says_volatility(path: Path) -> bool:
+    """Whether the name of an index file says that it holds volatility."""
+    return _VOLATILITY.search(path.name) is not None

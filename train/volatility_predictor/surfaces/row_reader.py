@@ -16,6 +16,7 @@ from train.volatility_predictor.surfaces.daily_features import CALL, IV_BOUNDS, 
 NO_IV, EXPIRED, NO_LEVEL = "without an implied volatility", "of an expiry that has passed", "without a level"
 LOW_IV = "with an implied volatility of 0.01 or less"
 HIGH_IV = "with an implied volatility of 5 (500 %) or more"
+NO_SUCH_VOLUME = "with a volume that is no number or negative"
 _KINDS = dict.fromkeys(("call", "c", "calls", "ce"), CALL) | dict.fromkeys(("put", "p", "puts", "pe"), PUT)
 
 
@@ -60,6 +61,8 @@ class RowReader:
         self._line = 1
         self._date_text = ""
         self._date: dt.date | None = None
+        self.newest_first: bool | None = None
+        """What the second day says; None before."""
         self._limit = latest_day()
         self._spelled: dict[int, tuple[bool, int]] = {}
         """Of columns that may stand in percent: whether they do, and the first row that says so."""
@@ -96,7 +99,10 @@ class RowReader:
         iv = self._iv(record)
         moneyness = self._moneyness(record, strike)
         kind = self._kind(record[shape.kind]) if shape.kind >= 0 else UNKNOWN
-        quote = Quote(tenor, strike, kind, iv, self._volume(record), moneyness)
+        volume = self._volume(record)
+        if volume is None:
+            return None
+        quote = Quote(tenor, strike, kind, iv, volume, moneyness)
         return Row(date, symbol, quote, self._line, self._other(record, date) if self._compares else NO_OTHER)
 
     def _other(self, record: list[str], date: dt.date | None) -> Other:
@@ -128,8 +134,11 @@ class RowReader:
             raise self._error(f"'{text}' lies in the future", column)
         if date < FIRST_DAY:
             raise self._error(f"'{text}' lies before {FIRST_DAY}", column)
-        if self._date is not None and date < self._date:
-            raise self._error(f"'{text}' comes after {self._date}; sort the rows by date, oldest first", column)
+        if self._date is not None and date != self._date:
+            if self.newest_first is None:
+                self.newest_first = date < self._date
+            if (date < self._date) != self.newest_first:
+                raise self._error(f"'{text}' comes after {self._date}; sort the rows by date, oldest first", column)
         self._date_text, self._date = text, date
         return date
 
@@ -178,14 +187,18 @@ class RowReader:
             raise self._error(f"must be Call or Put, found '{raw.strip()[:40]}'", self.shape.kind)
         return kind
 
-    def _volume(self, record: list[str]) -> float:
-        if self.shape.volume < 0:
+    def _volume(self, record: list[str]) -> float | None:
+        """None where it is no number or negative: the row is left out, not the file."""
+        at = self.shape.volume
+        if at < 0:
             return NO_VOLUME
-        volume = self._number(record, self.shape.volume, None)
-        if volume is None:
+        found = read_number(record[at].strip(), comma=self._settled.comma.get(at, False))
+        if found is None:
             return NO_VOLUME
-        if volume < 0.0:
-            raise self._error(f"must not be negative, found {record[self.shape.volume].strip()}", self.shape.volume)
+        volume, percent = found
+        if percent or not 0.0 <= volume < math.inf:
+            self._count(NO_SUCH_VOLUME)
+            return None
         return volume
 
     def _positive(self, record: list[str], at: int) -> float:

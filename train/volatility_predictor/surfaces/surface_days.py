@@ -16,7 +16,7 @@ from train.volatility_predictor.surfaces.chain_rows import ChainFile, open_chain
 from train.volatility_predictor.surfaces.csv_reader import SurfaceFile
 from train.volatility_predictor.surfaces.daily_features import NODES, TENORS, Grid, Quote, describe_day
 from train.volatility_predictor.surfaces.file_name import checked_symbol, symbol_of
-from train.volatility_predictor.surfaces.plausible.judgement import Judgement
+from train.volatility_predictor.surfaces.plausible.judgement import Judgement, rows_left_out
 from train.volatility_predictor.surfaces.plausible.quotes import Marks, not_observed
 from train.volatility_predictor.surfaces.row_reader import Row
 
@@ -84,10 +84,24 @@ def read_days(
         raise PipelineError(f"{path}: the file has dates of its own; leave the date out")
     days = _Days(path, file.shape.moneyness_unit, calendar, index=shape == "index")
     found: str | None = None
+    newer: list[tuple[dt.date | None, list[Row]]] = []
+    held = 0
     for day, group in groupby(file.rows(), key=lambda row: row.date):
         same_day = list(_limited(group, path))
         found = same_day[0].symbol
-        days.add(date if shape == "snapshot" else day, same_day)
+        if file.newest_first:
+            # What a day is depends on those before it.
+            newer.append((day, same_day))
+            held += len(same_day)
+            if held > MOST_ROWS:
+                raise PipelineError(
+                    f"{path}: row {same_day[-1].line}: more than {MOST_ROWS} rows with the newest day first; sort the "
+                    "rows by date, oldest first"
+                )
+        else:
+            days.add(date if shape == "snapshot" else day, same_day)
+    for day, same_day in reversed(newer):
+        days.add(day, same_day)
     return days.history(found or (checked_symbol(symbol) if symbol else symbol_of(path)), file, accept)
 
 
@@ -147,6 +161,8 @@ class _Days:
 
     def history(self, symbol: str, file: SurfaceFile | ChainFile, accept: bool) -> SurfaceHistory:
         if not self._features:
+            if not self._dropped and (left_out := rows_left_out(file)):
+                raise PipelineError(f"{self._path}: {NO_USABLE_DAY}: {left_out[0]}")
             reason = self._judgement.commonest_reason()
             cause = self._judgement.commonest_cause() if self._dropped else ""
             raise PipelineError(f"{self._path}: {NO_USABLE_DAY}: {reason}{cause}")

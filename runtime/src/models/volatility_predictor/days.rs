@@ -96,7 +96,7 @@ pub(crate) fn of_file(
         no_date_wanted(path, date)?;
         let (warnings, notes) = (dropped_last(&found).into_iter().collect(), found.notes);
         let days = found.days.into_iter().filter_map(|day| Some((day.date?, day))).collect();
-        let todo = "a file with more days is needed".to_owned();
+        let todo = format!("{}a file with more days is needed", left_out(&notes));
         let known = KnownDays::new(days, path.display().to_string(), todo, warnings, reading.accept)?;
         return Ok(KnownDays { notes, ..known });
     };
@@ -114,6 +114,15 @@ pub(crate) fn of_file(
         .map_err(|refusal| refusal.error(path))?;
     let known = KnownDays::new(days, place, todo(Some(path), &symbol), Vec::new(), reading.accept)?;
     Ok(KnownDays { notes: found.notes, ..known })
+}
+
+/// Why most of the days that were left out are not known, the first part of what to do about it.
+fn left_out(notes: &[String]) -> String {
+    let of_days = |note: &&String| {
+        let rest = note.strip_prefix("left out: ").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+        rest.is_some_and(|rest| rest.starts_with(" day: ") || rest.starts_with(" days: "))
+    };
+    notes.iter().find(of_days).map(|note| format!("{note}; ")).unwrap_or_default()
 }
 
 /// A warning when the last days of the file were of no use: the forecast is for the days after an older one.

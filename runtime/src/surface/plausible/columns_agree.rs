@@ -104,6 +104,11 @@ impl ColumnsAgree {
         found
     }
 
+    /// Whether the prices of the options are there and are those of the implied volatilities.
+    pub(crate) fn priced(&self) -> bool {
+        self.prices.compared >= ENOUGH && 5 * self.prices.off <= self.prices.compared
+    }
+
     /// What a reader should know.
     pub(crate) fn odd(&self) -> Vec<String> {
         let mut lines = Vec::new();

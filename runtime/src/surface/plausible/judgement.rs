@@ -13,10 +13,11 @@ use jiff::civil::Date;
 use crate::error::Error;
 use crate::surface::columns::{Kind, Shape, Unit};
 use crate::surface::features::{NO_TENOR, Quote};
+use crate::surface::name::says_volatility;
 use crate::surface::plausible::columns_agree::ColumnsAgree;
 use crate::surface::plausible::levels::level_change;
 use crate::surface::plausible::quotes::{
-    Convention, ENOUGH, INVERSE, LOGARITHM, NOT_ONE, PERCENT, RATIO, as_ratio, convention, says_volatility,
+    Convention, ENOUGH, INVERSE, LOGARITHM, NOT_ONE, PERCENT, RATIO, as_ratio, convention,
 };
 use crate::surface::plausible::times::Times;
 use crate::surface::row_reader::{LeftOut, Row};
@@ -26,6 +27,7 @@ const LONGEST_TENOR: f64 = 12.0;
 /// Levels of a whole file: above and below the first two it is in another unit, below the third it may be.
 const HIGH: f64 = 2.0;
 const LOW: f64 = 0.04;
+/// Below it a level may be a variance: neither reading is taken unless prices or the spot's own moves tell which.
 const ODD: f64 = 0.1;
 /// Days to expiry that are fractions, all below the first, may be years.
 const FEW_DAYS: f64 = 5.0;
@@ -60,9 +62,15 @@ pub(crate) struct Judgement {
     parts_of_days: bool,
     /// The first day on which a strike has several volatilities, without a tenor that would part them.
     mixed: Option<String>,
+    inverted: bool,
 }
 
 impl Judgement {
+    /// Says that the volatilities come from prices.
+    pub(crate) fn inverted(&mut self) {
+        self.inverted = true;
+    }
+
     pub(crate) fn new(path: &Path, moneyness: Unit) -> Self {
         let written = match moneyness {
             Unit::Logarithm => LOGARITHM,
@@ -85,6 +93,7 @@ impl Judgement {
             longest: 0.0,
             parts_of_days: false,
             mixed: None,
+            inverted: false,
         }
     }
 
@@ -226,12 +235,6 @@ impl Judgement {
             }
             lines.push(format!("accepted: {problem}"));
         }
-        if shape.kind_of_file != Kind::Index && (LOW..ODD).contains(&level) {
-            lines.push(format!(
-                "implied volatility is about {level:.3}: is it a variance ({:.3} as volatility) or another unit?",
-                level.sqrt()
-            ));
-        }
         for written in self.written.keys().filter(|written| ![RATIO, NOT_ONE].contains(&written.as_str())) {
             lines.push(format!("moneyness is read as {written}"));
         }
@@ -250,12 +253,7 @@ impl Judgement {
             [one] => lines.push((*one).clone()),
             [before @ .., last] => lines.push(format!("{last}, and {} more changes before it", before.len())),
         }
-        let plural = |count: usize| if count > 1 { "s" } else { "" };
-        let mut rows: Vec<_> = left_out.iter().collect();
-        rows.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
-        for (reason, (count, first)) in rows {
-            lines.push(format!("left out: {count} row{} {reason}, the first is row {first}", plural(*count)));
-        }
+        lines.extend(rows_left_out(left_out));
         let mut days: Vec<_> = self.reasons.iter().collect();
         days.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
         for (reason, (count, day)) in days {
@@ -343,6 +341,12 @@ impl Judgement {
             found.push(format!(
                 "implied volatility is about {level:.4}; is it a variance, or of a day instead of a year?"
             ));
+        } else if level < ODD && !self.inverted && !self.agree.priced() && !self.times.moves_like(level) {
+            found.push(format!(
+                "implied volatility is about {level:.3}, which can be read as a volatility and as a variance ({:.3} as \
+                 volatility); prices of the options in the file would tell",
+                level.sqrt()
+            ));
         }
         found
     }
@@ -359,6 +363,20 @@ impl Judgement {
 
 fn name_of(date: Option<Date>) -> String {
     date.map_or_else(|| "the file".to_owned(), |date| date.to_string())
+}
+
+/// How many rows were of no use, by reason, the commonest first.
+pub(crate) fn rows_left_out(left_out: &LeftOut) -> Vec<String> {
+    let mut rows: Vec<_> = left_out.iter().collect();
+    rows.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+    let line = |(reason, (count, first)): (&&str, &(usize, u64))| {
+        format!("left out: {count} row{} {reason}, the first is row {first}", plural(*count))
+    };
+    rows.into_iter().map(line).collect()
+}
+
+fn plural(count: usize) -> &'static str {
+    if count > 1 { "s" } else { "" }
 }
 
 /// What moved from one day to the next as it seldom does.

@@ -6,7 +6,6 @@
 //! data source shows while its market is closed are no observation.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
 
 use crate::surface::day::COPY_QUOTES;
 use crate::surface::features::{NO_TENOR, Quote, within_bounds};
@@ -26,7 +25,6 @@ const PERCENT_FROM: f64 = 5.0;
 /// Quotes from which on a share says something.
 pub(crate) const ENOUGH: usize = COPY_QUOTES as usize;
 const LADDER: [f64; 8] = [0.007_812_5, 0.015_625, 0.031_25, 0.062_5, 0.125, 0.25, 0.5, 1.0];
-const VOLATILITY: [&str; 9] = ["vix", "vol", "vxn", "vxd", "rvx", "ovx", "gvz", "index", "implied"];
 
 /// Strike, type and volatility of a quote.
 pub(crate) type Mark = (u64, u8, u64);
@@ -178,11 +176,4 @@ fn contracts(quotes: &[&Quote]) -> (usize, usize) {
         entry.1 |= entry.0 != iv;
     }
     (found.len(), found.values().filter(|(_, twice)| *twice).count())
-}
-
-/// Whether the name of an index file says that it holds volatility.
-pub(crate) fn says_volatility(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    let word = |part: &str| part == "iv";
-    VOLATILITY.iter().any(|word| name.contains(word)) || name.split(|c: char| !c.is_ascii_lowercase()).any(word)
 }

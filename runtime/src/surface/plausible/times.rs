@@ -35,6 +35,7 @@ const FALLS: f64 = -0.45;
 const LONG_SHORTEST: f64 = 0.5;
 const RETURNS: usize = 15;
 const MOVES_MORE: f64 = 2.5;
+const MOVES_ALIKE: f64 = 1.5;
 const MOST_MOVED: f64 = 3.0;
 const MEDIAN_OF_NORMAL: f64 = 0.6745;
 
@@ -126,6 +127,12 @@ impl Times {
             ));
         }
         found
+    }
+
+    /// Whether the spot moved on enough days, and about as the implied volatility says.
+    pub(crate) fn moves_like(&self, level: f64) -> bool {
+        let moved = self.moved();
+        moved > 0.0 && moved <= MOVES_ALIKE * level
     }
 
     /// What a reader should know.

@@ -4,6 +4,7 @@
 //! Plain, gzip, zstd or (with the feature `parquet`) Parquet by content, UTF-8 or UTF-16 by its mark, parted by comma, semicolon, tab or bar: whichever the header
 //! has most of. Memory does not grow with the file: what unpacks to far more than any table does is refused early.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -79,13 +80,17 @@ impl Table {
     pub(crate) fn records(&self) -> Result<Records<'_>, Error> {
         #[cfg(feature = "parquet")]
         if let Some(file) = &self.parquet {
-            return Ok(Records { table: self, rows: Rows::Parquet(Box::new(file.records())) });
+            let rows = Rows::Parquet(Box::new(file.records()));
+            return Ok(Records { table: self, rows, ahead: VecDeque::new() });
         }
         let seen = Rc::new(Seen::default());
         let source = self.source(Rc::clone(&seen)).map_err(|error| self.explain(error))?;
         let reader =
             csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(self.delimiter).from_reader(source);
-        Ok(Records { table: self, rows: Rows::Text(Box::new(Text { reader, seen, begun: false, skip: self.skip })) })
+        let rows = Rows::Text(Box::new(Text { reader, seen, begun: false, skip: self.skip }));
+        let mut records = Records { table: self, rows, ahead: VecDeque::new() };
+        records.one_header()?;
+        Ok(records)
     }
 
     #[cfg(feature = "parquet")]
@@ -142,6 +147,8 @@ impl Table {
 pub(crate) struct Records<'a> {
     table: &'a Table,
     rows: Rows,
+    /// Read already, to find the header.
+    ahead: VecDeque<(u64, StringRecord)>,
 }
 
 enum Rows {
@@ -160,6 +167,39 @@ struct Text {
 impl Records<'_> {
     /// The next record that is not blank, and its line as an editor shows it; `None` at the end.
     pub(crate) fn next(&mut self, record: &mut StringRecord) -> Result<Option<u64>, Error> {
+        if let Some((line, read)) = self.ahead.pop_front() {
+            *record = read;
+            return Ok(Some(line));
+        }
+        self.read(record)
+    }
+
+    /// Reads ahead to the end of the header: yfinance writes three lines (Price, Ticker, Date) for one.
+    fn one_header(&mut self) -> Result<(), Error> {
+        let is = |record: &StringRecord, words: &[&str]| {
+            let first = record.get(0).unwrap_or_default().trim();
+            words.iter().any(|word| first.eq_ignore_ascii_case(word))
+        };
+        let mut record = StringRecord::new();
+        while self.ahead.len() < 3 {
+            let Some(line) = self.read(&mut record)? else { break };
+            self.ahead.push_back((line, record.clone()));
+            if !is(&self.ahead[0].1, &["price"]) {
+                break;
+            }
+        }
+        if let [(line, names), (_, tickers), (_, last)] = self.ahead.make_contiguous() {
+            let of_one = tickers.len() > 1 && tickers.iter().skip(1).all(|ticker| ticker.trim() == tickers[1].trim());
+            let empty = last.iter().skip(1).all(|cell| cell.trim().is_empty());
+            if is(tickers, &["ticker"]) && of_one && is(last, &["date", "datetime"]) && empty {
+                let header: StringRecord = last.iter().take(1).chain(names.iter().skip(1)).collect();
+                self.ahead = VecDeque::from([(*line, header)]);
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, record: &mut StringRecord) -> Result<Option<u64>, Error> {
         match &mut self.rows {
             Rows::Text(text) => text.next(record).map_err(|error| self.table.explain_csv(error)),
             #[cfg(feature = "parquet")]

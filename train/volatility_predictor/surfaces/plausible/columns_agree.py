@@ -91,6 +91,11 @@ class ColumnsAgree:
             )
         return found
 
+    @property
+    def priced(self) -> bool:
+        """Whether the prices of the options are there and are those of the implied volatilities."""
+        return self.prices.compared >= ENOUGH and 5 * self.prices.off <= self.prices.compared
+
     def odd(self) -> list[str]:
         """What a reader should know."""
         lines = []

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from train.core.errors import PipelineError
 from train.volatility_predictor.surfaces.chain_rows import ChainFile
-from train.volatility_predictor.surfaces.columns import Shape
 from train.volatility_predictor.surfaces.csv_reader import SurfaceFile
 from train.volatility_predictor.surfaces.daily_features import NO_TENOR
+from train.volatility_predictor.surfaces.file_name import says_volatility
 from train.volatility_predictor.surfaces.plausible.columns_agree import ColumnsAgree
 from train.volatility_predictor.surfaces.plausible.levels import Level, level_change
 from train.volatility_predictor.surfaces.plausible.quotes import (
@@ -31,13 +31,13 @@ from train.volatility_predictor.surfaces.plausible.quotes import (
     as_ratio,
     cause,
     convention,
-    says_volatility,
 )
 from train.volatility_predictor.surfaces.plausible.times import Times
 from train.volatility_predictor.surfaces.row_reader import Row
 
 HIGH, LOW, ODD = 2.0, 0.04, 0.1
-"""Levels of a whole file: above and below the first two it is in another unit, below the third it may be."""
+"""Levels of a whole file: above and below the first two it is in another unit; below the third it may be, and neither
+reading is taken unless prices or the spot's own moves tell which."""
 FEW_DAYS, PART_OF_DAY = 5.0, 0.01
 _ACCEPT = "; if it is right, add --accept"
 _PERCENT_CAUSE = 2
@@ -160,17 +160,11 @@ class Judgement:
         lines = []
         levels = [level for _, level in days]
         changes = _changes(days)
-        problems = self._drastic(levels, file.shape, index=index)
+        problems = self._drastic(levels, file, index=index)
         for problem in [*problems, *(text for drastic, text in changes if drastic)]:
             if not accept:
                 raise PipelineError(f"{self._path}: {problem}{_ACCEPT}")
             lines.append(f"accepted: {problem}")
-        level = sorted(levels)[len(levels) // 2]
-        if not index and LOW <= level < ODD:
-            lines.append(
-                f"implied volatility is about {level:.3f}: is it a variance ({math.sqrt(level):.3f} as volatility) or "
-                "another unit?"
-            )
         lines += [
             f"moneyness is read as {written}" for written in sorted(self._written) if written not in (RATIO, NOT_ONE)
         ]
@@ -185,15 +179,15 @@ class Judgement:
         odd = [text for drastic, text in changes if not drastic]
         if odd:
             lines.append(odd[-1] if len(odd) == 1 else f"{odd[-1]}, and {len(odd) - 1} more changes before it")
-        for reason, (count, first) in sorted(file.left_out.items(), key=lambda item: (-item[1][0], item[0])):
-            lines.append(f"left out: {count} row{'s' * (count > 1)} {reason}, the first is row {first}")
+        lines += rows_left_out(file)
         for reason, (count, day) in sorted(self._reasons.items(), key=lambda item: (-item[1][0], item[0])):
             lines.append(f"left out: {count} day{'s' * (count > 1)}: {reason}, the first is {day}")
         for reason, (count, day) in sorted(self._doubtful.items(), key=lambda item: (-item[1][0], item[0])):
             lines.append(f"{day}{f' and {count - 1} more' if count > 1 else ''}: {reason}")
         return lines
 
-    def _drastic(self, levels: list[float], shape: Shape, *, index: bool) -> list[str]:
+    def _drastic(self, levels: list[float], file: SurfaceFile | ChainFile, *, index: bool) -> list[str]:
+        shape = file.shape
         found = []
         if index:
             if shape.names[shape.iv] == "close" and not says_volatility(self._path):
@@ -246,6 +240,11 @@ class Judgement:
             found.append(f"implied volatility is about {level:.2f} ({level * 100.0:.0f} % a year); is it in percent?")
         if level < LOW:
             found.append(f"implied volatility is about {level:.4f}; is it a variance, or of a day instead of a year?")
+        elif level < ODD and not (file.inverted or self._agree.priced or self._times.moves_like(level)):
+            found.append(
+                f"implied volatility is about {level:.3f}, which can be read as a volatility and as a variance "
+                f"({math.sqrt(level):.3f} as volatility); prices of the options in the file would tell"
+            )
         return found
 
     def _long_tenor(self) -> str:
@@ -255,6 +254,14 @@ class Judgement:
             f"row {first}: {years} years to expiry, and {count} rows beyond {LONGEST_TENOR:.0f} years, which no "
             "listed option has; write years, or call the column dte if it is in days"
         )
+
+
+def rows_left_out(file: SurfaceFile | ChainFile) -> list[str]:
+    """How many rows were of no use, by reason, the commonest first."""
+    return [
+        f"left out: {count} row{'s' * (count > 1)} {reason}, the first is row {first}"
+        for reason, (count, first) in sorted(file.left_out.items(), key=lambda item: (-item[1][0], item[0]))
+    ]
 
 
 def _changes(days: list[tuple[dt.date | None, float]]) -> list[tuple[bool, str]]:

@@ -5,10 +5,8 @@ constant is how moneyness is written. A contract with two volatilities on one da
 overnight, and the ladder of halves that a data source shows while its market is closed are no observation.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from train.volatility_predictor.surfaces.daily_features import (
     EDGES,
@@ -40,7 +38,6 @@ ENOUGH = 5
 LONGEST_TENOR = 12.0
 """Years; no listed option lives longer."""
 _LADDER = (0.0078125, 0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0)
-_VOLATILITY = re.compile(r"(?i)vix|vol|vxn|vxd|rvx|ovx|gvz|index|(?<![a-z])iv(?![a-z])|implied")
 
 Marks = Sequence[tuple[float, int, float]]
 
@@ -190,8 +187,3 @@ def cause(quote: Quote) -> int:
     if quote.iv <= IV_BOUNDS[0]:
         return 3
     return 5 if EDGES[0] <= quote.moneyness < EDGES[-1] else 4
-
-
-def says_volatility(path: Path) -> bool:
-    """Whether the name of an index file says that it holds volatility."""
-    return _VOLATILITY.search(path.name) is not None

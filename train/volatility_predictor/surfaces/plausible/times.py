@@ -26,7 +26,7 @@ NEAR, TERM = 0.05, 3.0
 GROWS, GROWS_OF_TWO, FALLS = 0.35, 0.45, -0.45
 """Powers of time by which a volatility changes: an index's calm term structures stay below a quarter."""
 LONG_SHORTEST = 0.5
-RETURNS, MOVES_MORE, MOST_MOVED = 15, 2.5, 3.0
+RETURNS, MOVES_MORE, MOST_MOVED, MOVES_ALIKE = 15, 2.5, 3.0, 1.5
 MEDIAN_OF_NORMAL = 0.6745
 
 
@@ -92,6 +92,10 @@ class Times:
                 f"{moved:.3f} a year: is it a variance ({math.sqrt(level):.3f} as volatility) or another unit?"
             )
         return found
+
+    def moves_like(self, level: float) -> bool:
+        """Whether the spot moved on enough days, and about as the implied volatility says."""
+        return 0.0 < self._moved() <= MOVES_ALIKE * level
 
     def odd(self) -> list[str]:
         """What a reader should know."""
