@@ -1,5 +1,6 @@
 """Trading histories: good rows become features, bad rows are named, bad files refused, and no split looks ahead."""
 
+import csv
 import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from tests.data.make_trades import broken, history
 from tests.support.places import ROOT
 from train.core.errors import PipelineError
 from train.core.records.record import DataRecord
+from train.core.tables.dates import KNOWN
 from train.signal_classifier.contract import SIGNAL_NAMES
 from train.signal_classifier.history.history_file import open_history
 from train.signal_classifier.history.labelled_signals import Labelled, folds, hold_out, read_history, twins
@@ -103,7 +105,8 @@ def test_a_bad_file_is_refused_in_one_line_that_names_it(name: str) -> None:
         ("days_to_expiry", "soon", "field 'days_to_expiry' must be a number, found 'soon'"),
         ("pnl", "", "field 'pnl' is empty: the trade has no outcome yet"),
         ("pnl", "nan", "field 'pnl' is empty: the trade has no outcome yet"),
-        ("timestamp", "02/01/2023", "field 'timestamp' must be an ISO 8601 date or time, found '02/01/2023'"),
+        ("timestamp", "02/01/2023", f"field 'timestamp' must be a date or time ({KNOWN}), found '02/01/2023'"),
+        ("timestamp", "yesterday", f"field 'timestamp' must be a date or time ({KNOWN}), found 'yesterday'"),
     ],
 )
 def test_a_bad_cell_costs_its_row_and_is_named(tmp_path: Path, column: str, value: str, reason: str) -> None:
@@ -111,6 +114,47 @@ def test_a_bad_cell_costs_its_row_and_is_named(tmp_path: Path, column: str, valu
     assert len(data.features) == 239
     assert [(r.where, r.field, r.reason) for r in data.rejected] == [("edited.csv row 5", column, reason)]
     assert data.report() == ["1 of 240 rows rejected:", f"  edited.csv row 5: {reason}"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "%m/%d/%Y %I:%M:%S %p",
+        "%d/%m/%Y %H:%M",
+        "%d/%m/%y %H:%M",
+        "%d.%m.%Y %H:%M:%S",
+        "%d-%b-%Y %H:%M",
+        "%b %d, %Y %I:%M %p",
+        "%s",
+    ],
+)
+def test_times_as_brokers_write_them_are_the_same_times(tmp_path: Path, form: str) -> None:
+    def spelled(lines: list[str]) -> list[str]:
+        at = lines[0].split(",").index("timestamp")
+        found = [lines[0]]
+        for line in lines[1:]:
+            cells = next(csv.reader([line]))
+            moment = datetime.fromisoformat(cells[at])
+            cells[at] = f'"{moment.timestamp():.0f}"' if form == "%s" else f'"{moment.strftime(form)}"'
+            found.append(",".join(cells))
+        return found
+
+    base, found = read_history([HISTORY], now=NOW), read_history([edited(tmp_path, spelled)], now=NOW)
+    assert not found.rejected
+    assert base.times is not None
+    assert found.times is not None
+    assert np.array_equal(base.times, found.times)
+
+
+def test_an_order_of_day_and_month_that_no_row_settles_is_refused(tmp_path: Path) -> None:
+    def spelled(lines: list[str]) -> list[str]:
+        return [
+            lines[0],
+            *(f"{1 + n % 9}/{1 + n % 7}/2023,{line.split(',', 1)[1]}" for n, line in enumerate(lines[1:])),
+        ]
+
+    with pytest.raises(PipelineError, match=r"column 'timestamp': '1/1/2023' can be read as .* no row settles which"):
+        read_history([edited(tmp_path, spelled)], now=NOW)
 
 
 def test_a_row_with_too_many_cells_is_rejected(tmp_path: Path) -> None:

@@ -84,7 +84,18 @@ DATES: tuple[Callable[[dt.date], str], ...] = (
     lambda day: f"{day.isoformat()}T21:00:00Z",
     lambda day: str((day - dt.date(1899, 12, 30)).days),
     lambda day: day.strftime("%b %d, %Y"),
+    lambda day: day.strftime("%A %d %B %Y"),
+    lambda day: day.strftime("%d%b%y"),
+    lambda day: day.strftime("%Y-%b-%d"),
     lambda day: day.strftime("%m/%d/%y"),
+    lambda day: day.strftime("%d/%m/%y 9:30 AM"),
+    lambda day: day.strftime("%y/%m/%d"),
+    lambda day: f"{day.month}/{day.day}/{day.year} 04:00:00 PM ET",
+    lambda day: day.strftime("%Y%m%d 16:00 EST"),
+    lambda day: f"{(day - dt.date(1970, 1, 1)).days * 86400 + 72000}",
+    lambda day: f"{(day - dt.date(1970, 1, 1)).days * 86400}.0",
+    lambda day: f"{(day - dt.date(1970, 1, 1)).days * 86400 + 3600}000",
+    lambda day: f"{(day - dt.date(1899, 12, 30)).days}.5",
     lambda day: f"{day.year}-{day.month}-{day.day}",
     lambda day: f"{day.isoformat()} 4pm",
 )
@@ -115,7 +126,7 @@ def _rows(rng: random.Random) -> list[dict[str, object]]:
                 row: dict[str, object] = {"date": day, "tenor": tenor, "iv": iv, "moneyness": moneyness, "spot": spot}
                 row |= {"strike": round(spot * moneyness, 2), "call": moneyness >= 1, "volume": rng.randint(0, 5000)}
                 rows.append(row)
-    rows.sort(key=lambda row: str(row["date"]))
+    rows.sort(key=lambda row: str(row["date"]), reverse=rng.random() < 0.1)
     return rows
 
 
@@ -151,7 +162,7 @@ def random_table(seed: int) -> tuple[str, bytes]:
 
 def _cells(rng: random.Random, rows: Sequence[dict[str, object]], meaning: str, name: str) -> list[str]:
     """A column in one spelling, with odd cells here and there."""
-    date, kinds = rng.choice(DATES[:11]) if rng.random() < 0.9 else rng.choice(DATES), rng.choice(KINDS)
+    date, kinds = rng.choice(DATES[:23]) if rng.random() < 0.9 else rng.choice(DATES), rng.choice(KINDS)
     unit = rng.choice((1.0, 1.0, 1.0, 100.0)) if meaning in ("iv", "moneyness") else 1.0
     sign = "%" if unit == 100.0 and rng.random() < 0.6 else ""
     log = "log" in name
@@ -184,6 +195,10 @@ def _cells(rng: random.Random, rows: Sequence[dict[str, object]], meaning: str, 
     if rng.random() < 0.12:
         for _ in range(rng.randint(1, 3)):
             column[rng.randrange(len(column))] = rng.choice((*ODD_NUMBERS, *MISSING))
+    if meaning in ("date", "expiry") and rng.random() < 0.08:
+        at, other = rng.randrange(len(column)), rng.choice("0129:/-. ,TZamPM")
+        place = rng.randrange(len(column[at]) + 1)
+        column[at] = column[at][:place] + other + column[at][place + rng.randrange(2) :]
     return column
 
 

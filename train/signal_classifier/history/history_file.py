@@ -1,7 +1,7 @@
 """A trading-history file, in bounded memory: looked over once when it is opened, then read row by row.
 
-What casts doubt on the whole file is a `PipelineError`: a column without values, a decimal mark that cannot be told, a
-timestamp in the future, time zones on some rows only.
+What casts doubt on the whole file is a `PipelineError`: a column without values, a decimal mark or an order of day and
+month that cannot be told, a timestamp in the future, time zones on some rows only.
 """
 
 import csv
@@ -16,11 +16,12 @@ from pathlib import Path
 from train.core.cells import MISSING, Spelling, decimal_commas
 from train.core.errors import PipelineError
 from train.core.files import explain_os_errors
+from train.core.tables.moments import MomentColumn
 from train.core.tables.parquet import parquet_records
 from train.core.tables.table import LONGEST_LINE
 from train.core.tables.unpacked import DAMAGED, PARQUET, check_packed, check_size, packing, unpacked
 from train.signal_classifier.contract import HISTORY_LABELS, HISTORY_OPTIONAL, SIGNAL_NAMES
-from train.signal_classifier.history.trade_rows import Rejection, RowReader, Trade, in_utc
+from train.signal_classifier.history.trade_rows import TIMES, Rejection, RowReader, Trade, in_utc
 
 SPELLINGS = dict.fromkeys(
     (
@@ -48,6 +49,7 @@ class HistoryFile:
     path: Path
     header: tuple[str, ...]
     commas: dict[str, bool]
+    moments: dict[str, MomentColumn]
     sha256: str
 
     @property
@@ -68,7 +70,7 @@ class HistoryFile:
             PipelineError: a label is not 0/1, a timestamp lies after `now`, or some timestamps have a time zone and
                 some have none.
         """
-        reader = RowReader(self.path, self.header, self.commas)
+        reader = RowReader(self.path, self.header, self.commas, self.moments)
         naive: bool | None = None
         for line, cells in self.lines():
             row = reader.read(cells, line)
@@ -93,7 +95,7 @@ def open_history(path: Path) -> HistoryFile:
 
     Raises:
         PipelineError: it cannot be read, is no CSV or Parquet file with the right header, has no rows, a column that
-            holds no number at all, or a decimal mark that cannot be told.
+            holds no number at all, or a decimal mark or an order of day and month that cannot be told.
     """
     records = _records(path)
     header = tuple(SPELLINGS.get(name, name) for name in (name.strip().lower() for name in next(records)[1]))
@@ -101,6 +103,8 @@ def open_history(path: Path) -> HistoryFile:
     places = [(at, Spelling()) for at, name in enumerate(header) if name in {*SIGNAL_NAMES, "pnl"}]
     wanted = {*SIGNAL_NAMES, *HISTORY_LABELS}
     empty = {name: at for at, name in sorted(enumerate(header), key=lambda one: one[1]) if name in wanted}
+    moments = {name: MomentColumn() for name in TIMES}
+    timed = [(at, moments[name]) for at, name in enumerate(header) if name in moments]
     rows = 0
     for _, cells in records:
         rows += 1
@@ -108,6 +112,8 @@ def open_history(path: Path) -> HistoryFile:
             continue
         for name in [name for name, at in empty.items() if cells[at].strip().lower() not in MISSING]:
             del empty[name]
+        for at, column in timed:
+            column.see(cells[at].strip())
         for at, spelling in places:
             cell = cells[at]
             # Nothing else in a cell can tell more of the decimal mark than is known.
@@ -119,6 +125,9 @@ def open_history(path: Path) -> HistoryFile:
         raise PipelineError(
             f"{path}: column {next(iter(empty))!r} holds no value in any row; export it with its values"
         )
+    for at, column in timed:
+        if doubt := column.doubt():
+            raise PipelineError(f"{path}: column {header[at]!r}: {doubt}")
     commas = {}
     answers = decimal_commas([spelling for _, spelling in places])
     for (at, _), comma in zip(places, answers, strict=True):
@@ -129,7 +138,7 @@ def open_history(path: Path) -> HistoryFile:
             )
         commas[header[at]] = comma
     with explain_os_errors(path, "read"), path.open("rb") as file:
-        return HistoryFile(path, header, commas, hashlib.file_digest(file, "sha256").hexdigest())
+        return HistoryFile(path, header, commas, moments, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:

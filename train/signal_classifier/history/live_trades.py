@@ -119,7 +119,7 @@ def _outcomes(path: Path) -> Iterator[tuple[str, object, Known | None]]:
         )
     if not any(name in header for name in HISTORY_LABELS):
         raise PipelineError(f"{path}: line 1: no outcome; expected a column pnl ($) or is_profitable (0/1)")
-    reader = RowReader(path, header, {})
+    reader = RowReader(path, header, {}, {})
     for line, cells in records:
         if len(cells) != len(header):
             raise PipelineError(f"{path}: row {line}: {len(cells)} cells, expected {len(header)}")

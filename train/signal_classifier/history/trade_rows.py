@@ -12,12 +12,15 @@ from pathlib import Path
 from train.core.cells import MINUS, MISSING, read_number
 from train.core.contract import check_value
 from train.core.errors import PipelineError
+from train.core.tables.dates import KNOWN
+from train.core.tables.moments import MomentColumn
 from train.signal_classifier.contract import HISTORY_LABELS, SIGNAL_FEATURES
 
 _LABELS = dict.fromkeys(("1", "1.0", "true", "win", "won", "winner", "w", "yes", "y"), True) | dict.fromkeys(
     ("0", "0.0", "false", "loss", "lost", "loser", "l", "no", "n"), False
 )
 _IN_PERCENT = ("edge_percent", "pnl")
+TIMES = ("timestamp", "closed")
 DUPLICATE = "duplicate"
 """The field of a row that repeats another."""
 
@@ -67,6 +70,8 @@ class RowReader:
     path: Path
     header: tuple[str, ...]
     commas: dict[str, bool]
+    moments: dict[str, MomentColumn]
+    """Of the columns that hold times, once the whole file was seen."""
 
     def read(self, cells: list[str], line: int) -> "Trade | Rejection":
         """The trade of a row, or why it is left out.
@@ -104,12 +109,17 @@ class RowReader:
                 features.append(check_value(number, column, where))
             except PipelineError as error:
                 raise BadRow(column.name, str(error).removeprefix(f"{where}: ")) from error
-        time = _time(row["timestamp"]) if "timestamp" in row else None
-        closed = _time(row["closed"], "closed") if "closed" in row else None
+        time, closed = (self._time(row[name], name) if name in row else None for name in TIMES)
         if closed is not None and (time is None or (closed.tzinfo is None) != (time.tzinfo is None) or closed < time):
             raise BadRow("closed", "field 'closed' must be a time like that of 'timestamp' and not before it")
         profitable, pnl = self.outcome(row, where)
         return Trade(line, tuple(features), profitable, time, row.get("symbol", "").upper(), pnl, closed)
+
+    def _time(self, text: str, field: str) -> datetime:
+        found = self.moments[field].read(text)
+        if found is None:
+            raise BadRow(field, f"field {field!r} must be a date or time ({KNOWN}), found {text[:40]!r}")
+        return found
 
     def outcome(self, row: dict[str, str], where: str) -> tuple[bool, float | None]:
         """Whether a trade was profitable, and its pnl in $, None where no such column is.
@@ -157,11 +167,3 @@ def _number(text: str, field: str, comma: bool) -> float:
     if math.isnan(number) or (percent and field not in _IN_PERCENT):
         raise BadRow(field, f"field {field!r} must be a number, found {text[:40]!r}")
     return number
-
-
-def _time(text: str, field: str = "timestamp") -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        reason = f"field {field!r} must be an ISO 8601 date or time, found {text[:40]!r}"
-        raise BadRow(field, reason) from error
