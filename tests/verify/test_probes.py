@@ -192,6 +192,26 @@ def test_a_model_that_refuses_missing_values_costs_few_calls():
     assert len(calls) < 30
 
 
+def test_rows_that_a_step_makes_too_large_are_found_without_halving():
+    calls = 0
+
+    class Counted(RandomForestClassifier):
+        def predict_proba(self, rows):
+            nonlocal calls
+            calls += 1
+            return super().predict_proba(rows)
+
+    pipeline = make_pipeline(FunctionTransformer(ratios), Counted(n_estimators=7, random_state=0)).fit(X, y)
+    rows = X[np.arange(4000) % len(X)].copy()
+    rows[::40, 2], rows[::40, 3] = 1e20, -1e20
+    model = sklearn_original(pipeline, name="ratios")
+    answers, accepted = accepted_answers(model.answer, rows)
+    expected = np.arange(4000) % 40 != 0
+    assert np.array_equal(accepted, expected)
+    assert calls <= 20
+    assert np.array_equal(answers[expected], model.answer(rows[expected]))
+
+
 def stock(estimator, *, dtype=np.float32):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

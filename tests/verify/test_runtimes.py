@@ -7,8 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier
 
 from export.__main__ import main as export
 from export.artifact.manifest import GRAPH_FILE, read_manifest, version_of
@@ -26,8 +31,10 @@ from verify.comparison.parity import compare
 from verify.report.runtimes import share
 from verify.runtimes import install, places
 from verify.runtimes import open as opening
+from verify.runtimes.flat_rows import words_of
 from verify.runtimes.not_run import NotRunError
 from verify.runtimes.open import asked_runtimes, known_runtimes, open_runtimes, required_runtimes
+from verify.runtimes.original import load_file
 from verify.runtimes.process import ProcessRuntime, Program, known_version, open_process
 from verify.runtimes.reference import ReferenceRuntime
 from verify.runtimes.rust_binary import RUST_ENGINES
@@ -65,12 +72,14 @@ def program(name):
 
 def on_graph(name, graph: Path, manifest, artifact):
     """A runtime on a graph file; skips when it is not installed here, as the matrix says *not run*."""
+    words = words_of(manifest.settings)
     try:
         if name == "python" or name in RUST_ENGINES:
             return open_runtimes([name], artifact, manifest)[0][0]
         if name == "reference":
-            return ReferenceRuntime(graph, manifest.inputs, manifest.outputs)
-        return ProcessRuntime(name, program(name), graph, manifest.inputs, manifest.outputs, program(name).version)
+            return ReferenceRuntime(graph, manifest.inputs, manifest.outputs, words)
+        version = program(name).version
+        return ProcessRuntime(name, program(name), graph, manifest.inputs, manifest.outputs, version, words=words)
     except NotRunError as error:
         pytest.skip(str(error))
 
@@ -82,6 +91,36 @@ def test_a_right_graph_is_in_parity_in_every_runtime(name, artifact) -> None:
     assert result.in_parity
     assert result.bit_equal == result.rows == len(X)
     assert runtime.version
+
+
+@pytest.fixture(scope="module")
+def sectors(tmp_path_factory):
+    """A version folder of a model that takes text beside numbers and answers labels, and its original."""
+    folder = tmp_path_factory.mktemp("sectors")
+    names = np.array(["Energy", "Énergie", "エネルギー 🛢", "", "a, b"], dtype=object)
+    table = pd.DataFrame({"sector": names[np.arange(400) % 5], "beta": X[:, 0]})
+    steps = ColumnTransformer([("sector", OneHotEncoder(handle_unknown="ignore"), ["sector"])], remainder="passthrough")
+    model = make_pipeline(steps, DecisionTreeClassifier(max_depth=6, random_state=0))
+    model.fit(table, np.array(["kaufen", "halten", "売る"])[(np.arange(400) % 5 + (X[:, 0] > 0)) % 3])
+    save_skops(model, folder / "model.skops")
+    to = ["--artifact", str(folder / "arts" / "mine"), "--labels"]
+    assert export(["--original", str(folder / "model.skops"), *to]) == 0
+    return version_folder(folder / "arts" / "mine", CANDIDATE), folder / "model.skops"
+
+
+@pytest.mark.parametrize("name", known_runtimes())
+def test_text_goes_into_every_runtime_and_comes_out(name, sectors) -> None:
+    version, original = sectors
+    manifest = read_manifest(version)
+    assert {tensor.dtype for tensor in (*manifest.inputs, *manifest.outputs)} >= {"string", "float64"}
+    runtime = on_graph(name, version / GRAPH_FILE, manifest, version)
+    rows = np.column_stack([np.arange(60) % 5, X[:60, 0]]).astype(np.float64)
+    expected = load_file(original, manifest).answer(rows)
+    assert len(np.unique(expected[:, -1])) == 3
+    plain = rows[:, 0] != 2
+    assert compare(expected[plain], runtime(rows[plain])).in_parity
+    # onnxruntime's Java build takes text as Java's own UTF-8, in which such a character is another one.
+    assert compare(expected, runtime(rows)).in_parity == (not name.startswith("java"))
 
 
 def faulty_artifact(artifact: Path, graph: bytes, to: Path) -> Path:

@@ -116,18 +116,15 @@ def open_runtimes(
 
 def _open(name: str, folder: Path, manifest: Manifest) -> Runtime:
     graph = folder / GRAPH_FILE
+    words = words_of(manifest.settings)
     if name == "python":
         known_version(name, ort.__version__)
         threads = manifest.session.intra_op_num_threads
-        words = words_of(manifest.settings)
         return PythonRuntime(
             flat_session(read_bytes(graph), manifest.inputs, manifest.outputs, threads=threads, words=words)
         )
     if name in RUST_ENGINES:
         return open_rust(name, folder, manifest)
-    texts = [tensor.name for tensor in (*manifest.inputs, *manifest.outputs) if tensor.dtype == "string"]
-    if texts:
-        raise NotRunError(f"{name}: tensor {texts[0]!r} holds text, and it is given numbers alone here")
     if name == "reference":
-        return ReferenceRuntime(graph, manifest.inputs, manifest.outputs)
-    return open_process(name, command_of(name), graph, manifest.inputs, manifest.outputs)
+        return ReferenceRuntime(graph, manifest.inputs, manifest.outputs, words)
+    return open_process(name, command_of(name), graph, manifest.inputs, manifest.outputs, words)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn import config_context
 
 from export.artifact.manifest import Manifest
 from train.core import sklearn_answers
@@ -24,6 +25,29 @@ Floats = npt.NDArray[np.float64]
 ASKED_AT_ONCE = 1000
 """Windows of a network; scikit-learn takes any number of rows."""
 JUDGED_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Flat rows -> flat answers of an estimator."""
+
+    read: Callable[[Any, Floats], Floats]
+    estimator: Any
+
+    def __call__(self, rows: Floats) -> Floats:
+        """float64 [row, answer]; a ValueError for rows that it does not accept."""
+        return self.read(self.estimator, rows)
+
+    def table(self, rows: Floats) -> Floats | None:
+        """What the last step of a pipeline sees, float64 [row, column]; None where nobody can tell."""
+        if not hasattr(self.estimator, "steps"):
+            return None
+        try:
+            with sklearn_answers.one_job(), config_context(assume_finite=True):
+                seen = self.estimator[:-1].transform(sklearn_answers.original_input(self.estimator, rows))
+            return np.asarray(seen, dtype=np.float64).reshape(len(rows), -1)
+        except Exception:  # noqa: BLE001  whatever a step raises of rows that nobody meant for it
+            return None
 
 
 @dataclass(frozen=True)
@@ -109,7 +133,7 @@ def flat_original(fitted: FittedModel, manifest: Manifest) -> Original:
 
     return Original(
         fitted.place,
-        lambda rows: read(fitted.estimator, rows),
+        Answers(read, fitted.estimator),
         None if in_parts else fitted.estimator,
         None if in_parts else read,
         second_class_only=fitted.second_class_only,
@@ -126,7 +150,7 @@ def _asked(fitted: FittedModel, estimator: Any, inputs: Tensors, outputs: Sequen
 def sklearn_original(estimator: Any, *, name: str) -> Original:
     """A classifier's `predict_proba` [row, class], or a regressor's `predict` [row, 1]."""
     read = sklearn_answers.answers
-    return Original(name, lambda rows: read(estimator, rows), estimator, read)
+    return Original(name, Answers(read, estimator), estimator, read)
 
 
 def second_class_of(original: Original) -> Original:
@@ -136,7 +160,7 @@ def second_class_of(original: Original) -> Original:
     def read(asked: Any, rows: Floats) -> Floats:
         return sklearn_answers.second_class(asked, rows)[:, None]
 
-    return Original(original.name, lambda rows: read(estimator, rows), estimator, read, second_class_only=True)
+    return Original(original.name, Answers(read, estimator), estimator, read, second_class_only=True)
 
 
 def load_file(path: Path, manifest: Manifest) -> Original:
@@ -175,7 +199,7 @@ def _with_labels(original: Original, manifest: Manifest) -> Original:
         codes = flat(labels.astype(str) if last.dtype == "string" else labels, last, words)
         return np.concatenate([sklearn_answers.answers(asked, rows), codes.reshape(len(rows), -1)], axis=1)
 
-    return replace(original, answer=lambda rows: read(original.estimator, rows), read=read)
+    return replace(original, answer=Answers(read, original.estimator), read=read)
 
 
 def load_sklearn(path: Path) -> Original:

@@ -3,27 +3,30 @@
 It prints its version on a line. Then each line that it reads is the path of a call, and the line that it prints is `ok`
 or `error: REASON`. A call is a JSON file: `{"graph": path, "rows": n, "inputs": [{"name", "dtype", "shape", "file"}],
 "outputs": [{"name", "dtype", "file"}]}`; shapes are those of one row, files hold numbers in the machine's own byte
-order and nothing else. It ends when its standard input does.
+order and nothing else; of a tensor of text, each text as the number of its bytes (int32) and these, in UTF-8. It ends
+when its standard input does.
 """
 
 import contextlib
 import json
 import math
 import os
+import struct
 import subprocess
 import tempfile
 import threading
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from train.core.errors import PipelineError
 from train.core.files import read_bytes
-from verify.runtimes.flat_rows import TensorLike, split_rows, tensor_shape
+from verify.runtimes.flat_rows import TensorLike, Words, flat, split_rows, tensor_shape, typed
 from verify.runtimes.not_run import NotRunError
 
 Floats = npt.NDArray[np.float64]
@@ -93,8 +96,9 @@ class ProcessRuntime:
         name: what reports call it.
         program: started.
         graph: the ONNX file.
-        inputs, outputs: the graph's tensors, in order; numbers alone.
+        inputs, outputs: the graph's tensors, in order.
         version: of the runtime behind the program, as it says itself.
+        words: what tensors of text may hold.
     """
 
     name: str
@@ -104,6 +108,7 @@ class ProcessRuntime:
     outputs: Sequence[TensorLike]
     version: str = ""
     most_rows: int | None = None
+    words: Words = field(default_factory=dict)
 
     def __call__(self, rows: Floats) -> Floats:
         """See `Runtime`.
@@ -124,7 +129,8 @@ class ProcessRuntime:
         taken = []
         for number, tensor in enumerate(self.inputs):
             file = scratch / f"input_{number}"
-            tensors[tensor.name].astype(tensor.dtype).tofile(file)
+            values = typed(tensors[tensor.name], tensor, self.words)
+            file.write_bytes(_packed(values.reshape(-1)) if tensor.dtype == "string" else values.tobytes())
             taken.append(
                 {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor_shape(tensor)), "file": str(file)}
             )
@@ -141,6 +147,9 @@ class ProcessRuntime:
         tensor = self.outputs[number]
         expected = rows * math.prod(tensor_shape(tensor))
         content = read_bytes(scratch / f"output_{number}")
+        if tensor.dtype == "string":
+            texts = np.array(self._texts(content, tensor, expected), dtype=object)
+            return flat(texts.reshape(rows, -1), tensor, self.words).reshape(rows, -1)
         if len(content) != expected * np.dtype(tensor.dtype).itemsize:
             raise PipelineError(
                 f"{self.name}: output {tensor.name!r} has {len(content)} bytes for {rows} rows, expected "
@@ -148,21 +157,41 @@ class ProcessRuntime:
             )
         return np.frombuffer(content, dtype=tensor.dtype).astype(np.float64).reshape(rows, -1)
 
+    def _texts(self, content: bytes, tensor: TensorLike, expected: int) -> list[str]:
+        found, at = [], 0
+        try:
+            while at < len(content):
+                (length,) = struct.unpack_from("=i", content, at)
+                found.append(content[at + 4 : at + 4 + length].decode("utf-8", "surrogatepass"))
+                at += 4 + length
+        except (struct.error, UnicodeDecodeError) as error:
+            raise PipelineError(f"{self.name}: output {tensor.name!r} holds no texts: {error}") from error
+        if len(found) != expected:
+            raise PipelineError(f"{self.name}: output {tensor.name!r} has {len(found)} texts, expected {expected}")
+        return found
+
+
+def _packed(texts: npt.NDArray[Any]) -> bytes:
+    encoded = [str(text).encode("utf-8", "surrogatepass") for text in texts]
+    return b"".join(struct.pack("=i", len(text)) + text for text in encoded)
+
 
 def open_process(
-    name: str, command: tuple[str, ...], graph: Path, inputs: Sequence[TensorLike], outputs: Sequence[TensorLike]
+    name: str,
+    command: tuple[str, ...],
+    graph: Path,
+    inputs: Sequence[TensorLike],
+    outputs: Sequence[TensorLike],
+    words: Words | None = None,
 ) -> ProcessRuntime:
     """Start the program; its first line shows that it is there at all.
 
     Raises:
         NotRunError: it does not start, or its onnxruntime is of another major version than 1.
-        PipelineError: a tensor holds strings.
     """
-    texts = [tensor.name for tensor in (*inputs, *outputs) if tensor.dtype == "string"]
-    if texts:
-        raise PipelineError(f"graph: tensor {texts[0]!r} holds strings, and numbers alone are compared here")
     program = Program(name, command)
-    return ProcessRuntime(name, program, graph, inputs, outputs, known_version(name, program.version))
+    version = known_version(name, program.version)
+    return ProcessRuntime(name, program, graph, inputs, outputs, version, words=words or {})
 
 
 def known_version(name: str, version: str) -> str:

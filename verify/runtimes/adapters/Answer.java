@@ -10,6 +10,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -80,8 +81,39 @@ final class Answer {
       case "float64" -> OnnxTensor.createTensor(environment, raw.asDoubleBuffer(), shape);
       case "float32" -> OnnxTensor.createTensor(environment, raw.asFloatBuffer(), shape);
       case "int64" -> OnnxTensor.createTensor(environment, raw.asLongBuffer(), shape);
+      case "string" -> OnnxTensor.createTensor(environment, texts(raw), shape);
       default -> throw new IllegalArgumentException("tensor of " + tensor.dtype());
     };
+  }
+
+  private static String[] texts(ByteBuffer raw) {
+    List<String> found = new ArrayList<>();
+    while (raw.hasRemaining()) {
+      byte[] text = new byte[raw.getInt()];
+      raw.get(text);
+      found.add(new String(text, StandardCharsets.UTF_8));
+    }
+    return found.toArray(new String[0]);
+  }
+
+  /** The texts of a tensor of any rank, in order. */
+  private static void gather(Object values, List<byte[]> found) {
+    if (values instanceof Object[] inner) {
+      for (Object one : inner) {
+        gather(one, found);
+      }
+    } else {
+      found.add(((String) values).getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  private static byte[] packed(Object values) {
+    List<byte[]> found = new ArrayList<>();
+    gather(values, found);
+    int size = found.stream().mapToInt(text -> 4 + text.length).sum();
+    ByteBuffer raw = ByteBuffer.allocate(size).order(ByteOrder.nativeOrder());
+    found.forEach(text -> raw.putInt(text.length).put(text));
+    return raw.array();
   }
 
   private static void write(Tensor tensor, OnnxTensor found) throws Exception {
@@ -90,10 +122,15 @@ final class Answer {
           case DOUBLE -> "float64";
           case FLOAT -> "float32";
           case INT64 -> "int64";
+          case STRING -> "string";
           default -> found.getInfo().type.toString();
         };
     if (!dtype.equals(tensor.dtype())) {
       throw new IllegalStateException("output " + tensor.name() + " is " + dtype + ", not " + tensor.dtype());
+    }
+    if (dtype.equals("string")) {
+      Files.write(Path.of(tensor.file()), packed(found.getValue()));
+      return;
     }
     ByteBuffer values = found.getByteBuffer();
     byte[] bytes = new byte[values.remaining()];

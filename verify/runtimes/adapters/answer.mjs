@@ -3,6 +3,7 @@
 // verify/runtimes/process.py.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { endianness } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
@@ -12,9 +13,29 @@ const ARRAYS = { float64: Float64Array, float32: Float32Array, int64: BigInt64Ar
 const [modules, packageName] = process.argv.slice(2);
 const require = createRequire(pathToFileURL(join(modules, "here.js")));
 
-function read(file, kind) {
+function read(file, dtype) {
   const bytes = readFileSync(file);
-  return new kind(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  if (dtype === "string") return texts(bytes);
+  return new ARRAYS[dtype](bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}
+
+function texts(bytes) {
+  const found = [];
+  for (let at = 0; at < bytes.length; ) {
+    const length = endianness() === "LE" ? bytes.readInt32LE(at) : bytes.readInt32BE(at);
+    found.push(bytes.toString("utf-8", at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return found;
+}
+
+function packed(texts) {
+  return Buffer.concat(
+    texts.flatMap((text) => {
+      const bytes = Buffer.from(text, "utf-8");
+      return [Buffer.from(Int32Array.of(bytes.length).buffer), bytes];
+    }),
+  );
 }
 
 const ort = require(packageName);
@@ -40,13 +61,14 @@ async function answer(call) {
   const session = await opened(call.graph);
   const feeds = {};
   for (const t of call.inputs) {
-    feeds[t.name] = new ort.Tensor(t.dtype, read(t.file, ARRAYS[t.dtype]), [call.rows, ...t.shape]);
+    feeds[t.name] = new ort.Tensor(t.dtype, read(t.file, t.dtype), [call.rows, ...t.shape]);
   }
   const found = await session.run(feeds, call.outputs.map((t) => t.name));
   for (const t of call.outputs) {
     const { data, type } = found[t.name];
     if (type !== t.dtype) throw new Error(`output ${t.name} is ${type}, not ${t.dtype}`);
-    writeFileSync(t.file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const bytes = type === "string" ? packed(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    writeFileSync(t.file, bytes);
   }
 }
 

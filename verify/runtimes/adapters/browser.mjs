@@ -28,14 +28,34 @@ async function inPage(call) {
   });
   const session = globalThis.session;
   const feeds = {};
+  const texts = (buffer) => {
+    const view = new DataView(buffer);
+    const found = [];
+    for (let at = 0; at < buffer.byteLength; ) {
+      const length = view.getInt32(at, true);
+      found.push(new TextDecoder("utf-8", { ignoreBOM: true }).decode(new Uint8Array(buffer, at + 4, length)));
+      at += 4 + length;
+    }
+    return found;
+  };
+  const packed = (texts) =>
+    new Blob(
+      texts.flatMap((text) => {
+        const bytes = new TextEncoder().encode(text);
+        return [Int32Array.of(bytes.length), bytes];
+      }),
+    ).arrayBuffer();
   for (const [i, t] of call.inputs.entries()) {
-    feeds[t.name] = new ort.Tensor(t.dtype, new arrays[t.dtype](await bytes(`/input/${i}`)), [call.rows, ...t.shape]);
+    const given = await bytes(`/input/${i}`);
+    const values = t.dtype === "string" ? texts(given) : new arrays[t.dtype](given);
+    feeds[t.name] = new ort.Tensor(t.dtype, values, [call.rows, ...t.shape]);
   }
   const found = await session.run(feeds, call.outputs.map((t) => t.name));
   for (const [i, t] of call.outputs.entries()) {
     const { data, type } = found[t.name];
     if (type !== t.dtype) throw new Error(`output ${t.name} is ${type}, not ${t.dtype}`);
-    const body = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const body =
+      type === "string" ? await packed(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     await fetch(`/output/${i}`, { method: "POST", body });
   }
 }

@@ -4,6 +4,7 @@ Needs NumPy and onnxruntime alone; speaks as `verify.runtimes.process` says.
 """
 
 import json
+import struct
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -40,11 +41,31 @@ def answer(call: dict[str, Any]) -> None:
     """Read the tensors of a call, run its graph, write the answers."""
     feeds = {}
     for tensor in call["inputs"]:
-        values = np.fromfile(tensor["file"], dtype=tensor["dtype"])
+        is_text = tensor["dtype"] == "string"
+        values = texts(Path(tensor["file"])) if is_text else np.fromfile(tensor["file"], dtype=tensor["dtype"])
         feeds[tensor["name"]] = values.reshape(call["rows"], *tensor["shape"])
     found = opened(call["graph"]).run([tensor["name"] for tensor in call["outputs"]], feeds)
     for tensor, values in zip(call["outputs"], found, strict=True):
-        np.ascontiguousarray(values, dtype=tensor["dtype"]).tofile(tensor["file"])
+        if tensor["dtype"] == "string":
+            Path(tensor["file"]).write_bytes(packed(values))
+        else:
+            np.ascontiguousarray(values, dtype=tensor["dtype"]).tofile(tensor["file"])
+
+
+def texts(path: Path) -> np.ndarray[Any, Any]:
+    """The texts of a file, object [text]."""
+    content, found, at = path.read_bytes(), [], 0
+    while at < len(content):
+        (length,) = struct.unpack_from("=i", content, at)
+        found.append(content[at + 4 : at + 4 + length].decode())
+        at += 4 + length
+    return np.array(found, dtype=object)
+
+
+def packed(values: np.ndarray[Any, Any]) -> bytes:
+    """Texts of any shape as a file holds them."""
+    encoded = [str(text).encode() for text in values.reshape(-1)]
+    return b"".join(struct.pack("=i", len(text)) + text for text in encoded)
 
 
 if __name__ == "__main__":
