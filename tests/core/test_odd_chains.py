@@ -55,6 +55,10 @@ def changed(at: int, **cells: object) -> str:
     [
         ("", "empty"),
         ("date,close\n2024-01-05,13\n", "not an option chain"),
+        (
+            "Stock quote and option quote for SPY on 1/5/24 12:00:00\n\nUNDERLYING\n",
+            "thinkorswim's export is a table for",
+        ),
         ("strike,bid,ask,expiration,type\n", "no rows"),
         (without("type"), "no column for the side"),
         (without("bid", "ask"), "not an option chain"),

@@ -10,12 +10,15 @@ use csv::StringRecord;
 
 use crate::chain::columns::{Meaning, is_header, is_known, short};
 use crate::chain::json_document::{is_json, read_json};
-use crate::chain::reading::{no_chain, refuse};
+use crate::chain::reading::{NOT_A_CHAIN, no_chain, refuse};
 use crate::error::Error;
 use crate::surface::table::Table;
 
 /// Lines above the header at most.
 const PREAMBLE: usize = 5;
+const THINKORSWIM: &str = "Stock quote and option quote for";
+const MANY_TABLES: &str = "thinkorswim's export is a table for each expiry, with the expiry above it; make it one table \
+                           with the columns expiry, strike, type, bid and ask";
 
 /// What is done with a line and its cells.
 type Take<'a> = dyn FnMut(u64, &[&str]) -> Result<(), Error> + 'a;
@@ -71,6 +74,9 @@ impl Document {
                 return Ok(of_table(path, table, cells, above, &lines.join("\n")));
             }
             lines.push(cells.join(", "));
+        }
+        if lines.iter().any(|line| line.starts_with(THINKORSWIM)) {
+            return Err(refuse(path, format!("{NOT_A_CHAIN}: {MANY_TABLES}")));
         }
         Err(no_chain(path))
     }

@@ -27,6 +27,11 @@ _LOOKED_AT = 200
 """Rows of a JSON document that tell which fields there are."""
 _PREAMBLE = 5
 """Lines above the header at most."""
+_THINKORSWIM = "Stock quote and option quote for"
+_MANY_TABLES = (
+    "thinkorswim's export is a table for each expiry, with the expiry above it; make it one table with the columns "
+    "expiry, strike, type, bid and ask"
+)
 _LISTS = (("data", "options"), ("options", "option"), ("options",), ("results",), ("result",), ("data",))
 _KNOWN = {name for names in NAMES.values() for name in names.split()}
 
@@ -61,6 +66,8 @@ def open_document(path: Path, also: str | None = None) -> Document:
         if number >= _PREAMBLE:
             break
         lines.append(", ".join(cells))
+    if any(line.startswith(_THINKORSWIM) for line in lines):
+        raise PipelineError(f"{path}: {NOT_A_CHAIN}: {_MANY_TABLES}")
     raise _no_chain(path)
 
 
