@@ -345,6 +345,7 @@ def spelled() -> Iterator[tuple[str, bytes]]:
 
 def odd() -> Iterator[tuple[str, bytes]]:
     """Read, and said how, or left out, and said what."""
+    yield "volume_minus_one.csv", table(changed(lambda row: row.update(Volume="-1")))
     words = iter(("many", "-5", "12%", "1e999"))
     first = lambda row: row["Date"] == DAYS[2] and row["OptionType"] == "Put"  # noqa: E731
     yield "volume_words.csv", table(changed(lambda row: row.update(Volume=next(words, row["Volume"])), only=first))
@@ -556,7 +557,6 @@ def doubtful() -> Iterator[tuple[str, bytes]]:
     yield "refused_date_month.csv", table(dated(lambda day: day.strftime("%b %Y")))
     back_and_forth = [row for day in (*DAYS[2::-1], *DAYS[3:]) for row in base() if row["Date"] == day]
     yield "refused_newest_then_oldest.csv", table(back_and_forth)
-    yield "refused_volume_words.csv", table(changed(lambda row: row.update(Volume="many")))
     yield (
         "refused_date_both_orders.csv",
         table([row | {"Date": "03/25/2024" if row["Date"] == LAST else "25/03/2024"} for row in base()]),

@@ -18,6 +18,7 @@ pub(crate) const NOT_A_SURFACE: &str = "row 1: not the header of a surface file"
 const HEADERS: &str = "Symbol,Strike,TimeToExpiry,ImpliedVol,Moneyness,OptionType,Volume (with or without a leading \
                        Date), date,strike,implied_vol,volume,moneyness, or date,close";
 const INDEX_NAMES: [&str; 5] = ["date", "close", "open", "high", "low"];
+const HINT: &str = "; an index of volatility with these columns is read when its name says so: vix.csv";
 /// What a price file has besides; an index has it only where the file's name says volatility.
 const PRICE_NAMES: [&str; 5] = ["adj close", "adj_close", "volume", "dividends", "stock splits"];
 /// Names that tell neither expiry nor symbol nor type.
@@ -223,7 +224,11 @@ pub(crate) fn read_header(path: &Path, header: &StringRecord) -> Result<Shape, E
     if let Some((date, level)) = index(path, &names) {
         return Ok(Shape { kind_of_file: Kind::Index, names, date: Some(date), iv: Some(level), ..Shape::default() });
     }
-    Err(refuse(unknown(&header.iter().collect::<Vec<_>>().join(","))))
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    let of_prices = |name: &String| [&INDEX_NAMES[..], &PRICE_NAMES, &[""]].concat().contains(&name.as_str());
+    let prices = has("date") && has("close") && names.iter().all(of_prices);
+    let hint = if prices { HINT } else { "" };
+    Err(refuse(format!("{}{hint}", unknown(&header.iter().collect::<Vec<_>>().join(",")))))
 }
 
 fn unknown(header: &str) -> String {

@@ -18,7 +18,8 @@ const EXPIRED: &str = "of an expiry that has passed";
 const NO_LEVEL: &str = "without a level";
 const LOW_IV: &str = "with an implied volatility of 0.01 or less";
 const HIGH_IV: &str = "with an implied volatility of 5 (500 %) or more";
-const NO_SUCH_VOLUME: &str = "with a volume that is no number or negative";
+/// Of rows that are not left out.
+pub(super) const UNKNOWN_VOLUME: &str = "with a volume that is no number or negative, which counts as unknown";
 
 /// How many rows were of no use, and the first of them, by reason.
 pub(super) type LeftOut = BTreeMap<&'static str, (usize, u64)>;
@@ -150,7 +151,7 @@ impl<'a> Rows<'a> {
         let iv = self.iv(record)?;
         let moneyness = self.moneyness(record, strike)?;
         let kind = shape.kind.map_or(Ok(UNKNOWN), |at| self.read_kind(record[at].trim()))?;
-        let Some(volume) = self.volume(record) else { return Ok(None) };
+        let volume = self.volume(record);
         let other = self.other(record, date);
         Ok(Some(Row { date, quote: Quote { tenor, strike, kind, iv, volume, moneyness }, line, other }))
     }
@@ -260,15 +261,15 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// `None` where it is no number or negative: the row is left out, not the file.
-    fn volume(&mut self, record: &StringRecord) -> Option<f64> {
+    /// Contracts traded; one that is no number or negative is unknown: what the row says of prices is no worse.
+    fn volume(&mut self, record: &StringRecord) -> f64 {
         let found = self.file.shape.volume.and_then(|at| read_number(record[at].trim(), self.file.comma[at]));
-        let Some((volume, percent)) = found else { return Some(NO_VOLUME) };
+        let Some((volume, percent)) = found else { return NO_VOLUME };
         if percent || !(0.0..f64::INFINITY).contains(&volume) {
-            self.count(NO_SUCH_VOLUME);
-            return None;
+            self.count(UNKNOWN_VOLUME);
+            return NO_VOLUME;
         }
-        Some(volume)
+        volume
     }
 
     fn positive(&mut self, record: &StringRecord, at: Option<usize>) -> Result<f64, Error> {

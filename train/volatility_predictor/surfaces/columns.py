@@ -163,7 +163,9 @@ def read_header(path: Path, header: list[str]) -> Shape:
     if index is not None:
         return Shape(INDEX, names, date=index[0], iv=index[1])
     found = ",".join(header)
-    raise PipelineError(f"{path}: {NOT_A_SURFACE}: '{found[:200]}'; expected {_HEADERS}")
+    prices = {"date", "close"} <= set(names) and set(names) <= {"date", "close", "", *_INDEX_ALSO, *_OF_PRICES}
+    hint = "; an index of volatility with these columns is read when its name says so: vix.csv" if prices else ""
+    raise PipelineError(f"{path}: {NOT_A_SURFACE}: '{found[:200]}'; expected {_HEADERS}{hint}")
 
 
 def _places(path: Path, names: tuple[str, ...]) -> tuple[dict[str, int], dict[str, str]]:

@@ -16,7 +16,8 @@ from train.volatility_predictor.surfaces.daily_features import CALL, IV_BOUNDS, 
 NO_IV, EXPIRED, NO_LEVEL = "without an implied volatility", "of an expiry that has passed", "without a level"
 LOW_IV = "with an implied volatility of 0.01 or less"
 HIGH_IV = "with an implied volatility of 5 (500 %) or more"
-NO_SUCH_VOLUME = "with a volume that is no number or negative"
+UNKNOWN_VOLUME = "with a volume that is no number or negative, which counts as unknown"
+"""Of rows that are not left out."""
 _KINDS = dict.fromkeys(("call", "c", "calls", "ce"), CALL) | dict.fromkeys(("put", "p", "puts", "pe"), PUT)
 
 
@@ -99,10 +100,7 @@ class RowReader:
         iv = self._iv(record)
         moneyness = self._moneyness(record, strike)
         kind = self._kind(record[shape.kind]) if shape.kind >= 0 else UNKNOWN
-        volume = self._volume(record)
-        if volume is None:
-            return None
-        quote = Quote(tenor, strike, kind, iv, volume, moneyness)
+        quote = Quote(tenor, strike, kind, iv, self._volume(record), moneyness)
         return Row(date, symbol, quote, self._line, self._other(record, date) if self._compares else NO_OTHER)
 
     def _other(self, record: list[str], date: dt.date | None) -> Other:
@@ -187,8 +185,8 @@ class RowReader:
             raise self._error(f"must be Call or Put, found '{raw.strip()[:40]}'", self.shape.kind)
         return kind
 
-    def _volume(self, record: list[str]) -> float | None:
-        """None where it is no number or negative: the row is left out, not the file."""
+    def _volume(self, record: list[str]) -> float:
+        """Contracts traded; one that is no number or negative is unknown: what the row says of prices is no worse."""
         at = self.shape.volume
         if at < 0:
             return NO_VOLUME
@@ -197,8 +195,8 @@ class RowReader:
             return NO_VOLUME
         volume, percent = found
         if percent or not 0.0 <= volume < math.inf:
-            self._count(NO_SUCH_VOLUME)
-            return None
+            self._count(UNKNOWN_VOLUME)
+            return NO_VOLUME
         return volume
 
     def _positive(self, record: list[str], at: int) -> float:

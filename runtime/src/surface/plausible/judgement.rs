@@ -20,7 +20,7 @@ use crate::surface::plausible::quotes::{
     Convention, ENOUGH, INVERSE, LOGARITHM, NOT_ONE, PERCENT, RATIO, as_ratio, convention,
 };
 use crate::surface::plausible::times::Times;
-use crate::surface::row_reader::{LeftOut, Row};
+use crate::surface::row_reader::{LeftOut, Row, UNKNOWN_VOLUME};
 
 /// Years; no listed option lives longer.
 const LONGEST_TENOR: f64 = 12.0;
@@ -365,12 +365,13 @@ fn name_of(date: Option<Date>) -> String {
     date.map_or_else(|| "the file".to_owned(), |date| date.to_string())
 }
 
-/// How many rows were of no use, by reason, the commonest first.
+/// How many rows were of no use, or in part, by reason, the commonest first.
 pub(crate) fn rows_left_out(left_out: &LeftOut) -> Vec<String> {
     let mut rows: Vec<_> = left_out.iter().collect();
     rows.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     let line = |(reason, (count, first)): (&&str, &(usize, u64))| {
-        format!("left out: {count} row{} {reason}, the first is row {first}", plural(*count))
+        let left_out = if *reason == UNKNOWN_VOLUME { "" } else { "left out: " };
+        format!("{left_out}{count} row{} {reason}, the first is row {first}", plural(*count))
     };
     rows.into_iter().map(line).collect()
 }

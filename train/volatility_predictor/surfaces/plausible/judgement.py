@@ -33,7 +33,7 @@ from train.volatility_predictor.surfaces.plausible.quotes import (
     convention,
 )
 from train.volatility_predictor.surfaces.plausible.times import Times
-from train.volatility_predictor.surfaces.row_reader import Row
+from train.volatility_predictor.surfaces.row_reader import UNKNOWN_VOLUME, Row
 
 HIGH, LOW, ODD = 2.0, 0.04, 0.1
 """Levels of a whole file: above and below the first two it is in another unit; below the third it may be, and neither
@@ -257,9 +257,10 @@ class Judgement:
 
 
 def rows_left_out(file: SurfaceFile | ChainFile) -> list[str]:
-    """How many rows were of no use, by reason, the commonest first."""
+    """How many rows were of no use, or in part, by reason, the commonest first."""
     return [
-        f"left out: {count} row{'s' * (count > 1)} {reason}, the first is row {first}"
+        f"{'' if reason == UNKNOWN_VOLUME else 'left out: '}{count} row{'s' * (count > 1)} {reason}, the first is row "
+        f"{first}"
         for reason, (count, first) in sorted(file.left_out.items(), key=lambda item: (-item[1][0], item[0]))
     ]
 
