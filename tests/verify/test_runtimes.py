@@ -27,6 +27,7 @@ from tests.support.verified import run_verify
 from train.core.errors import PipelineError
 from train.core.files import json_bytes, sha256_hex
 from train.core.skops_files import save_skops
+from verify.check.check_model import check_model
 from verify.comparison.parity import compare
 from verify.report.runtimes import share
 from verify.runtimes import install, places
@@ -121,6 +122,39 @@ def test_text_goes_into_every_runtime_and_comes_out(name, sectors) -> None:
     assert compare(expected[plain], runtime(rows[plain])).in_parity
     # onnxruntime's Java build takes text as Java's own UTF-8, in which such a character is another one.
     assert compare(expected, runtime(rows)).in_parity == (not name.startswith("java"))
+
+
+@pytest.mark.parametrize("required", [("python",), ("python", "java")])
+def test_a_runtime_that_breaks_off_is_not_run_or_ends_the_check(required, artifact, monkeypatch) -> None:
+    class Failing:
+        name, version, most_rows, calls = "java", "1.29.0", None, 0
+
+        def __init__(self, real):
+            self.real = real
+
+        def __call__(self, rows):
+            self.calls += 1
+            if self.calls > 4:
+                raise PipelineError("java: out of memory")
+            return self.real(rows)
+
+        def replay_golden(self):
+            return ""
+
+    def opened(_names, folder, manifest, **_):
+        [real], _ = open_runtimes(["python"], folder, manifest)
+        return [real, Failing(real)], {}
+
+    monkeypatch.setattr("verify.check.check_model.open_runtimes", opened)
+    save_skops(FOREST, artifact.parent / "model.skops")
+    asked = {"original_file": artifact.parent / "model.skops", "runtimes": ("python", "java"), "rows": 1000}
+    if "java" in required:
+        with pytest.raises(PipelineError, match="out of memory"):
+            check_model(artifact.parent, **asked, required=required)
+        return
+    checked = check_model(artifact.parent, **asked, required=required)
+    assert checked.missing == {"java": "java: out of memory"}
+    assert set(checked.totals()) == {"python"}
 
 
 def faulty_artifact(artifact: Path, graph: bytes, to: Path) -> Path:

@@ -232,7 +232,11 @@ def _run(
     rows: int,
     decisions: dict[str, Decide],
 ) -> None:
-    """Every family, then other batch sizes, then the random rows, under one progress bar."""
+    """Every family, then other batch sizes, then the random rows, under one progress bar.
+
+    A runtime that is not required and breaks off is *not run*, with its reason: what it answered before proves nothing.
+    """
+    runtimes = [one if one.name in checked.required else BreakingOff(one, checked.missing) for one in runtimes]
     total = rows + sum(len(family) for family in families.values())
     with _progress() as progress:
         task = progress.add_task(checked.manifest.model, total=total)
@@ -260,14 +264,16 @@ def _run(
                     progress.advance(task, -len(picked))
             checked.families[f"batches of {size}"] = tally
         checked.families[RANDOM] = compared(more, runtimes)
+    for name in checked.missing:
+        for tally in checked.families.values():
+            tally.results.pop(name, None)
 
 
 @dataclass(frozen=True)
-class Batched:
-    """A runtime that is asked `size` rows at a time."""
+class Wrapped:
+    """A runtime that is asked in another way."""
 
     runtime: Runtime
-    size: int
 
     @property
     def name(self) -> str:
@@ -286,12 +292,39 @@ class Batched:
 
     def __call__(self, rows: Floats) -> Floats:
         """See `Runtime`."""
-        parts = [self.runtime(rows[start : start + self.size]) for start in range(0, len(rows), self.size)]
-        return np.concatenate(parts)
+        return self.runtime(rows)
 
     def replay_golden(self) -> str:
         """See `Runtime`."""
         return self.runtime.replay_golden()
+
+
+@dataclass(frozen=True)
+class Batched(Wrapped):
+    """A runtime that is asked `size` rows at a time."""
+
+    size: int
+
+    def __call__(self, rows: Floats) -> Floats:
+        """See `Runtime`."""
+        parts = [self.runtime(rows[start : start + self.size]) for start in range(0, len(rows), self.size)]
+        return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class BreakingOff(Wrapped):
+    """A runtime that answers nothing more once it could not; `missing` then has its name and the reason."""
+
+    missing: dict[str, str]
+
+    def __call__(self, rows: Floats) -> Floats:
+        """See `Runtime`; no row where it could not."""
+        if self.name not in self.missing:
+            try:
+                return self.runtime(rows)
+            except PipelineError as error:
+                self.missing[self.name] = str(error)
+        return np.empty((0, 1))
 
 
 def in_chunks(rows: Floats) -> Iterator[Floats]:
